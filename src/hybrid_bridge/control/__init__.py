@@ -1,0 +1,1 @@
+"""The slow channel: the WebSocket to the trading backend."""

@@ -1,0 +1,1 @@
+"""The pure heart: values, rules and decisions; no asyncio, clock, randomness, files or logging."""

@@ -1,0 +1,82 @@
+"""What the trade lane finds out about a wanted order before the risk check: one question, one answer.
+
+Values only. The executor asks for an appraisal right before `decide`, so every check sees the same instant.
+"""
+
+from dataclasses import dataclass
+
+from hybrid_bridge.core.account import AccountReport, Deal, HistoricOrder, PendingOrder, Position
+from hybrid_bridge.core.market import Quote, Side, SymbolSpec
+
+
+@dataclass(frozen=True, slots=True)
+class AppraisalQuery:
+    """What to find out.
+
+    Attributes:
+        stop_loss: price the loss is calculated to; 0.0 for none.
+    """
+
+    symbol: str
+    side: Side
+    stop_loss: float
+
+
+@dataclass(frozen=True, slots=True)
+class Appraisal:
+    """The facts about one symbol and the account at one instant.
+
+    Attributes:
+        spec: None when the terminal does not know the symbol.
+        quote: None when there is no current quote.
+        reference_volume: the lots that loss and margin below are for (the symbol's volume_max).
+        loss_at_stop: money lost when `reference_volume` entered now is stopped out (order_calc_profit,
+            sign turned; positive is a loss); None when it could not be calculated or no stop was given.
+        margin: money that `reference_volume` ties up (order_calc_margin); None when not calculable.
+        open_risk: worst loss at their stops of all open positions and pending orders; None when one of
+            them has no stop or could not be calculated.
+        commission_per_lot: both sides together, from the account's past deals; 0.0 when none are known.
+    """
+
+    spec: SymbolSpec | None
+    quote: Quote | None
+    reference_volume: float
+    loss_at_stop: float | None
+    margin: float | None
+    open_risk: float | None
+    commission_per_lot: float
+    report: AccountReport
+
+
+@dataclass(frozen=True, slots=True)
+class LookQuery:
+    """What to look for when an order's outcome is not known.
+
+    Attributes:
+        magic: unique to the intent; brokers keep it.
+        comment: the second witness; brokers may rewrite it.
+        since_msc: earliest instant it can have happened, UTC milliseconds.
+        position: the ticket that a close or modify was about, else 0.
+    """
+
+    magic: int
+    comment: str
+    since_msc: int
+    position: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What the terminal shows of an order in doubt; a query that failed raises instead.
+
+    Attributes:
+        position: the position that the query named, if it is still open.
+    """
+
+    connected: bool
+    position: Position | None
+    positions: tuple[Position, ...]
+    orders: tuple[PendingOrder, ...]
+    history_orders: tuple[HistoricOrder, ...]
+    deals: tuple[Deal, ...]
+    at_msc: int

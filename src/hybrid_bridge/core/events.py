@@ -1,0 +1,165 @@
+"""What has happened: the journaled facts from which the engine's state is rebuilt.
+
+Values only; the journal stores them under their class names, so a name or field may be added but never
+changed. `at_msc` is UTC milliseconds by the bridge's clock.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from hybrid_bridge.core.orders import ApprovedOrder, Intent, OrderState, Source
+
+
+class TradingState(StrEnum):
+    """What the bridge may do at all; latched in the journal."""
+
+    ACTIVE = "active"
+    REDUCING = "reducing"
+    HALTED = "halted"
+
+
+@dataclass(frozen=True, slots=True)
+class Denial:
+    """One check's no.
+
+    Attributes:
+        check: the check's name, as in the documentation of the limits.
+        limit: what is allowed, for a person.
+        observed: what was seen, for a person.
+    """
+
+    check: str
+    limit: str
+    observed: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class IntentReceived:
+    """A signal or command was given its number."""
+
+    intent: Intent
+    payload_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class IntentDenied:
+    """The risk guard said no; nothing was sent."""
+
+    number: int
+    denials: tuple[Denial, ...]
+    at_msc: int
+
+
+@dataclass(frozen=True, slots=True)
+class IntentExpired:
+    """It came, or its turn came, too late; nothing was sent."""
+
+    number: int
+    detail: str
+    at_msc: int
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicateReceived:
+    """A signal id came again and was not acted on.
+
+    Attributes:
+        number: the intent that already carries the id.
+        conflict: the id came with another payload.
+    """
+
+    number: int
+    signal_id: str
+    conflict: bool
+    source: Source
+    at_msc: int
+
+
+@dataclass(frozen=True, slots=True)
+class OrderApproved:
+    """The risk guard said yes, on these facts."""
+
+    order: ApprovedOrder
+    at_msc: int
+
+
+@dataclass(frozen=True, slots=True)
+class OrderSending:
+    """The point of no return: from here on the order may have reached the venue.
+
+    Attributes:
+        server_day: the broker's day that an entry counts for; None when not known.
+    """
+
+    number: int
+    server_day: int | None
+    at_msc: int
+
+
+@dataclass(frozen=True, slots=True)
+class OrderAnswered:
+    """What is now known of a sent order.
+
+    Attributes:
+        state: filled, partial, placed, rejected, unknown, not_executed or escalated.
+        ticket: the position or order at the venue, 0 when there is none.
+    """
+
+    number: int
+    state: OrderState
+    retcode: int
+    reason: str
+    detail: str
+    ticket: int
+    deal: int
+    volume: float
+    price: float
+    sent_msc: int
+    at_msc: int
+
+
+@dataclass(frozen=True, slots=True)
+class TradingStateChanged:
+    """The latch moved."""
+
+    state: TradingState
+    reason: str
+    source: Source
+    emergency: bool
+    at_msc: int
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerDayOpened:
+    """The broker's calendar day changed; daily counters start anew.
+
+    Attributes:
+        server_day: days since 1970-01-01 by the broker's clock.
+    """
+
+    server_day: int
+    equity: float
+    at_msc: int
+
+
+@dataclass(frozen=True, slots=True)
+class EquityPeakRaised:
+    """The account's equity passed its highest mark."""
+
+    equity: float
+    at_msc: int
+
+
+Event = (
+    IntentReceived
+    | IntentDenied
+    | IntentExpired
+    | DuplicateReceived
+    | OrderApproved
+    | OrderSending
+    | OrderAnswered
+    | TradingStateChanged
+    | BrokerDayOpened
+    | EquityPeakRaised
+)

@@ -1,0 +1,181 @@
+"""What may arrive from outside: signals, commands, observations; the executor feeds them to the engine.
+
+Values only. Times are UTC milliseconds by the bridge's clock unless a name says otherwise.
+"""
+
+from dataclasses import dataclass
+
+from hybrid_bridge.core.account import AccountReport, Position
+from hybrid_bridge.core.appraisal import Appraisal, Findings
+from hybrid_bridge.core.market import Side
+from hybrid_bridge.core.orders import Source, SubmitOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class SignalReceived:
+    """A trading signal, decoded and typed but not yet judged.
+
+    Attributes:
+        signal_id: the sender's, or one made from topic, partition and offset, or on arrival.
+        volume: lots; None asks for sizing from the risk.
+        stop_loss, take_profit: prices, 0.0 for none.
+        price: the price the sender saw, None when it gave none.
+        timestamp_msc, expires_msc: the sender's clock, None when it gave none.
+        account: the login it is meant for, None for whichever receives it.
+        payload_hash: of the fields that matter; tells a repetition from a conflict.
+    """
+
+    signal_id: str
+    symbol: str
+    side: Side
+    volume: float | None
+    stop_loss: float
+    take_profit: float
+    comment: str
+    price: float | None
+    timestamp_msc: int | None
+    expires_msc: int | None
+    account: int | None
+    payload_hash: str
+    source: Source
+    received_msc: int
+
+
+@dataclass(frozen=True, slots=True)
+class CloseRequested:
+    """A command to close a position, wholly (volume None) or in part."""
+
+    command_id: str
+    ticket: int
+    volume: float | None
+    payload_hash: str
+    source: Source
+    received_msc: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModifyRequested:
+    """A command to set a position's stops; 0.0 clears one, None leaves it as it is."""
+
+    command_id: str
+    ticket: int
+    stop_loss: float | None
+    take_profit: float | None
+    payload_hash: str
+    source: Source
+    received_msc: int
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRequested:
+    """An order to take a pending order back; made by the bridge itself in an emergency stop."""
+
+    command_id: str
+    ticket: int
+    payload_hash: str
+    source: Source
+    received_msc: int
+
+
+@dataclass(frozen=True, slots=True)
+class EmergencyStopRequested:
+    """Halt at once; None for close_positions means as configured."""
+
+    reason: str
+    close_positions: bool | None
+    cancel_orders: bool
+    source: Source
+    received_msc: int
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeRequested:
+    """Lift a halt; a person's act."""
+
+    reason: str
+    source: Source
+    received_msc: int
+
+
+@dataclass(frozen=True, slots=True)
+class MalformedReceived:
+    """Something that does not follow the contract; answered with an error, never acted on.
+
+    Attributes:
+        excerpt: the offending message, cut short, control characters escaped.
+    """
+
+    reason: str
+    detail: str
+    excerpt: str
+    source: Source
+    received_msc: int
+
+
+@dataclass(frozen=True, slots=True)
+class AccountObserved:
+    """A look at the account; feeds the broker day, the equity peak and the identity check."""
+
+    report: AccountReport
+
+
+@dataclass(frozen=True, slots=True)
+class OrderAppraised:
+    """A signal or command together with the facts it is to be judged on, at one instant.
+
+    Attributes:
+        appraisal: None when the terminal could not be asked; `problem` says why.
+        position: the position a close or modify names; None when the terminal has none.
+    """
+
+    wanted: SignalReceived | CloseRequested | ModifyRequested | CancelRequested
+    appraisal: Appraisal | None
+    position: Position | None
+    problem: str
+    now_msc: int
+
+
+@dataclass(frozen=True, slots=True)
+class SendWithheld:
+    """A journaled order was not written after all: its last check before the send said no."""
+
+    number: int
+    reason: str
+    detail: str
+    now_msc: int
+
+
+@dataclass(frozen=True, slots=True)
+class OrderReplied:
+    """What came of sending an order."""
+
+    number: int
+    outcome: SubmitOutcome
+    sent_msc: int
+    now_msc: int
+
+
+@dataclass(frozen=True, slots=True)
+class OrderLookedUp:
+    """What the terminal shows of an order whose outcome is not known."""
+
+    number: int
+    findings: Findings
+    now_msc: int
+
+
+Wanted = SignalReceived | CloseRequested | ModifyRequested | CancelRequested
+Input = (
+    SignalReceived
+    | CloseRequested
+    | ModifyRequested
+    | CancelRequested
+    | EmergencyStopRequested
+    | ResumeRequested
+    | MalformedReceived
+    | AccountObserved
+    | OrderAppraised
+    | SendWithheld
+    | OrderReplied
+    | OrderLookedUp
+)

@@ -1,0 +1,1 @@
+"""A small AI backend and an all-in-one demonstration to try the bridge against."""

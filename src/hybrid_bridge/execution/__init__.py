@@ -1,0 +1,1 @@
+"""The one executor: the only writer of the engine's state."""

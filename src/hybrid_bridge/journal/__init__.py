@@ -1,0 +1,1 @@
+"""What survives a crash: the order journal and the tick cursors, SQLite on disk."""

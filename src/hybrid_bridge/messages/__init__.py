@@ -1,0 +1,1 @@
+"""The public message contract, one codec for both channels."""

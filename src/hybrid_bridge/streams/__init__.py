@@ -1,0 +1,1 @@
+"""The fast channel: Kafka clients for ticks out, signals in and events out."""

@@ -1,0 +1,1 @@
+"""Child processes that hold the MetaTrader5 package, and what the daemon makes of their answers."""
