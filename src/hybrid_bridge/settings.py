@@ -1,0 +1,171 @@
+"""The only reader of the environment: every setting, checked once, frozen, handed down in slices.
+
+A leaf. `load_settings` is called by cli once; the slices (frozen dataclasses, one per consumer) are
+what other modules receive. Nothing here is kept or changed after that one reading.
+"""
+
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from pydantic import SecretStr, ValidationError
+from pydantic_settings import EnvSettingsSource
+
+from hybrid_bridge.errors import ConfigurationError
+from hybrid_bridge.settings_file import EnvFile, read_env_file
+from hybrid_bridge.settings_model import (
+    ControlSettings,
+    LogSettings,
+    Settings,
+    SimulatorSettings,
+    StreamSettings,
+    TerminalSettings,
+)
+from hybrid_bridge.settings_path import PathCheck, validate_mt5_path
+from hybrid_bridge.settings_problems import problem_text, sort_unknown
+
+__all__ = [
+    "ControlSettings",
+    "LogSettings",
+    "PathCheck",
+    "Settings",
+    "SimulatorSettings",
+    "StreamSettings",
+    "TerminalSettings",
+    "load_settings",
+    "validate_mt5_path",
+]
+
+NOTHING: Mapping[str, object] = MappingProxyType({})
+SECRETS = frozenset(name for name, field in Settings.model_fields.items() if field.annotation is SecretStr)
+# Limits of the contract that no check of this version enforces: a value would promise what is not kept.
+NOT_ENFORCED = {
+    "max_exposure_percent": "exposure per currency",
+    "max_consecutive_losses": "losses in a row",
+    "cooldown_minutes": "a pause after losses in a row",
+}
+
+
+def load_settings(env_file: Path | None = None, overrides: Mapping[str, object] = NOTHING) -> Settings:
+    """Read and check every setting once.
+
+    The command line (`overrides`) goes before the environment, the environment before the file. A setting
+    left empty has its default.
+
+    Args:
+        env_file: what --env-file names; None for `.env` in the current folder, which may be absent.
+        overrides: by setting name in lower case, taken as they are.
+    Raises:
+        ConfigurationError: listing every problem, one a line.
+    """
+    file = read_env_file(env_file)
+    environment: dict[str, Any] = EnvSettingsSource(Settings, env_ignore_empty=True)()
+    environment = {name: _unquoted(name, value) for name, value in environment.items()}
+    names = set(Settings.model_fields)
+    filled = {name: value for name, value in file.values.items() if name in names and value.strip()}
+    origins = _origins(file, environment, overrides)
+    unknown, warnings = sort_unknown(sorted(set(file.values) - names), names, origins)
+    settings, refused = _validate({**filled, **environment, **overrides}, origins)
+    conflicts = {name: text for name, text in _conflicts(settings, file) if name not in refused}
+    problems = [
+        *file.problems,
+        *unknown,
+        *refused.values(),
+        *(f"{name.upper()}: {text}" for name, text in conflicts.items()),
+    ]
+    if problems:
+        raise ConfigurationError("\n".join(problems))
+    return settings.with_warnings(*warnings, *_doubts(settings, environment))
+
+
+def _unquoted(name: str, value: str) -> str:
+    """Take off the quotation marks that `set NAME="value"` leaves in Windows' environment."""
+    text = value.strip()
+    if name not in SECRETS and len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
+        return text[1:-1]
+    return value
+
+
+def _origins(
+    file: EnvFile, environment: Mapping[str, object], overrides: Mapping[str, object]
+) -> dict[str, str]:
+    return {
+        **{name: f"line {line} of {file.path}" for name, line in file.lines.items()},
+        **dict.fromkeys(environment, "the environment"),
+        **dict.fromkeys(overrides, "the command line"),
+    }
+
+
+def _validate(values: dict[str, Any], origins: Mapping[str, str]) -> tuple[Settings, dict[str, str]]:
+    """Return the settings, with defaults for refused values, and the refusals by name."""
+    try:
+        return Settings(**values), {}
+    except ValidationError as error:
+        details = error.errors(include_url=False)
+    schemas = Settings.model_json_schema()["properties"]
+    refused = {}
+    for detail in details:
+        name = str(detail["loc"][0])
+        refused[name] = problem_text(detail, schemas.get(name, {}), origins[name], secret=name in SECRETS)
+    kept = {name: value for name, value in values.items() if name not in refused}
+    return Settings(**kept), refused
+
+
+def _conflicts(settings: Settings, file: EnvFile) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong between settings that are each acceptable alone: name and sentence."""
+    for name, subject in NOT_ENFORCED.items():
+        if getattr(settings, name) is not None:
+            yield name, f"this version does not limit {subject}, so the value would do nothing; remove it"
+    yield from _topic_conflicts(settings)
+    yield from _place_conflicts(settings)
+    if settings.simulated:
+        for path in settings.sim_ticks:
+            if not Path(path).is_file():
+                yield "sim_ticks", f"no file at {path}; give tick files that exist, separated by commas"
+    else:
+        yield from _terminal_conflicts(settings, file)
+
+
+def _topic_conflicts(settings: Settings) -> Iterator[tuple[str, str]]:
+    topics: dict[str, str] = {}
+    for name in ("redpanda_tick_topic", "redpanda_signal_topic", "redpanda_event_topic"):
+        topic = getattr(settings, name)
+        if topic in topics:
+            yield name, f"saw '{topic}', which is {topics[topic].upper()} too; use three different topics"
+        topics[topic] = name
+
+
+def _place_conflicts(settings: Settings) -> Iterator[tuple[str, str]]:
+    if Path(settings.log_file).is_dir():
+        yield "log_file", f"{settings.log_file} is a folder; give the name of a file in it"
+    if Path(settings.state_dir).is_file():
+        yield "state_dir", f"{settings.state_dir} is a file; give a folder of the bridge's own"
+
+
+def _terminal_conflicts(settings: Settings, file: EnvFile) -> Iterator[tuple[str, str]]:
+    if settings.mt5_login is None:
+        begin = "" if file.path.exists() else " (copy .env.example to begin)"
+        text = f"not set, needs the number of your trading account; write it into {file.path}{begin}"
+        yield "mt5_login", f"{text}, or try the bridge without a terminal: --demo"
+    if settings.mt5_password.get_secret_value() and not settings.mt5_server:
+        text = "not set although MT5_PASSWORD is; give the server's name as the terminal's login shows it"
+        yield "mt5_server", text
+    if settings.mt5_path and sys.platform == "win32":
+        check = validate_mt5_path(settings.mt5_path)
+        if not check:
+            yield "mt5_path", check.detail
+
+
+def _doubts(settings: Settings, environment: Mapping[str, object]) -> Iterator[str]:
+    """Yield what is odd but usable."""
+    for name in sorted(SECRETS & set(environment)):
+        text = str(environment[name])
+        if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
+            yield (
+                f"{name.upper()}: begins and ends with a quotation mark in the environment, "
+                "which is taken as part of it"
+            )
+    if not settings.simulated and sys.platform != "win32":
+        yield "MT5_BACKEND: MetaTrader 5 runs on Windows; here only 'simulator' or --demo can connect"
