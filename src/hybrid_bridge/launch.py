@@ -1,0 +1,57 @@
+"""What the launchers share: start the bridge, or say in one sentence what has to be installed first.
+
+Called by hybrid_bridge.py, run_bridge.py and config.py at the project's root and by
+`python -m hybrid_bridge`. It must load without any library and on Pythons that are too old, so it imports
+the rest late.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+PYTHON_MIN = (3, 11)
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@contextlib.contextmanager
+def explained() -> Iterator[None]:
+    """Turn an old Python or a library that is not there into one sentence and exit code 1."""
+    if sys.version_info < PYTHON_MIN:
+        sys.exit(_sentence(f"Python {PYTHON_MIN[0]}.{PYTHON_MIN[1]} or newer is needed"))
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        library = (error.name or "").partition(".")[0]
+        if library in ("", "hybrid_bridge"):
+            raise
+        sys.exit(_sentence(f"the library {library} is not installed there"))
+
+
+def start(*, websocket_only: bool = False) -> int:
+    """Run the command line and return its exit code."""
+    with explained():
+        from hybrid_bridge.cli import main
+    return main(websocket_only=websocket_only)
+
+
+def what_to_type(root: Path, script: str) -> str:
+    """Return the command that gets a person further on this computer.
+
+    Args:
+        script: the name of the launcher that was started.
+    """
+    windows = sys.platform == "win32"
+    environment = root / ".venv"
+    python = environment / ("Scripts/python.exe" if windows else "bin/python")
+    if python.is_file() and Path(sys.prefix).resolve() != environment.resolve():
+        launchers = ("hybrid_bridge.py", "run_bridge.py")
+        return f'"{python}" "{root / (script if script in launchers else launchers[0])}"'
+    return f'"{root / ("start_bridge.bat" if windows else "scripts/demo")}"'
+
+
+def _sentence(problem: str) -> str:
+    command = what_to_type(ROOT, Path(sys.argv[0]).name)
+    return f"Cannot start with {sys.executable}: {problem}; type {command} instead"
