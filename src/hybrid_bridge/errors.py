@@ -33,6 +33,20 @@ class JournalError(BridgeError):
     """The journal cannot be read or written; no order may be sent without it."""
 
 
+class AlreadyJournaled(JournalError):
+    """The signal's id is in the journal from before what memory holds; nothing was recorded.
+
+    Attributes:
+        number: the intent that carries the id.
+        payload_hash: of what came with it then.
+    """
+
+    def __init__(self, signal_id: str, number: int, payload_hash: str) -> None:
+        super().__init__(f"signal {signal_id} is intent {number} already")
+        self.number = number
+        self.payload_hash = payload_hash
+
+
 class ChannelError(BridgeError):
     """A channel (Redpanda or WebSocket) cannot take or give messages now; try again later."""
 

@@ -48,6 +48,20 @@ class Appraisal:
     report: AccountReport
 
 
+def account_only(report: AccountReport) -> Appraisal:
+    """Return the appraisal of something that needs no symbol: the account's report alone."""
+    return Appraisal(
+        spec=None,
+        quote=None,
+        reference_volume=0.0,
+        loss_at_stop=None,
+        margin=None,
+        open_risk=None,
+        commission_per_lot=0.0,
+        report=report,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class LookQuery:
     """What to look for when an order's outcome is not known.

@@ -109,6 +109,20 @@ def judge_appraised(state: EngineState, limits: Limits, appraised: OrderAppraise
     return (*observed, received, IntentDenied(intent.number, verdict, appraised.now_msc))
 
 
+def refuse(
+    state: EngineState, limits: Limits, wanted: Wanted, denial: Denial, now_msc: int
+) -> tuple[Event, ...]:
+    """Say no for a reason that is the bridge's own, such as recovering or stopping."""
+    ended = receive(state, limits, wanted, now_msc)
+    if ended:
+        return ended
+    intent = make_intent(state, limits, wanted)
+    return (
+        IntentReceived(intent, wanted.payload_hash),
+        IntentDenied(intent.number, (denial,), now_msc),
+    )
+
+
 def _verdict(
     state: EngineState,
     limits: Limits,

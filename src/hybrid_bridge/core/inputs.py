@@ -6,7 +6,7 @@ Values only. Times are UTC milliseconds by the bridge's clock unless a name says
 from dataclasses import dataclass
 
 from hybrid_bridge.core.account import AccountReport, Position
-from hybrid_bridge.core.appraisal import Appraisal, Findings
+from hybrid_bridge.core.appraisal import Appraisal
 from hybrid_bridge.core.market import Side
 from hybrid_bridge.core.orders import Source, SubmitOutcome
 
@@ -155,15 +155,6 @@ class OrderReplied:
     now_msc: int
 
 
-@dataclass(frozen=True, slots=True)
-class OrderLookedUp:
-    """What the terminal shows of an order whose outcome is not known."""
-
-    number: int
-    findings: Findings
-    now_msc: int
-
-
 Wanted = SignalReceived | CloseRequested | ModifyRequested | CancelRequested
 Input = (
     SignalReceived
@@ -177,5 +168,4 @@ Input = (
     | OrderAppraised
     | SendWithheld
     | OrderReplied
-    | OrderLookedUp
 )

@@ -11,6 +11,7 @@ import msgspec
 
 from hybrid_bridge.core.account import Account, Position
 from hybrid_bridge.core.market import Side, Tick
+from hybrid_bridge.core.results import TradeResult
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -90,3 +91,30 @@ def _position(position: Position) -> dict[str, object]:
 def encode_error(reason: str, detail: str, of: str) -> bytes:
     """Encode one error message; `of` is the offending message, cut short."""
     return encode("error", {"reason": reason, "detail": detail, "of": of})
+
+
+def encode_trade_result(result: TradeResult) -> bytes:
+    """Encode one trade_result message."""
+    return encode(
+        "trade_result",
+        {
+            "signal_id": result.signal_id,
+            "status": result.status,
+            "symbol": result.symbol,
+            "action": result.action,
+            "requested_volume": result.requested_volume,
+            "volume": result.volume,
+            "price": result.price,
+            "ticket": result.ticket,
+            "retcode": result.retcode,
+            "reason": result.reason,
+            "detail": result.detail,
+            "received_at": _moment(result.received_msc),
+            "sent_at": _moment(result.sent_msc),
+            "done_at": _moment(result.done_msc),
+        },
+    )
+
+
+def _moment(msc: int) -> str | None:
+    return iso_utc(msc) if msc else None

@@ -1,0 +1,90 @@
+"""Where both channels leave what they received, and where the executor takes it from.
+
+Owns two bounded queues: wanted orders, in order, and facts (stops, resumes, observations, malformed
+messages), which never wait behind orders. A full queue makes the channel wait, so it stops reading; only an
+emergency stop never waits.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from hybrid_bridge.core.inputs import AccountObserved, EmergencyStopRequested, Input, Wanted
+
+ORDERS_MAX = 1_000
+FACTS_MAX = 1_000
+
+
+def _nobody_waits() -> None:
+    """Stand in for a settled callback where the channel gave none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One received input and the callback that tells its channel it needs no second delivery."""
+
+    item: Input
+    settled: Callable[[], None]
+    received_s: float
+
+
+class PriorityInbox:
+    """Implements ports.Inbox."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._orders: deque[Delivery] = deque()
+        self._facts: deque[Delivery] = deque()
+        self._changed = asyncio.Condition()
+
+    async def put(self, item: Input, settled: Callable[[], None] | None = None) -> None:
+        """Hand over one input; waits while its queue is full, except for an emergency stop."""
+        delivery = Delivery(item, settled or _nobody_waits, self._monotonic())
+        async with self._changed:
+            if isinstance(item, EmergencyStopRequested):
+                self._facts.appendleft(delivery)
+            elif isinstance(item, AccountObserved):
+                self._replace_observation(delivery)
+            elif isinstance(item, Wanted):
+                await self._changed.wait_for(lambda: len(self._orders) < ORDERS_MAX)
+                self._orders.append(delivery)
+            else:
+                await self._changed.wait_for(lambda: len(self._facts) < FACTS_MAX)
+                self._facts.append(delivery)
+            self._changed.notify_all()
+
+    async def put_first(self, items: Sequence[Wanted | EmergencyStopRequested]) -> None:
+        """Queue what follows from an emergency stop ahead of every order that waits."""
+        async with self._changed:
+            now = self._monotonic()
+            self._orders.extendleft(Delivery(item, _nobody_waits, now) for item in reversed(items))
+            self._changed.notify_all()
+
+    async def next_order(self) -> Delivery:
+        """Wait for the next signal or command."""
+        return await self._next(self._orders)
+
+    async def next_fact(self) -> Delivery:
+        """Wait for the next fact."""
+        return await self._next(self._facts)
+
+    @property
+    def orders_waiting(self) -> int:
+        """How many signals and commands wait."""
+        return len(self._orders)
+
+    async def _next(self, queue: deque[Delivery]) -> Delivery:
+        async with self._changed:
+            await self._changed.wait_for(lambda: bool(queue))
+            delivery = queue.popleft()
+            self._changed.notify_all()
+            return delivery
+
+    def _replace_observation(self, delivery: Delivery) -> None:
+        """Keep only the latest look at the account."""
+        for place, waiting in enumerate(self._facts):
+            if isinstance(waiting.item, AccountObserved):
+                self._facts[place] = delivery
+                return
+        self._facts.append(delivery)

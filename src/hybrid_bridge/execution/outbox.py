@@ -1,0 +1,65 @@
+"""What must arrive goes out from the journal: one pump per channel, in order, until delivered.
+
+Owns the retrying. The journal keeps the messages and each channel's mark; consumers drop repetitions by the
+key. app drives one `run` per channel.
+"""
+
+import asyncio
+
+import structlog
+
+from hybrid_bridge.errors import ChannelError, JournalError
+from hybrid_bridge.ports import Clock, OutboxChannel, OutboxStore
+
+log = structlog.get_logger(__name__)
+
+BATCH = 100
+RETRY_FIRST_S = 0.5
+RETRY_MAX_S = 10.0
+
+
+class OutboxPump:
+    """Delivers the outbox on one channel."""
+
+    def __init__(self, store: OutboxStore, channel: OutboxChannel, clock: Clock) -> None:
+        self._store = store
+        self._channel = channel
+        self._clock = clock
+        self._news = asyncio.Event()
+
+    def wake(self) -> None:
+        """Tell that new messages wait or that the channel is up."""
+        self._news.set()
+
+    async def run(self) -> None:
+        """Deliver what waits, for ever."""
+        retry_s = RETRY_FIRST_S
+        while True:
+            try:
+                delivered = await self._deliver_batch()
+            except (ChannelError, JournalError) as error:
+                if retry_s == RETRY_FIRST_S:
+                    log.warning(
+                        "Results wait for their channel", channel=self._channel.name, reason=str(error)
+                    )
+                await self._wait_for_news(retry_s)
+                retry_s = min(retry_s * 2, RETRY_MAX_S)
+                continue
+            retry_s = RETRY_FIRST_S
+            if not delivered:
+                await self._news.wait()
+
+    async def _deliver_batch(self) -> int:
+        self._news.clear()
+        messages = await self._store.undelivered(self._channel.name, BATCH)
+        if messages:
+            await self._channel.deliver(messages)
+            await self._store.mark_delivered(self._channel.name, messages[-1].seq)
+        return len(messages)
+
+    async def _wait_for_news(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._news.wait()
+        except TimeoutError:
+            pass

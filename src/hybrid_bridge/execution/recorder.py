@@ -1,0 +1,84 @@
+"""Journal first, then apply: the one way in which the engine's state changes.
+
+Owns the state, the lock around it and the results that senders are told. The executor and recovery commit
+through it; nothing else writes the state.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from hybrid_bridge.core.events import Event
+from hybrid_bridge.core.results import TradeResult, results_of
+from hybrid_bridge.core.state import EngineState, IllegalTransition, apply
+from hybrid_bridge.errors import RecoveryRefused
+from hybrid_bridge.execution.announcements import announce_event, announce_result
+from hybrid_bridge.figures import ExecutorFigures
+from hybrid_bridge.messages.outbound import encode_trade_result
+from hybrid_bridge.ports import Journal
+
+
+class Recorder:
+    """The engine's state and its journal, changed together.
+
+    Attributes:
+        state: read freely, never written from outside.
+        lock: held from a decision to the end of its commit.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        figures: ExecutorFigures,
+        on_messages: Callable[[], None],
+        on_results: Callable[[Sequence[TradeResult]], None],
+    ) -> None:
+        self.state = EngineState()
+        self.lock = asyncio.Lock()
+        self._journal = journal
+        self._figures = figures
+        self._on_messages = on_messages
+        self._on_results = on_results
+
+    async def restore(self) -> int:
+        """Fold the journal into the state.
+
+        Returns:
+            How many events it held.
+        Raises:
+            RecoveryRefused: when the events do not follow from one another.
+        """
+        events = await self._journal.load()
+        try:
+            for event in events:
+                apply(self.state, event)
+        except IllegalTransition as error:
+            raise RecoveryRefused(
+                f"the journal does not add up: {error}; keep a copy of it and ask"
+            ) from error
+        return len(events)
+
+    async def commit(self, events: Sequence[Event], errors: Sequence[tuple[str, bytes]] = ()) -> None:
+        """Journal events with what senders are told of them, then apply them. Hold `lock`.
+
+        Args:
+            errors: further outbox messages (key, body).
+        Raises:
+            JournalError: nothing was recorded and nothing applied.
+        """
+        if not events and not errors:
+            return
+        results = results_of(self.state, events)
+        messages = [
+            (f"{result.signal_id}:{result.status}", encode_trade_result(result)) for result in results
+        ]
+        await self._journal.record(events, [*messages, *errors])
+        for event in events:
+            apply(self.state, event)
+            announce_event(event)
+        for result in results:
+            self._figures.statuses[result.status] += 1
+            announce_result(result)
+        if messages or errors:
+            self._on_messages()
+        if results:
+            self._on_results(results)

@@ -1,0 +1,81 @@
+"""One SQLite file, one connection, one thread: blocking calls kept off the event loop.
+
+Owns opening (WAL, chosen durability), running functions on the connection in order, and closing. The journal
+and the cursor store build on it; nothing else touches SQLite.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from hybrid_bridge.errors import JournalError
+
+T = TypeVar("T")
+BUSY_TIMEOUT_S = 5.0
+
+
+class SqliteThread:
+    """A SQLite connection that lives on its own thread."""
+
+    def __init__(self, path: Path, synchronous: Literal["FULL", "NORMAL"]) -> None:
+        """Open the file, creating it when absent.
+
+        Raises:
+            JournalError: when the file cannot be opened or is no database.
+        """
+        self.path = path
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=path.stem)
+        try:
+            self._connection = self._thread.submit(_connect, path, synchronous).result()
+        except sqlite3.Error as error:
+            self._thread.shutdown()
+            raise JournalError(explain(path, error)) from error
+
+    def run_now(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run `work` on the connection and wait for it, blocking; for start-up only."""
+        return self._thread.submit(self._guard, work).result()
+
+    async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run `work` on the connection in one transaction; it completes even if the caller is cancelled.
+
+        Raises:
+            JournalError: when SQLite cannot do it; the transaction is rolled back.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._guard, work)
+
+    def _guard(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        try:
+            with self._connection:
+                self._connection.execute("BEGIN IMMEDIATE")
+                return work(self._connection)
+        except sqlite3.Error as error:
+            raise JournalError(explain(self.path, error)) from error
+
+    def close(self) -> None:
+        """Finish what is queued and close the file."""
+        self._thread.submit(self._connection.close).result()
+        self._thread.shutdown()
+
+
+def explain(path: Path, error: sqlite3.Error) -> str:
+    """Say what is wrong with the file and what to do."""
+    name = getattr(error, "sqlite_errorname", "")
+    advice = {
+        "SQLITE_FULL": "free space on the disk",
+        "SQLITE_IOERR_WRITE": "free space on the disk or check it for errors",
+        "SQLITE_READONLY": "make the file and its folder writable",
+        "SQLITE_CANTOPEN": "make the folder of STATE_DIR exist and writable",
+        "SQLITE_CORRUPT": "keep a copy of the file and start with a new STATE_DIR",
+        "SQLITE_NOTADB": "keep a copy of the file and start with a new STATE_DIR",
+    }.get(name, "check the disk and STATE_DIR")
+    return f"{path}: {error} {f'({name})' if name else ''}; {advice}"
+
+
+def _connect(path: Path, synchronous: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute(f"PRAGMA synchronous={synchronous}")
+    return connection
