@@ -1,0 +1,410 @@
+"""The WebSocket to the trading backend: keeps it connected, reads what comes, writes what is due.
+
+The only module of the bridge that imports websockets. The reader only decodes and hands on (see intake); what
+is to be written waits in a bounded mailbox; results are delivered by `deliver`, which returns only once the
+backend's side is proven to have them. Decides nothing about trading. app builds one and drives `run`.
+"""
+
+import asyncio
+import contextlib
+import logging
+import random
+import secrets
+import socket
+from collections.abc import Callable, Sequence
+
+import structlog
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.uri import parse_uri
+
+from hybrid_bridge.control import advice
+from hybrid_bridge.control.advice import Trouble
+from hybrid_bridge.control.backoff import reconnect_delay_s
+from hybrid_bridge.control.credentials import authorization, crosses_network_in_clear
+from hybrid_bridge.control.intake import Intake
+from hybrid_bridge.control.mailbox import Mailbox
+from hybrid_bridge.control.state import ControlLimits, ControlState, Link
+from hybrid_bridge.core.inputs import MalformedReceived
+from hybrid_bridge.core.orders import Channel, Source
+from hybrid_bridge.errors import ChannelError, ConfigurationError
+from hybrid_bridge.messages.inbound import MESSAGE_BYTES_MAX, DataRequested, decode_or_reject, excerpt
+from hybrid_bridge.messages.outbound import encode_error
+from hybrid_bridge.ports import Clock, Inbox, OutboxMessage
+from hybrid_bridge.settings import ControlSettings
+
+log = structlog.get_logger(__name__)
+
+# Longer than the contract allows, so that a message somewhat too long is answered with an error and costs
+# nothing else; only beyond this is the connection closed (1009).
+FRAME_BYTES_MAX = 4 * MESSAGE_BYTES_MAX
+# What the kernel holds of unread messages. The system's own choice is megabytes: tens of thousands of signals
+# that an emergency stop would stand behind while reading is held up.
+RECEIVE_BUFFER_BYTES = MESSAGE_BYTES_MAX
+READS_PER_TURN = 16  # Then the rest of the bridge has its turn, however fast messages come.
+REFUSALS_TOLD_EVERY_S = 60.0
+
+GOING_AWAY, POLICY_VIOLATION, MESSAGE_TOO_BIG = 1001, 1008, 1009  # RFC 6455, section 7.4.1
+CLOSE_REASON_CHARS = 100  # RFC 6455, section 5.5: at most 123 bytes.
+
+_SOURCE = Source(Channel.WEBSOCKET)
+
+# websockets logs whole handshakes, the bearer token included, when its logger is at DEBUG.
+_library_log = logging.getLogger("hybrid_bridge.control.websockets")
+_library_log.setLevel(logging.WARNING)
+
+
+class ControlClient:
+    """One connection to the backend, made again whenever it ends; also ports.OutboxChannel "websocket".
+
+    Args:
+        inbox: receives every decoded input; its put must never block for an emergency stop.
+        answer_query: gives the messages that answer a get_data, quickly and without waiting.
+        on_connect: called at each new connection, after the latest kept messages became due again.
+        draw: gives random numbers in [0, 1) for the reconnect waits.
+    Raises:
+        ConfigurationError: when the address is none, or the token cannot stand in an HTTP header.
+    """
+
+    def __init__(
+        self,
+        settings: ControlSettings,
+        inbox: Inbox,
+        clock: Clock,
+        answer_query: Callable[[DataRequested], Sequence[bytes]],
+        *,
+        on_connect: Callable[[], None] | None = None,
+        limits: ControlLimits | None = None,
+        draw: Callable[[], float] = random.random,
+    ) -> None:
+        _check_url(settings.ws_url)
+        self._url = settings.ws_url
+        self._shown_url = advice.shown_url(settings.ws_url)
+        self._headers = authorization(settings.auth_token.get_secret_value())
+        self._clock = clock
+        self._answer_query = answer_query
+        self._on_connect = on_connect
+        self._limits = limits = limits or ControlLimits()
+        self._draw = draw
+        self._mailbox = Mailbox(limits.slots_max, limits.answers_max, limits.answer_bytes_max)
+        self._intake = Intake(inbox, clock, limits.inputs_max, limits.patience_s)
+        self._run_id = secrets.token_hex(8)  # so that made-up ids never repeat, restarts included
+        self._connection: ClientConnection | None = None
+        self._up = asyncio.Event()
+        self._given_up: Trouble | None = None  # why this side ended the present connection
+        self._failures = 0
+        self._last_cause = ""
+        self._last_error = ""
+        self._link = Link.DOWN
+        self._since_msc = clock.utc_msc()
+        self._refusals_told_at = -REFUSALS_TOLD_EVERY_S
+        self._sent = self._received = self._malformed = self._refused = self._connects = 0
+
+    @property
+    def name(self) -> str:
+        """Return the name under which deliveries are recorded."""
+        return "websocket"
+
+    @property
+    def state(self) -> ControlState:
+        """Return how the connection stands, with its figures."""
+        return ControlState(
+            self._link,
+            self._since_msc,
+            self._last_error,
+            self._sent,
+            self._received,
+            self._malformed,
+            self._refused,
+            max(0, self._connects - 1),
+        )
+
+    def post_latest(self, slot: str, body: bytes, *, keep: bool = True) -> None:
+        """Send a message as soon as may be; a later one in the same slot replaces it. Never blocks.
+
+        Args:
+            slot: what the message is the latest of, such as "account_info" or "tick:EURUSD".
+            keep: whether it is sent again on every new connection.
+        Raises:
+            ChannelError: when there are too many slots.
+        """
+        self._mailbox.put_latest(slot, body, keep)
+
+    def post(self, body: bytes) -> None:
+        """Send an answer as soon as may be, in order, on the present connection or not at all.
+
+        Raises:
+            ChannelError: when there is no connection, or too many answers wait.
+        """
+        if self._connection is None:
+            raise ChannelError("no connection to the backend to answer on")
+        self._mailbox.put_answer(body)
+
+    async def deliver(self, messages: Sequence[OutboxMessage]) -> None:
+        """Send messages in order and return once the backend's side has received them all.
+
+        A ping follows them; TCP keeps the order, so its pong proves their arrival.
+
+        Raises:
+            ChannelError: when the connection fails or deliver_s passes; any of them may have arrived.
+        """
+        connection: ClientConnection | None = None
+        try:
+            async with asyncio.timeout(self._limits.deliver_s):
+                connection = await self._connected()
+                for message in messages:
+                    await self._write_one(connection, message.body)
+                await (await connection.ping())
+        except TimeoutError as error:
+            if connection is None:
+                why = self._last_error or "not yet"
+                raise ChannelError(f"no connection to the backend: {why}") from error
+            text = f"the backend confirmed nothing within {self._limits.deliver_s:g} s; is it hung?"
+            self._give_up(connection, text)
+            raise ChannelError(text) from error
+        except ConnectionClosed as error:
+            self._forget(connection)
+            raise ChannelError(f"the connection ended before the backend confirmed: {error}") from error
+
+    async def run(self) -> None:
+        """Stay connected until cancelled; then close within stop_s."""
+        if self._headers and crosses_network_in_clear(self._url):
+            log.warning("BACKEND_AUTH_TOKEN crosses the network unencrypted; use wss://", url=self._shown_url)
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._intake.run())
+                await self._stay_connected()
+        finally:
+            self._set_link(Link.DOWN)
+            if len(self._intake):
+                log.warning("Messages read from the WebSocket were not acted on", count=len(self._intake))
+
+    async def _stay_connected(self) -> None:
+        limits = self._limits
+        while True:
+            trouble = await self._connect_once()
+            self._set_link(Link.DOWN)
+            delay_s = reconnect_delay_s(
+                self._failures, self._draw, limits.backoff_low_s, limits.backoff_high_s
+            )
+            delay_s = max(delay_s, trouble.least_delay_s)
+            self._failures += 1
+            self._note_trouble(trouble, delay_s)
+            await self._clock.sleep(delay_s)
+
+    async def _connect_once(self) -> Trouble:
+        """Make one connection and serve it to its end; return why it ended, or was not made."""
+        self._set_link(Link.CONNECTING)
+        try:
+            connection = await self._open()
+        except InvalidStatus as error:
+            response = error.response
+            retry_after = response.headers.get("Retry-After")
+            return advice.refused(response.status_code, bool(self._headers), retry_after)
+        except (InvalidHandshake, InvalidURI) as error:
+            return advice.not_websocket(str(error))
+        except OSError as error:
+            return advice.unreachable(error, self._limits.open_s)
+        return await self._serve(connection)
+
+    async def _open(self) -> ClientConnection:
+        limits = self._limits
+        connection = await connect(
+            self._url,
+            additional_headers=self._headers,
+            proxy=None,
+            compression=None,
+            open_timeout=limits.open_s,
+            ping_interval=limits.ping_every_s,
+            ping_timeout=limits.ping_timeout_s,
+            close_timeout=limits.stop_s,
+            max_size=FRAME_BYTES_MAX,
+            logger=_library_log,
+        )
+        wire = connection.transport.get_extra_info("socket")
+        with contextlib.suppress(OSError):  # It is gone already, as the reader will find.
+            wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+        return connection
+
+    async def _serve(self, connection: ClientConnection) -> Trouble:
+        """Read and write until the connection ends; return why."""
+        self._note_up(connection)
+        trouble: Trouble | None = None
+        try:
+            async with asyncio.TaskGroup() as group:
+                beside = [group.create_task(self._write(connection)), group.create_task(self._settle())]
+                trouble = await self._read(connection)
+                for task in beside:
+                    task.cancel()
+        finally:
+            self._forget(connection)
+            self._set_link(Link.DOWN)
+            if trouble is None:
+                await self._say_goodbye(connection)
+            else:
+                await self._hang_up(connection, POLICY_VIOLATION, trouble.text)
+        return trouble
+
+    async def _settle(self) -> None:
+        """Count the connection as good once it has lasted."""
+        await self._clock.sleep(self._limits.dwell_s)
+        if self._flapping:
+            log.info("WebSocket connected", url=self._shown_url, connections=self._connects)
+        self._failures, self._last_cause = 0, ""
+
+    async def _read(self, connection: ClientConnection) -> Trouble:
+        """Take in messages until the connection ends; return why."""
+        try:
+            while True:
+                for _ in range(READS_PER_TURN):
+                    raw = await connection.recv(decode=False)
+                    self._received += 1
+                    await self._accept(raw)
+                    if self._given_up is not None:
+                        return self._given_up
+                await asyncio.sleep(0)
+        except ConnectionClosed as error:
+            return self._given_up or self._explain_end(error)
+
+    async def _accept(self, raw: bytes) -> None:
+        """Hand one received message on."""
+        fallback_id = f"ws-{self._run_id}-{self._received}"
+        item = decode_or_reject(raw, _SOURCE, self._clock.utc_msc(), fallback_id)
+        if isinstance(item, DataRequested):
+            self._answer(item)
+            return
+        if isinstance(item, MalformedReceived):
+            self._malformed += 1
+        if not await self._intake.offer(item):
+            self._refuse(raw)
+
+    def _answer(self, query: DataRequested) -> None:
+        for body in self._answer_query(query):
+            try:
+                self._mailbox.put_answer(body)
+            except ChannelError as error:
+                self._given_up = Trouble("too_slow", f"the backend reads too slowly: {error}")
+                return
+
+    def _refuse(self, raw: bytes) -> None:
+        self._refused += 1
+        detail = f"the bridge is too far behind; {self._refused} messages were not taken since it started"
+        self._owe_error("overloaded", detail, excerpt(raw))
+        now = self._clock.monotonic()
+        if now - self._refusals_told_at >= REFUSALS_TOLD_EVERY_S:
+            self._refusals_told_at = now
+            log.warning(
+                "Too far behind; messages from the WebSocket are refused",
+                waiting=len(self._intake),
+                refused=self._refused,
+            )
+
+    def _owe_error(self, reason: str, detail: str, of: str) -> None:
+        """Tell the backend; only the latest of each reason, so that a flood is not answered by a flood."""
+        self._mailbox.put_latest(f"error:{reason}", encode_error(reason, detail, of), keep=False)
+
+    async def _write(self, connection: ClientConnection) -> None:
+        limit_s = self._limits.send_s
+        try:
+            while True:
+                body = await self._mailbox.take()
+                async with asyncio.timeout(limit_s):
+                    await self._write_one(connection, body)
+        except TimeoutError:
+            text = f"the backend has read nothing for {limit_s:g} s; is it hung?"
+            self._given_up = Trouble("too_slow", text)
+            await self._hang_up(connection, POLICY_VIOLATION, text)
+        except ConnectionClosed:
+            return  # The reader sees it too, and tells why.
+
+    async def _write_one(self, connection: ClientConnection, body: bytes) -> None:
+        await connection.send(body, text=True)
+        self._sent += 1
+
+    async def _say_goodbye(self, connection: ClientConnection) -> None:
+        """Write what is due and close, as the bridge stops."""
+        with contextlib.suppress(TimeoutError, ConnectionClosed):
+            async with asyncio.timeout(self._limits.stop_s / 2):
+                while (body := self._mailbox.take_now()) is not None:
+                    await self._write_one(connection, body)
+        await self._hang_up(connection, GOING_AWAY, "the bridge stops")
+
+    async def _hang_up(self, connection: ClientConnection, code: int, reason: str) -> None:
+        """Close, and be gone soon whatever the backend does."""
+        try:
+            async with asyncio.timeout(self._limits.stop_s / 2):
+                await connection.close(code, reason[:CLOSE_REASON_CHARS])
+        except TimeoutError:
+            log.debug("The backend did not close in time", url=self._shown_url)
+        finally:
+            connection.transport.abort()
+        await connection.wait_closed()
+
+    def _give_up(self, connection: ClientConnection, text: str) -> None:
+        """Cut a connection that would only be given the same messages again, on top of those not read."""
+        if connection is self._connection:
+            self._given_up = Trouble("too_slow", text)
+        self._forget(connection)
+        connection.transport.abort()
+
+    def _forget(self, connection: ClientConnection | None) -> None:
+        """Let nobody use this connection any more."""
+        if connection is self._connection:
+            self._connection = None
+            self._up.clear()
+
+    async def _connected(self) -> ClientConnection:
+        """Wait for the connection."""
+        while self._connection is None:
+            await self._up.wait()
+        return self._connection
+
+    def _explain_end(self, error: ConnectionClosed) -> Trouble:
+        sent, received = error.sent, error.rcvd
+        if sent is None or (received is not None and error.rcvd_then_sent):
+            code, reason = (received.code, received.reason) if received else (None, "")
+            return advice.closed_by_backend(code, reason)
+        if sent.code == MESSAGE_TOO_BIG:
+            detail = f"{sent.reason}; at most {MESSAGE_BYTES_MAX} bytes a message, and one command in each"
+            self._owe_error("too_long", detail, "")
+        return advice.closed_by_bridge(sent.code, sent.reason)
+
+    @property
+    def _flapping(self) -> bool:
+        """Whether the backend keeps closing connections as soon as they are made."""
+        return self._failures > 0 and self._last_cause.startswith("closed_")
+
+    def _note_up(self, connection: ClientConnection) -> None:
+        self._connects += 1
+        level = logging.DEBUG if self._flapping else logging.INFO
+        log.log(level, "WebSocket connected", url=self._shown_url, connections=self._connects)
+        self._given_up = None
+        self._mailbox.reopen()
+        self._set_link(Link.UP)
+        self._connection = connection
+        if self._on_connect is not None:
+            self._on_connect()
+        self._up.set()
+
+    def _note_trouble(self, trouble: Trouble, delay_s: float) -> None:
+        self._last_error = trouble.text
+        level = logging.DEBUG if trouble.cause == self._last_cause else logging.WARNING
+        self._last_cause = trouble.cause
+        retry_in_s = round(delay_s, 1)
+        log.log(level, "WebSocket down", url=self._shown_url, why=trouble.text, retry_in_s=retry_in_s)
+
+    def _set_link(self, link: Link) -> None:
+        if link is not self._link:
+            self._link = link
+            self._since_msc = self._clock.utc_msc()
+
+
+def _check_url(url: str) -> None:
+    try:
+        parse_uri(url).host.encode("idna")
+    except (InvalidURI, ValueError) as error:
+        seen = error.msg if isinstance(error, InvalidURI) else str(error)
+        raise ConfigurationError(
+            f"BACKEND_WS_URL: {advice.shown_url(url)}: {seen}; "
+            "expected an address like ws://localhost:8000/ws/mt5"
+        ) from error
