@@ -37,21 +37,15 @@ def start(*, websocket_only: bool = False) -> int:
     return main(websocket_only=websocket_only)
 
 
-def what_to_type(root: Path, script: str) -> str:
-    """Return the command that gets a person further on this computer.
-
-    Args:
-        script: the name of the launcher that was started.
-    """
+def remedy(root: Path) -> str:
+    """Return what a person should type on this computer, as the end of a sentence."""
     windows = sys.platform == "win32"
     environment = root / ".venv"
     python = environment / ("Scripts/python.exe" if windows else "bin/python")
     if python.is_file() and Path(sys.prefix).resolve() != environment.resolve():
-        launchers = ("hybrid_bridge.py", "run_bridge.py")
-        return f'"{python}" "{root / (script if script in launchers else launchers[0])}"'
-    return f'"{root / ("start_bridge.bat" if windows else "scripts/demo")}"'
+        return f'type "{python}" in its place, where everything is installed'
+    return f'type "{root / ("start_bridge.bat" if windows else "scripts/demo")}", which installs everything'
 
 
 def _sentence(problem: str) -> str:
-    command = what_to_type(ROOT, Path(sys.argv[0]).name)
-    return f"Cannot start with {sys.executable}: {problem}; type {command} instead"
+    return f"Cannot start with {sys.executable}: {problem}; {remedy(ROOT)}"

@@ -12,7 +12,7 @@ from typing import Protocol
 from hybrid_bridge.log_lines import Entry
 
 CAPACITY = 5_000
-CLOSE_TIMEOUT_S = 2.0
+CLOSE_TIMEOUT_S = 1.0
 
 
 class Sink(Protocol):
@@ -50,7 +50,7 @@ class Outlet:
         self._sink = sink
         self._render = render
         self._on_trouble = on_trouble
-        self._queue: queue.Queue[Entry | None] = queue.Queue(capacity)
+        self._queue: queue.Queue[Entry | threading.Event | None] = queue.Queue(capacity)
         self._left_out = 0
         self._lost = 0
         self._thread = threading.Thread(target=self._run, name=f"log {sink.name}", daemon=True)
@@ -63,26 +63,29 @@ class Outlet:
         except queue.Full:
             self._left_out += 1
 
-    def close(self, timeout_s: float = CLOSE_TIMEOUT_S) -> None:
-        """Write what is queued, waiting for it at most this long."""
-        while self._thread.is_alive():
-            try:
-                self._queue.put_nowait(None)
-                break
-            except queue.Full:
-                self._drop_one()
-        self._thread.join(timeout_s)
-
-    def _drop_one(self) -> None:
+    def flush(self, timeout_s: float = CLOSE_TIMEOUT_S) -> None:
+        """Wait until everything queued so far is written, at most this long."""
+        reached = threading.Event()
         try:
-            self._queue.get_nowait()
-            self._left_out += 1
-        except queue.Empty:
-            pass
+            self._queue.put(reached, timeout=timeout_s)
+        except queue.Full:
+            return
+        reached.wait(timeout_s)
+
+    def close(self, timeout_s: float = CLOSE_TIMEOUT_S) -> None:
+        """Write what is queued and let go of the sink; a sink that stands still is left behind."""
+        try:
+            self._queue.put(None, timeout=timeout_s)
+        except queue.Full:
+            return
+        self._thread.join(timeout_s)
 
     def _run(self) -> None:
         while (entry := self._queue.get()) is not None:
-            self._write(entry)
+            if isinstance(entry, threading.Event):
+                entry.set()
+            else:
+                self._write(entry)
         self._sink.close()
 
     def _write(self, entry: Entry) -> None:

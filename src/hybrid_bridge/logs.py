@@ -103,6 +103,8 @@ class LogOutput:
             root.setLevel(self._root_level)
             logging.captureWarnings(False)
             structlog.configure(**self._before)
+        for outlet in self._outlets:  # what one has to tell of its trouble goes to the other
+            outlet.flush()
         for outlet in self._outlets:
             outlet.close()
 

@@ -83,12 +83,13 @@ def _check_http_url(value: str) -> str:
 
 
 def _check_server(server: str) -> str:
-    host, _, port = server.strip().rpartition(":")
-    if not host or re.search(r"[\s/]", host) or not re.fullmatch(r"[0-9]{1,5}", port):
-        raise ValueError(f"host:port like localhost:9092; {server.strip()!r} is not host:port")
-    if not 0 < int(port) <= 65535:
-        raise ValueError(f"a port from 1 to 65535; {server.strip()!r} has another")
-    return server.strip()
+    text = server.strip()
+    match = re.fullmatch(r"([^\s/,:\[\]]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})", text)
+    if not match:
+        raise ValueError(f"host:port like localhost:9092; {text!r} is not host:port")
+    if not 0 < int(match[2]) <= 65535:
+        raise ValueError(f"a port from 1 to 65535; {text!r} has another")
+    return text
 
 
 def _check_servers(value: str) -> str:
