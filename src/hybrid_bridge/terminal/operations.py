@@ -1,0 +1,384 @@
+"""The closed list of what a worker can be asked: each operation's arguments, reply, priority and deadline.
+
+Shared by both ends, so it stays light. Rows carry the package's own field names; times in them are the
+broker's wall clock. The worker fills them, `market_lane` and `trade_lane` turn them into core values.
+"""
+
+from enum import IntEnum
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+A = TypeVar("A", bound=msgspec.Struct)
+R = TypeVar("R", bound=msgspec.Struct)
+
+NEWEST = -1  # As a tick request's start: begin at the newest tick there is.
+
+
+class Priority(IntEnum):
+    """Who goes first when several wait for one lane."""
+
+    SUBMIT = 0
+    APPRAISE = 1
+    LOOK = 2
+    REPORT = 3
+    TICKS = 4
+
+
+class ConnectArgs(msgspec.Struct, frozen=True):
+    """How to reach the terminal; None and empty texts are left to the package."""
+
+    path: str
+    login: int | None
+    password: str
+    server: str
+    timeout_ms: int
+
+
+class ConnectReply(msgspec.Struct, frozen=True):
+    """Who and what answered."""
+
+    login: int
+    server: str
+    path: str
+    build: int
+
+
+class SelectArgs(msgspec.Struct, frozen=True):
+    """Which symbols must be in the Market Watch."""
+
+    symbols: list[str]
+
+
+class SymbolRow(msgspec.Struct, frozen=True, array_like=True):
+    """The fields of SymbolInfo that rules are made of."""
+
+    name: str
+    digits: int
+    point: float
+    trade_tick_size: float
+    trade_contract_size: float
+    volume_min: float
+    volume_max: float
+    volume_step: float
+    volume_limit: float
+    trade_stops_level: int
+    trade_freeze_level: int
+    filling_mode: int
+    trade_exemode: int
+    trade_mode: int
+    currency_base: str
+    currency_profit: str
+    currency_margin: str
+
+
+class SelectReply(msgspec.Struct, frozen=True):
+    """The rules of the symbols there are, and names like those there are not."""
+
+    specs: list[SymbolRow]
+    unknown: dict[str, list[str]]
+
+
+class TickRequest(msgspec.Struct, frozen=True, array_like=True):
+    """From where one symbol's ticks are wanted.
+
+    Attributes:
+        from_server_msc: first millisecond wanted; NEWEST for the newest tick's own millisecond.
+        skip: how many ticks of exactly that millisecond are known already.
+        limit: most rows in the page.
+    """
+
+    symbol: str
+    from_server_msc: int
+    skip: int
+    limit: int
+
+
+class TicksArgs(msgspec.Struct, frozen=True):
+    """One request per symbol."""
+
+    requests: list[TickRequest]
+
+
+class TickPage(msgspec.Struct, frozen=True, array_like=True):
+    """One symbol's ticks, oldest first.
+
+    Attributes:
+        rows: packed 60-byte rows as the package's array holds them.
+        more: whether there are later ticks than these.
+        code, text: why there is no page, in the package's words; 0 and empty when there is one.
+    """
+
+    symbol: str
+    rows: bytes
+    more: bool
+    code: int = 0
+    text: str = ""
+
+
+class TicksReply(msgspec.Struct, frozen=True):
+    """One page per request, in the same order."""
+
+    pages: list[TickPage]
+
+
+class Nothing(msgspec.Struct, frozen=True):
+    """No arguments."""
+
+
+class NewestReply(msgspec.Struct, frozen=True):
+    """The newest tick's time of each selected symbol that has one, server milliseconds."""
+
+    newest: dict[str, int]
+
+
+class AccountRow(msgspec.Struct, frozen=True, array_like=True):
+    """The fields of AccountInfo in use."""
+
+    login: int
+    server: str
+    currency: str
+    balance: float
+    equity: float
+    profit: float
+    margin: float
+    margin_free: float
+    margin_level: float
+    leverage: int
+    trade_allowed: bool
+    trade_expert: bool
+    margin_mode: int
+
+
+class TerminalRow(msgspec.Struct, frozen=True, array_like=True):
+    """The fields of TerminalInfo in use."""
+
+    path: str
+    build: int
+    connected: bool
+    trade_allowed: bool
+    tradeapi_disabled: bool
+
+
+class PositionRow(msgspec.Struct, frozen=True, array_like=True):
+    """The fields of TradePosition in use."""
+
+    ticket: int
+    identifier: int
+    symbol: str
+    type: int
+    volume: float
+    price_open: float
+    price_current: float
+    sl: float
+    tp: float
+    profit: float
+    swap: float
+    magic: int
+    comment: str
+    time_msc: int
+
+
+class OrderRow(msgspec.Struct, frozen=True, array_like=True):
+    """The fields of TradeOrder in use, for waiting and for historic orders."""
+
+    ticket: int
+    position_id: int
+    symbol: str
+    type: int
+    state: int
+    volume_initial: float
+    volume_current: float
+    price_open: float
+    sl: float
+    tp: float
+    magic: int
+    comment: str
+
+
+class DealRow(msgspec.Struct, frozen=True, array_like=True):
+    """The fields of TradeDeal in use."""
+
+    ticket: int
+    order: int
+    position_id: int
+    symbol: str
+    type: int
+    entry: int
+    volume: float
+    price: float
+    profit: float
+    commission: float
+    swap: float
+    magic: int
+    comment: str
+    time_msc: int
+
+
+class ReportReply(msgspec.Struct, frozen=True):
+    """One look at the account."""
+
+    account: AccountRow
+    terminal: TerminalRow
+    positions: list[PositionRow]
+    orders: list[OrderRow]
+    newest: dict[str, int]
+
+
+class AppraiseArgs(msgspec.Struct, frozen=True):
+    """What a wanted order is about.
+
+    Attributes:
+        type: ORDER_TYPE_BUY 0 or ORDER_TYPE_SELL 1.
+        stop_loss: price, 0.0 for none.
+    """
+
+    symbol: str
+    type: int
+    stop_loss: float
+
+
+class QuoteRow(msgspec.Struct, frozen=True, array_like=True):
+    """The fields of Tick in use."""
+
+    bid: float
+    ask: float
+    time_msc: int
+
+
+class AppraiseReply(msgspec.Struct, frozen=True):
+    """The facts about one symbol and the account, with None for what cannot be known."""
+
+    spec: SymbolRow | None
+    quote: QuoteRow | None
+    profit_at_stop: float | None
+    margin: float | None
+    open_risk: float | None
+    commission_per_lot: float
+    report: ReportReply
+
+
+class SubmitArgs(msgspec.Struct, frozen=True):
+    """A trade request under the package's own names and types (MqlTradeRequest)."""
+
+    action: int
+    symbol: str
+    volume: float
+    price: float
+    sl: float
+    tp: float
+    deviation: int
+    type: int
+    type_filling: int
+    type_time: int
+    magic: int
+    order: int
+    position: int
+    comment: str
+
+
+class SendRow(msgspec.Struct, frozen=True, array_like=True):
+    """The fields of OrderSendResult in use."""
+
+    retcode: int
+    deal: int
+    order: int
+    volume: float
+    price: float
+    bid: float
+    ask: float
+    comment: str
+    request_id: int
+    retcode_external: int
+
+
+class SubmitReply(msgspec.Struct, frozen=True):
+    """What became of one request, unjudged.
+
+    Attributes:
+        sent: whether order_send was called; False when order_check refused.
+        check_retcode, check_comment: order_check's refusal; 0 and empty when it let the request pass.
+        result: order_send's result, None when it returned none.
+        code, text: last_error of the call that gave no result; 1 after success.
+    """
+
+    sent: bool
+    check_retcode: int
+    check_comment: str
+    result: SendRow | None
+    code: int
+    text: str
+
+
+class LookArgs(msgspec.Struct, frozen=True):
+    """What to look for.
+
+    Attributes:
+        magic, comment, position: 0 and empty match nothing.
+        from_server_s, to_server_s: window of the history, whole seconds of the broker's wall clock.
+    """
+
+    magic: int
+    comment: str
+    position: int
+    from_server_s: int
+    to_server_s: int
+
+
+class LookReply(msgspec.Struct, frozen=True):
+    """Everything that matches; an operation of which any query failed gives no reply of this kind."""
+
+    connected: bool
+    positions: list[PositionRow]
+    orders: list[OrderRow]
+    history_orders: list[OrderRow]
+    deals: list[DealRow]
+
+
+class Operation(msgspec.Struct, Generic[A, R], frozen=True):
+    """One thing a worker can be asked.
+
+    Attributes:
+        timeout_s: from the write of the request; past it the worker is killed.
+        wait_s: longest wait for the lane before the request is withdrawn unwritten.
+    """
+
+    name: str
+    args: type[A]
+    reply: type[R]
+    priority: Priority
+    timeout_s: float
+    wait_s: float
+
+
+# initialize() waits up to 100 s for a terminal that it starts itself (measured with the package 5.0.6231),
+# then up to MT5_TIMEOUT_MS for the login; the lane adds the latter.
+CONNECT_TIMEOUT_S = 120.0
+# Near matches need the whole symbol list: thousands of symbols on some brokers, 30 MB through the pipe.
+SELECT_TIMEOUT_S = 60.0
+# The first copy_ticks_from of a symbol downloads its missing history; 45 s have been reported.
+TICKS_TIMEOUT_S = 60.0
+# Local questions answered from the terminal's memory: milliseconds when healthy.
+REPORT_TIMEOUT_S = 10.0
+APPRAISE_TIMEOUT_S = 10.0
+# History of a busy account is fetched from the trade server.
+LOOK_TIMEOUT_S = 30.0
+# Brokers answer in 0.1 to 0.3 s, at bad moments in seconds; killing the lane costs a reconciliation.
+SUBMIT_TIMEOUT_S = 15.0
+
+CONNECT = Operation("connect", ConnectArgs, ConnectReply, Priority.SUBMIT, CONNECT_TIMEOUT_S, wait_s=0.0)
+SELECT = Operation("select", SelectArgs, SelectReply, Priority.LOOK, SELECT_TIMEOUT_S, wait_s=5.0)
+TICKS = Operation("ticks", TicksArgs, TicksReply, Priority.TICKS, TICKS_TIMEOUT_S, wait_s=5.0)
+NEWEST_TICKS = Operation("newest", Nothing, NewestReply, Priority.TICKS, REPORT_TIMEOUT_S, wait_s=5.0)
+REPORT = Operation("report", Nothing, ReportReply, Priority.REPORT, REPORT_TIMEOUT_S, wait_s=5.0)
+# An order appraised or sent much after it was wanted is worse than one refused.
+APPRAISE = Operation(
+    "appraise", AppraiseArgs, AppraiseReply, Priority.APPRAISE, APPRAISE_TIMEOUT_S, wait_s=2.0
+)
+SUBMIT = Operation("submit", SubmitArgs, SubmitReply, Priority.SUBMIT, SUBMIT_TIMEOUT_S, wait_s=1.0)
+LOOK = Operation("look", LookArgs, LookReply, Priority.LOOK, LOOK_TIMEOUT_S, wait_s=5.0)
+
+OPERATIONS: dict[str, Operation[Any, Any]] = {
+    operation.name: operation
+    for operation in (CONNECT, SELECT, TICKS, NEWEST_TICKS, REPORT, APPRAISE, SUBMIT, LOOK)
+}

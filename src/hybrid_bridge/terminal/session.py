@@ -1,0 +1,160 @@
+"""A worker's connection to its terminal: connect, identity, Market Watch and the look at the account.
+
+Owns what must be known between operations (module, selected symbols, learned commission). Runs inside the
+worker only; called by `worker` and by the modules of the other operations.
+"""
+
+import importlib
+from typing import Any, Protocol
+
+from hybrid_bridge.terminal.commission import CommissionBook
+from hybrid_bridge.terminal.operations import (
+    AccountRow,
+    ConnectArgs,
+    ConnectReply,
+    NewestReply,
+    Nothing,
+    OrderRow,
+    PositionRow,
+    ReportReply,
+    SelectArgs,
+    SelectReply,
+    SymbolRow,
+    TerminalRow,
+)
+from hybrid_bridge.terminal.package import Package, PackageError, row
+
+NEAR_MATCHES_MAX = 5
+
+
+class Log(Protocol):
+    """Where a worker's own remarks go."""
+
+    def __call__(self, level: str, event: str, **fields: object) -> None:
+        """Send one remark to the daemon's log."""
+        ...
+
+
+class Session:
+    """What one worker knows of its terminal."""
+
+    def __init__(self, module_name: str, log: Log) -> None:
+        self._module_name = module_name
+        self._package: Package | None = None
+        self.log = log
+        self.symbols: list[str] = []
+        self.commission = CommissionBook()
+        self._password = ""
+
+    @property
+    def package(self) -> Package:
+        """The module; imported at the first use, so that a missing one is an answer and not a crash."""
+        if self._package is None:
+            self._package = Package(importlib.import_module(self._module_name))
+        return self._package
+
+    @property
+    def link_lost(self) -> bool:
+        """Whether the operation just done found the connection gone."""
+        return self._package is not None and self._package.link_lost
+
+    def begin(self) -> None:
+        """Forget what the operation before this one found."""
+        if self._package is not None:
+            self._package.watch_link()
+
+    def scrub(self, text: str) -> str:
+        """Return a text without the account's password."""
+        return text.replace(self._password, "***") if self._password else text
+
+    def close(self) -> None:
+        """Leave the terminal."""
+        if self._package is not None:
+            self._package.raw("shutdown")()
+
+    def connect(self, args: ConnectArgs) -> ConnectReply:
+        """Drop any connection, connect anew and say who answered."""
+        self._password = args.password
+        package = self.package
+        package.raw("shutdown")()
+        package.call_with("initialize", **_initialize_keywords(args))
+        package.watch_link()
+        account = package.call("account_info")
+        terminal = package.call("terminal_info")
+        return ConnectReply(account.login, account.server, terminal.path, terminal.build)
+
+    def select(self, args: SelectArgs) -> SelectReply:
+        """Put symbols into the Market Watch and warm what the first order needs."""
+        specs = {name: self._select(name) for name in args.symbols}
+        self.symbols = [name for name, spec in specs.items() if spec is not None]
+        missing = [name for name, spec in specs.items() if spec is None]
+        self.commission.refresh(self.package, self.log)
+        return SelectReply(
+            [row(SymbolRow, spec) for spec in specs.values() if spec is not None],
+            self._near_matches(missing) if missing else {},
+        )
+
+    def report(self, _args: Nothing) -> ReportReply:
+        """Look at account, terminal, positions, orders and every selected symbol's newest tick."""
+        return look_at_account(self.package, self.newest(Nothing()).newest)
+
+    def newest(self, _args: Nothing) -> NewestReply:
+        """Return the newest tick's time of each selected symbol that has one."""
+        ticks = {name: self.package.ask("symbol_info_tick", name) for name in self.symbols}
+        return NewestReply({name: tick.time_msc for name, tick in ticks.items() if tick and tick.time_msc})
+
+    def _select(self, name: str) -> Any:
+        info = self.package.ask("symbol_info", name)
+        if info is None:
+            return None
+        # Prices flow for selected symbols; "selected" but not "visible" is the terminal's own doing.
+        if not (info.select and info.visible):
+            try:
+                self.package.call("symbol_select", name, True)
+            except PackageError as error:
+                if self.link_lost:
+                    raise
+                self.log("error", "Symbol refused by the Market Watch", symbol=name, error=str(error))
+                return None
+        return info
+
+    def _near_matches(self, missing: list[str]) -> dict[str, list[str]]:
+        known = [symbol.name for symbol in self.package.ask("symbols_get") or ()]
+        return {name: near_matches(name, known) for name in missing}
+
+
+def look_at_account(package: Package, newest: dict[str, int]) -> ReportReply:
+    """Look at account, terminal, positions and orders; every one of them must answer."""
+    return ReportReply(
+        account=row(AccountRow, package.call("account_info")),
+        terminal=row(TerminalRow, package.call("terminal_info")),
+        positions=[row(PositionRow, position) for position in package.call("positions_get")],
+        orders=[row(OrderRow, order) for order in package.call("orders_get")],
+        newest=newest,
+    )
+
+
+def near_matches(name: str, known: list[str]) -> list[str]:
+    """Return the known names most like one: brokers add prefixes and suffixes (EURUSD.a, mEURUSD)."""
+    import difflib
+
+    wanted = name.upper()
+    spelled = {symbol.upper(): symbol for symbol in reversed(known)}
+    contained = sorted(
+        (symbol for symbol in spelled if symbol.startswith(wanted) or symbol.endswith(wanted)), key=len
+    )
+    close = difflib.get_close_matches(wanted, spelled, n=NEAR_MATCHES_MAX, cutoff=0.7)
+    return [spelled[symbol] for symbol in dict.fromkeys([*contained, *close])][:NEAR_MATCHES_MAX]
+
+
+def _initialize_keywords(args: ConnectArgs) -> dict[str, Any]:
+    keywords: dict[str, Any] = {"timeout": args.timeout_ms}
+    if args.path:
+        keywords["path"] = args.path
+    if args.login is not None:
+        keywords["login"] = args.login
+    if args.password:
+        keywords["password"] = args.password
+    if args.server:
+        keywords["server"] = args.server
+    return keywords

@@ -1,0 +1,63 @@
+"""Pages of ticks cut out of `copy_ticks_from`, exact to the tick although the package asks by whole seconds.
+
+Runs inside the worker only. A page starts after `skip` ticks of exactly `from_server_msc`, holds at most
+`limit` rows and says whether there are more; numpy arrays never leave the worker.
+"""
+
+from typing import Any
+
+from hybrid_bridge.terminal.operations import NEWEST, TickPage, TickRequest, TicksArgs, TicksReply
+from hybrid_bridge.terminal.package import Package, PackageError
+
+COPY_TICKS_ALL = -1
+# Rows asked for beyond the limit: the cursor's second is read again each time, up to the cursor.
+REREAD_ROWS = 512
+# A second holds fewer ticks than this; asking for more would fetch hours of history.
+COUNT_MAX = 1 << 20
+
+
+def read_pages(package: Package, args: TicksArgs) -> TicksReply:
+    """Read one page per request; a symbol's own error is in its page, a lost connection raises."""
+    return TicksReply([_page_or_error(package, request) for request in args.requests])
+
+
+def _page_or_error(package: Package, request: TickRequest) -> TickPage:
+    try:
+        return read_page(package, request)
+    except PackageError as error:
+        if package.link_lost:
+            raise
+        return TickPage(request.symbol, b"", more=False, code=error.code, text=error.text)
+
+
+def read_page(package: Package, request: TickRequest) -> TickPage:
+    """Read the ticks that follow a cursor.
+
+    Raises:
+        PackageError: when the terminal refuses, or one second holds more ticks than can be asked for.
+    """
+    from_msc = request.from_server_msc
+    if from_msc == NEWEST:
+        tick = package.call("symbol_info_tick", request.symbol)
+        if not tick.time_msc:
+            return TickPage(request.symbol, b"", more=False)
+        from_msc = tick.time_msc
+    count = request.limit + request.skip + REREAD_ROWS
+    while True:
+        rows = package.call("copy_ticks_from", request.symbol, from_msc // 1000, count, COPY_TICKS_ALL)
+        start = first_new_row(rows["time_msc"], from_msc, request.skip)
+        full = len(rows) >= count
+        if start < len(rows) or not full:
+            end = min(len(rows), start + request.limit)
+            return TickPage(request.symbol, rows[start:end].tobytes(), more=full or end < len(rows))
+        if count >= COUNT_MAX:
+            text = f"more than {count} ticks between {from_msc // 1000} s and the cursor {from_msc} ms"
+            raise PackageError("copy_ticks_from", 0, text)
+        count = min(2 * count, COUNT_MAX)
+
+
+def first_new_row(times_msc: Any, from_msc: int, skip: int) -> int:
+    """Return the index of the first row after `skip` rows of exactly `from_msc`."""
+    first = int(times_msc.searchsorted(from_msc, side="left"))
+    after = int(times_msc.searchsorted(from_msc, side="right"))
+    return min(first + skip, after)

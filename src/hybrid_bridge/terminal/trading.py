@@ -1,0 +1,139 @@
+"""The worker's operations about orders: appraise before, submit once, look afterwards.
+
+Runs inside the worker only. Judges nothing: what a reply proves is decided by `retcodes` in the daemon.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from hybrid_bridge.terminal.operations import (
+    AppraiseArgs,
+    AppraiseReply,
+    DealRow,
+    LookArgs,
+    LookReply,
+    OrderRow,
+    PositionRow,
+    QuoteRow,
+    SendRow,
+    SubmitArgs,
+    SubmitReply,
+    SymbolRow,
+)
+from hybrid_bridge.terminal.package import SUCCESS, Package, row
+from hybrid_bridge.terminal.session import Session, look_at_account
+
+ORDER_TYPE_BUY, ORDER_TYPE_SELL = 0, 1
+STOP_LIMIT_TYPES = (6, 7)
+ACTION_DEAL, ACTION_PENDING = 1, 5
+
+
+def appraise(session: Session, args: AppraiseArgs) -> AppraiseReply:
+    """Collect everything that the risk check needs to know about a wanted order."""
+    package = session.package
+    session.commission.refresh(package, session.log)
+    spec = package.ask("symbol_info", args.symbol)
+    quote = None if spec is None else package.ask("symbol_info_tick", args.symbol)
+    newest = {args.symbol: quote.time_msc} if quote and quote.time_msc else {}
+    report = look_at_account(package, newest)
+    entry = 0.0 if quote is None else quote.ask if args.type == ORDER_TYPE_BUY else quote.bid
+    profit = margin = None
+    if spec is not None and entry > 0:
+        reference = (args.type, args.symbol, spec.volume_max, entry)
+        margin = package.ask("order_calc_margin", *reference)
+        if args.stop_loss > 0:
+            profit = package.ask("order_calc_profit", *reference, args.stop_loss)
+    return AppraiseReply(
+        spec=None if spec is None else row(SymbolRow, spec),
+        quote=None if quote is None else row(QuoteRow, quote),
+        profit_at_stop=profit,
+        margin=margin,
+        open_risk=open_risk(package, report.positions, report.orders),
+        commission_per_lot=session.commission.per_lot(args.symbol),
+        report=report,
+    )
+
+
+def open_risk(package: Package, positions: list[PositionRow], orders: list[OrderRow]) -> float | None:
+    """Add up what is lost if every open position and pending order ends at its stop.
+
+    Returns:
+        Money from the opening price to the stop, profits counted as 0; None when one has no stop or
+        could not be calculated.
+    """
+    total = 0.0
+    for position in positions:
+        loss = _loss(package, position.type, position, position.volume)
+        if loss is None:
+            return None
+        total += loss
+    for order in orders:
+        loss = _loss(package, order.type % 2, order, order.volume_current)
+        if loss is None:
+            return None
+        total += loss
+    return total
+
+
+def _loss(package: Package, side: int, row_: PositionRow | OrderRow, volume: float) -> float | None:
+    if row_.sl <= 0:
+        return None
+    profit = package.ask("order_calc_profit", side, row_.symbol, volume, row_.price_open, row_.sl)
+    return None if profit is None else max(0.0, -profit)
+
+
+def submit(session: Session, args: SubmitArgs) -> SubmitReply:
+    """Have an entry checked by the terminal, then send the request once.
+
+    Only what can fail for lack of money is checked first: order_check is documented for that, and a close,
+    a change or a cancellation must never be held back by it.
+    """
+    package = session.package
+    request = msgspec.structs.asdict(args)
+    entry = args.action == ACTION_PENDING or (args.action == ACTION_DEAL and not args.position)
+    if entry:
+        check = package.raw("order_check")(request)
+        code, text = package.last_error()
+        if check is None:
+            return SubmitReply(False, 0, "", None, code, text)
+        if check.retcode != 0:
+            return SubmitReply(False, check.retcode, check.comment, None, SUCCESS, "")
+    # One positional dict and no keywords at all: even an empty keyword dict makes the package refuse.
+    result = package.raw("order_send")(request)
+    code, text = package.last_error()
+    return SubmitReply(True, 0, "", None if result is None else row(SendRow, result), code, text)
+
+
+def look(session: Session, args: LookArgs) -> LookReply:
+    """Collect everything that bears an order's magic or comment, or belongs to its position."""
+    package = session.package
+    window = (args.from_server_s, args.to_server_s)
+    connected = package.call("terminal_info").connected
+
+    def matching(name: str, *arguments: int, ticket: str = "position_id") -> list[Any]:
+        test = _matcher(args, ticket)
+        return [record for record in package.call(name, *arguments) if test(record)]
+
+    # The present before the past: what is filled in between is then found in the history.
+    orders = matching("orders_get")
+    positions = matching("positions_get", ticket="ticket")
+    return LookReply(
+        connected=connected,
+        positions=[row(PositionRow, position) for position in positions],
+        orders=[row(OrderRow, order) for order in orders],
+        history_orders=[row(OrderRow, order) for order in matching("history_orders_get", *window)],
+        deals=[row(DealRow, deal) for deal in matching("history_deals_get", *window)],
+    )
+
+
+def _matcher(args: LookArgs, ticket: str) -> Callable[[Any], bool]:
+    def test(record: Any) -> bool:
+        return bool(
+            (args.magic and record.magic == args.magic)
+            or (args.comment and record.comment == args.comment)
+            or (args.position and getattr(record, ticket) == args.position)
+        )
+
+    return test
