@@ -161,29 +161,33 @@ class Session:
         if self._socket is None or self._stream is None:
             raise call_error(self._dead_code)
         try:
-            _require_peer(self._socket)
-            self._socket.sendall(frame)
-        except OSError as error:
-            raise self._die(SEND_FAILED, SEND_FAILED) from error
-        try:
+            self._send(self._socket, frame)
             return self._receive(self._stream)
-        except OSError as error:
-            raise self._die(RECEIVE_FAILED, NO_CONNECTION) from error
+        except CallError:
+            raise
         except BaseException:
             # Interrupted, say by Ctrl-C: the reply is still to come and would answer the next call.
-            self._abandon(self._dead_code)
+            self._abandon(NO_CONNECTION)
             raise
 
+    def _send(self, connection: socket.socket, frame: bytes) -> None:
+        try:
+            _require_peer(connection)
+            connection.sendall(frame)
+        except OSError as error:
+            raise self._die(SEND_FAILED, SEND_FAILED) from error
+
     def _receive(self, stream: io.BufferedReader) -> bytes:
-        head = stream.read(wire.LENGTH.size)
+        try:
+            head = stream.read(wire.LENGTH.size)
+            body = stream.read(*wire.LENGTH.unpack(head)) if len(head) == wire.LENGTH.size else b""
+        except OSError as error:
+            raise self._die(RECEIVE_FAILED, NO_CONNECTION) from error
         if not head:
             raise self._die(RECEIVE_FAILED, NO_CONNECTION)
-        if len(head) == wire.LENGTH.size:
-            (size,) = wire.LENGTH.unpack(head)
-            body = stream.read(size)
-            if len(body) == size:
-                return body
-        raise self._die(RECEIVE_FAILED, SEND_FAILED)
+        if len(head) < wire.LENGTH.size or len(body) < wire.LENGTH.unpack(head)[0]:
+            raise self._die(RECEIVE_FAILED, SEND_FAILED)
+        return body
 
     def _die(self, now: int, from_now_on: int) -> CallError:
         self._abandon(from_now_on)

@@ -280,6 +280,12 @@ def decode_request(body: bytes) -> tuple[Command, tuple[Any, ...]]:
     return command, tuple(values)
 
 
+def command_number(body: bytes) -> int:
+    """Read the command number of a request, whose parameters may be malformed."""
+    number: int = LENGTH.unpack_from(body)[0]
+    return number
+
+
 def encode_reply(command: Command, value: Any) -> bytes:
     """Build the frame of a successful reply.
 

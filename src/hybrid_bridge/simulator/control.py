@@ -1,0 +1,99 @@
+"""The control port of a simulated terminal: faults and figures while it runs.
+
+Owns the JSON lines spoken there, one request and one answer a line; does nothing itself but call
+the server and the fault board. `control_client` is its other end.
+
+    {"do": "fault", "name": "stall", "seconds": 2}    put a fault in force, see `faults`
+    {"do": "clear"}                                   lift all faults; stalled calls go on
+    {"do": "stats"}                                   what was served and generated so far
+    {"do": "stop"}                                    end in order
+    {"do": "kill"}                                    end at once, in the middle of whatever it does
+
+An answer is {"ok": true, ...} or {"ok": false, "error": "..."}.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+
+from hybrid_bridge.simulator.faults import FaultBoard, FaultError
+from hybrid_bridge.simulator.terminal_server import TerminalServer
+from hybrid_bridge.simulator.wire import Command
+
+log = structlog.get_logger(__name__)
+
+
+class ControlPort:
+    """Serve the control port of one terminal.
+
+    Args:
+        server: the terminal.
+        faults: its fault board.
+        kill: ends the process at once.
+    """
+
+    def __init__(self, server: TerminalServer, faults: FaultBoard, kill: Callable[[], None]) -> None:
+        self._server = server
+        self._faults = faults
+        self._actions: dict[str, Callable[[dict[str, Any]], dict[str, Any] | None]] = {
+            "fault": self._add_fault,
+            "clear": lambda _: server.clear_faults(),
+            "stats": lambda _: self._stats(),
+            "stop": lambda _: server.stop(),
+            "kill": lambda _: kill(),
+        }
+
+    async def listen(self, host: str, port: int) -> asyncio.Server:
+        """Open the port; port 0 picks a free one.
+
+        Raises:
+            OSError: if the port cannot be had.
+        """
+        return await asyncio.start_server(self._serve, host, port)
+
+    def answer(self, line: bytes) -> dict[str, Any]:
+        """Do what one line asks for and give its answer."""
+        try:
+            request = json.loads(line)
+        except ValueError as error:
+            return _refusal(f"not a line of JSON: {error}")
+        if not isinstance(request, dict) or request.get("do") not in self._actions:
+            return _refusal(f'"do" must be one of {", ".join(self._actions)}, got {request!r}')
+        log.debug("Control.", request=request)
+        try:
+            found = self._actions[request.pop("do")](request)
+        except FaultError as error:
+            return _refusal(str(error))
+        return {"ok": True, **(found or {})}
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while line := await reader.readline():
+                writer.write(json.dumps(self.answer(line)).encode() + b"\n")
+                await writer.drain()
+        except (ConnectionError, ValueError) as error:
+            # A line over the reader's limit is the ValueError.
+            log.warning("A control client is gone.", reason=str(error))
+        finally:
+            writer.close()
+
+    def _add_fault(self, request: dict[str, Any]) -> None:
+        name = str(request.pop("name", ""))
+        self._faults.add(name, request)
+        self._server.faults_changed()
+
+    def _stats(self) -> dict[str, Any]:
+        return {
+            "ticks": dict(self._server.ticks),
+            "calls": {command.name.lower(): n for command, n in self._server.calls.items()},
+            "orders": self._server.calls[Command.ORDER_SEND],
+            "clients": self._server.clients,
+            "shift_msc": self._server.feed.shift_msc,
+        }
+
+
+def _refusal(error: str) -> dict[str, Any]:
+    return {"ok": False, "error": error}

@@ -1,0 +1,92 @@
+"""The other end of a simulated terminal's control port: faults and figures, for tests and demos.
+
+Owns a blocking connection and one method per request; the meaning is in `control` and `faults`.
+"""
+
+import json
+import socket
+from types import TracebackType
+from typing import Any, Final, Self
+
+_TIMEOUT_S: Final = 10.0
+
+
+class ControlError(Exception):
+    """A request that the simulated terminal refused, in its words."""
+
+
+class SimulatorControl:
+    """Control a running simulated terminal.
+
+    Args:
+        address: host:port of the control port, as the simulator prints it at its start.
+        timeout_s: how long to wait for the connection and for each answer.
+    Raises:
+        OSError: if nobody listens there.
+    """
+
+    def __init__(self, address: str, timeout_s: float = _TIMEOUT_S) -> None:
+        host, _, port = address.rpartition(":")
+        self._socket = socket.create_connection((host.strip("[]"), int(port)), timeout_s)
+        self._lines = self._socket.makefile("rb")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection; the faults stay in force."""
+        self._lines.close()
+        self._socket.close()
+
+    def fault(self, name: str, **options: Any) -> None:
+        """Put a fault in force, for example `fault("stall", command="order_send", seconds=2)`.
+
+        Raises:
+            ControlError: if the simulator does not know it or an option makes no sense.
+        """
+        self._ask({"do": "fault", "name": name, **options})
+
+    def clear(self) -> None:
+        """Lift all faults; stalled calls go on."""
+        self._ask({"do": "clear"})
+
+    def stats(self) -> dict[str, Any]:
+        """Ask what was served and generated so far.
+
+        Returns:
+            ticks (per symbol), calls (per command), orders, clients, and shift_msc of the feed.
+        """
+        return self._ask({"do": "stats"})
+
+    def stop(self) -> None:
+        """End the simulator in order."""
+        self._ask({"do": "stop"})
+
+    def kill(self) -> None:
+        """End the simulator at once, and wait until its connection breaks."""
+        self._send({"do": "kill"})
+        try:
+            self._lines.read()
+        except ConnectionError:
+            return
+
+    def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        self._send(request)
+        line = self._lines.readline()
+        if not line:
+            raise ConnectionError("the simulated terminal closed its control port")
+        answer: dict[str, Any] = json.loads(line)
+        if not answer.pop("ok"):
+            raise ControlError(answer["error"])
+        return answer
+
+    def _send(self, request: dict[str, Any]) -> None:
+        self._socket.sendall(json.dumps(request).encode() + b"\n")
