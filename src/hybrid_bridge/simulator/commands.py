@@ -1,0 +1,188 @@
+"""What the terminal answers to each command of the pipe.
+
+Owns the way from a command and its parameters to the exchange's methods, and the answers that are
+the terminal's own: its permissions, its link to the broker, the counts and filters of lists. Waits
+for nothing and encodes nothing; the server calls `answer` once per request.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final, TypeVar
+
+from hybrid_bridge.simulator import constants, wire
+from hybrid_bridge.simulator.exchange import Exchange
+from hybrid_bridge.simulator.faults import FaultBoard
+from hybrid_bridge.simulator.groups import GroupFilter
+from hybrid_bridge.simulator.records import (
+    OrderSendResult,
+    SymbolInfo,
+    TerminalInfo,
+    TradeDeal,
+    TradeOrder,
+    TradePosition,
+    TradeRequest,
+)
+from hybrid_bridge.simulator.terminal_error import TerminalError
+from hybrid_bridge.simulator.wire import Command
+
+_FoundT = TypeVar("_FoundT")
+# Source: retcodes seen with live terminals; the words are theirs.
+_AUTOTRADING_OFF: Final = OrderSendResult(
+    retcode=constants.TRADE_RETCODE_CLIENT_DISABLES_AT, comment="AutoTrading disabled by client"
+)
+_REJECTED: Final = "Rejected"
+_WORDS: Final = {
+    constants.TRADE_RETCODE_REQUOTE: "Requote",
+    constants.TRADE_RETCODE_INVALID_STOPS: "Invalid stops",
+    constants.TRADE_RETCODE_NO_CHANGES: "No changes",
+    constants.TRADE_RETCODE_INVALID_FILL: "Unsupported filling mode",
+}
+_LINK_DOWN: Final = OrderSendResult(retcode=constants.TRADE_RETCODE_CONNECTION, comment="No connection")
+
+
+class TerminalCommands:
+    """Answer the commands of the pipe out of an exchange, as the faults in force allow.
+
+    Args:
+        exchange: the simulated trade server with its account.
+        faults: asked at every call for the terminal's permissions and its link.
+    """
+
+    def __init__(self, exchange: Exchange, faults: FaultBoard) -> None:
+        self._exchange = exchange
+        self._faults = faults
+        self._answers: dict[Command, Callable[..., Any]] = {
+            **self._session_answers(),
+            **self._market_answers(),
+            **self._trade_answers(),
+            **self._history_answers(),
+        }
+
+    def answer(self, command: Command, parameters: tuple[Any, ...]) -> Any:
+        """Do what a command asks for.
+
+        Returns:
+            The value of its reply, as `wire.encode_reply` takes it.
+        Raises:
+            TerminalError: if the terminal refuses.
+        """
+        return self._answers[command](*parameters)
+
+    def reject(self, request: TradeRequest, retcode: int) -> OrderSendResult:
+        """Refuse an order as the trade server would, with the prices that it may be repeated at."""
+        try:
+            tick = self._exchange.symbol_info_tick(request.symbol)
+        except TerminalError:
+            return OrderSendResult(retcode=retcode, comment=_WORDS.get(retcode, _REJECTED))
+        return OrderSendResult(
+            retcode=retcode,
+            bid=tick.bid,
+            ask=tick.ask,
+            comment=_WORDS.get(retcode, _REJECTED),
+        )
+
+    def _session_answers(self) -> dict[Command, Callable[..., Any]]:
+        exchange = self._exchange
+        return {
+            Command.VERSION: lambda _: exchange.version(),
+            Command.HELLO: lambda _api, _client: exchange.version()[1],
+            Command.LOGIN: lambda _, login, password, server: exchange.login(login, password, server),
+            Command.AUTHORISATION: lambda: wire.AUTHORISED,
+            Command.TERMINAL_INFO: self._terminal_info,
+            Command.ACCOUNT_INFO: exchange.account_info,
+        }
+
+    def _market_answers(self) -> dict[Command, Callable[..., Any]]:
+        exchange = self._exchange
+        return {
+            Command.COPY_TICKS_FROM: exchange.copy_ticks_from,
+            Command.COPY_TICKS_RANGE: exchange.copy_ticks_range,
+            Command.COPY_RATES_FROM: exchange.copy_rates_from,
+            Command.COPY_RATES_FROM_POS: exchange.copy_rates_from_pos,
+            Command.COPY_RATES_RANGE: exchange.copy_rates_range,
+            Command.SYMBOL_INFO: exchange.symbol_info,
+            Command.SYMBOL_SELECT: exchange.symbol_select,
+            Command.SYMBOL_INFO_TICK: exchange.symbol_info_tick,
+            Command.SYMBOLS_TOTAL: lambda: len(exchange.symbols()),
+            Command.SYMBOLS_GET: exchange.symbols,
+            Command.SYMBOLS_GET_GROUP: self._symbols_of_group,
+            Command.MARKET_BOOK_ADD: exchange.market_book_add,
+            Command.MARKET_BOOK_RELEASE: exchange.market_book_release,
+            Command.MARKET_BOOK_GET: exchange.market_book_get,
+        }
+
+    def _trade_answers(self) -> dict[Command, Callable[..., Any]]:
+        exchange = self._exchange
+        return {
+            Command.POSITIONS_TOTAL: lambda: len(exchange.positions()),
+            Command.POSITIONS_GET: exchange.positions,
+            Command.POSITIONS_GET_SYMBOL: self._positions_of_symbol,
+            Command.POSITIONS_GET_TICKET: self._position,
+            Command.ORDERS_TOTAL: lambda: len(exchange.orders()),
+            Command.ORDERS_GET: exchange.orders,
+            Command.ORDERS_GET_SYMBOL: self._orders_of_symbol,
+            Command.ORDERS_GET_TICKET: self._order,
+            Command.ORDER_CHECK: exchange.order_check,
+            Command.ORDER_SEND: self._order_send,
+            Command.ORDER_CALC_MARGIN: exchange.order_calc_margin,
+            Command.ORDER_CALC_PROFIT: exchange.order_calc_profit,
+        }
+
+    def _history_answers(self) -> dict[Command, Callable[..., Any]]:
+        exchange = self._exchange
+        return {
+            Command.HISTORY_ORDERS_TOTAL: lambda *dates: len(exchange.history_orders(*dates)),
+            Command.HISTORY_ORDERS_GET: exchange.history_orders,
+            Command.HISTORY_ORDERS_GET_POSITION: exchange.history_orders_of_position,
+            Command.HISTORY_ORDERS_GET_TICKET: lambda ticket: _found(exchange.history_order(ticket)),
+            Command.HISTORY_DEALS_TOTAL: lambda *dates: len(exchange.history_deals(*dates)),
+            Command.HISTORY_DEALS_GET: exchange.history_deals,
+            Command.HISTORY_DEALS_GET_POSITION: exchange.history_deals_of_position,
+            Command.HISTORY_DEALS_GET_TICKET: lambda ticket: _found(exchange.history_deal(ticket)),
+        }
+
+    def _terminal_info(self) -> TerminalInfo:
+        info = self._exchange.terminal_info()
+        off = self._faults.is_on
+        return info._replace(
+            connected=info.connected and not off("link_down"),
+            trade_allowed=info.trade_allowed and not off("autotrading_off"),
+            tradeapi_disabled=info.tradeapi_disabled or off("api_off"),
+        )
+
+    def _order_send(self, request: TradeRequest) -> OrderSendResult:
+        if self._faults.is_on("api_off"):
+            raise TerminalError(constants.RES_E_AUTO_TRADING_DISABLED)
+        if self._faults.is_on("autotrading_off"):
+            return _AUTOTRADING_OFF
+        if self._faults.is_on("link_down"):
+            return _LINK_DOWN
+        return self._exchange.order_send(request)
+
+    def _symbols_of_group(self, group: str) -> tuple[SymbolInfo, ...]:
+        wanted = GroupFilter(group)
+        return tuple(info for info in self._exchange.symbols() if wanted.matches(info.name))
+
+    def _positions_of_symbol(self, symbol: str) -> tuple[TradePosition, ...]:
+        return tuple(found for found in self._exchange.positions() if found.symbol == symbol)
+
+    def _position(self, ticket: int) -> TradePosition:
+        return _found(_by_ticket(self._exchange.positions(), ticket))
+
+    def _orders_of_symbol(self, symbol: str) -> tuple[TradeOrder, ...]:
+        return tuple(found for found in self._exchange.orders() if found.symbol == symbol)
+
+    def _order(self, ticket: int) -> TradeOrder:
+        return _found(_by_ticket(self._exchange.orders(), ticket))
+
+
+_RecordT = TypeVar("_RecordT", TradePosition, TradeOrder, TradeDeal)
+
+
+def _by_ticket(records: Iterable[_RecordT], ticket: int) -> _RecordT | None:
+    return next((record for record in records if record.ticket == ticket), None)
+
+
+def _found(record: _FoundT | None) -> _FoundT:
+    if record is None:
+        raise TerminalError(constants.RES_E_NOT_FOUND)
+    return record
