@@ -1,0 +1,104 @@
+"""Building aiokafka's clients and getting rid of them in bounded time.
+
+Owns the options that all clients share. aiokafka 0.14 has no way to abandon a client whose broker hangs:
+its stop() then waits as long as the broker does. `close_client` asks politely first and then cuts, which
+needs names that aiokafka keeps to itself; the tests notice when they change. Called by the other modules
+of this folder.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import structlog
+from aiokafka import AIOKafkaConsumer
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import KafkaError
+
+from hybrid_bridge.settings import StreamSettings
+
+REQUEST_TIMEOUT_S = 5.0
+STOP_TIMEOUT_S = 1.5
+CUT_TIMEOUT_S = 1.0
+
+# What aiokafka 0.14 raises when the other side fails. It also lets assertions and key errors of its own out
+# when a connection vanishes between two of its awaits, so those count as trouble of the connection too.
+TROUBLE = (KafkaError, OSError, TimeoutError, AssertionError, KeyError, AttributeError)
+
+# Of a coordinator with a group, and of one without.
+_COORDINATOR_TASKS = (
+    "_coordination_task",
+    "_heartbeat_task",
+    "_commit_refresh_task",
+    "_reset_committed_task",
+)
+
+log = structlog.get_logger(__name__)
+
+
+def connection_options(
+    settings: StreamSettings, request_timeout_s: float = REQUEST_TIMEOUT_S
+) -> dict[str, Any]:
+    """Return the keyword arguments that every aiokafka client of the bridge is built with."""
+    _quieten_aiokafka()
+    return {
+        "bootstrap_servers": settings.bootstrap_servers,
+        "client_id": "hybrid-mt5-bridge",
+        "request_timeout_ms": int(request_timeout_s * 1000),
+        "metadata_max_age_ms": 60_000,
+        "retry_backoff_ms": 200,
+    }
+
+
+def _quieten_aiokafka() -> None:
+    """Keep aiokafka from logging every attempt to reconnect: the channels log each cause once, in words."""
+    logger = logging.getLogger("aiokafka")
+    if logger.level == logging.NOTSET and logging.getLogger().getEffectiveLevel() > logging.DEBUG:
+        logger.setLevel(logging.CRITICAL)
+
+
+async def close_client(client: AIOKafkaClient | AIOKafkaConsumer) -> None:
+    """Close a client within about two and a half seconds, whatever its broker does."""
+    consumer = client if isinstance(client, AIOKafkaConsumer) else None
+    network: AIOKafkaClient = client if consumer is None else consumer._client
+    transports = list(_transports(network))
+    try:
+        async with asyncio.timeout(STOP_TIMEOUT_S):
+            await (network.close() if consumer is None else consumer.stop())
+    except TROUBLE as error:
+        log.debug("Client did not stop in time and is cut off", cause=repr(error))
+    finally:
+        transports.extend(_transports(network))
+        for transport in transports:
+            transport.abort()
+        await _cancel([*_consumer_tasks(consumer), network._sync_task])
+
+
+def _transports(network: AIOKafkaClient) -> Iterator[asyncio.WriteTransport]:
+    for connection in network._conns.values():
+        if connection._writer is not None:
+            yield connection._writer.transport
+
+
+def _consumer_tasks(consumer: AIOKafkaConsumer | None) -> Iterator[asyncio.Task[Any] | None]:
+    if consumer is None:
+        return
+    if consumer._coordinator is not None:
+        for name in _COORDINATOR_TASKS:
+            yield getattr(consumer._coordinator, name, None)
+    if consumer._fetcher is not None:
+        yield consumer._fetcher._fetch_task
+        yield from consumer._fetcher._pending_tasks
+
+
+async def _cancel(tasks: list[asyncio.Task[Any] | None]) -> None:
+    left = {task for task in tasks if task is not None and not task.done()}
+    for _ in range(3):  # A task of aiokafka may spend its first cancellation on a task that it waits for.
+        if not left:
+            return
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=CUT_TIMEOUT_S / 3)
+    if left:
+        log.warning("Tasks of a Kafka client did not end", tasks=len(left))

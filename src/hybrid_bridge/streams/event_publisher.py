@@ -1,0 +1,98 @@
+"""Events out: every outbox message into the event topic, at least once, in order per key.
+
+Owns its own producer, so that a flood of ticks never delays a result. Messages are read again from the
+outbox after a failure; those the broker confirmed meanwhile are left out. Called by the app's outbox
+loop; implements ports.OutboxChannel.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+
+from hybrid_bridge.ports import Clock, OutboxMessage
+from hybrid_bridge.settings import StreamSettings
+from hybrid_bridge.streams.batch_producer import BatchProducer, Record
+from hybrid_bridge.streams.channel_state import ChannelState
+from hybrid_bridge.streams.codecs import SCHEMA_VERSION
+from hybrid_bridge.streams.topics import partition_of
+
+PARTITIONS = 1  # Of a topic created here: all events in one order.
+DELIVER_TIMEOUT_S = 10.0
+
+
+class KafkaEventChannel:
+    """Delivers outbox messages to Redpanda.
+
+    Attributes:
+        name: under which the outbox records what was delivered.
+        state: how the channel stands.
+    """
+
+    name = "redpanda"
+
+    def __init__(
+        self, settings: StreamSettings, clock: Clock, *, deliver_timeout_s: float = DELIVER_TIMEOUT_S
+    ) -> None:
+        """Prepare to deliver; nothing is connected before the first call."""
+        self.state = ChannelState("redpanda events", clock)
+        self._clock = clock
+        self._deliver_timeout_s = deliver_timeout_s
+        self._confirmed: set[int] = set()
+        self._producer = BatchProducer(
+            settings,
+            settings.event_topic,
+            PARTITIONS,
+            self.state,
+            clock,
+            self._note_acknowledged,
+            [("schema_version", SCHEMA_VERSION)],
+        )
+
+    @property
+    def published(self) -> int:
+        """Messages put into batches."""
+        return self._producer.sent
+
+    @property
+    def acknowledged(self) -> int:
+        """Messages that the broker has confirmed."""
+        return self._producer.acknowledged
+
+    @property
+    def batches(self) -> int:
+        """Batches that the broker has confirmed."""
+        return self._producer.batches
+
+    @property
+    def bytes_sent(self) -> int:
+        """Bytes of those batches."""
+        return self._producer.bytes_sent
+
+    async def deliver(self, messages: Sequence[OutboxMessage]) -> None:
+        """Return once the topic has all messages.
+
+        Raises:
+            ChannelError: when any may not be there; says why. Call again with the same messages.
+        """
+        async with self._producer.deadline(self._deliver_timeout_s):
+            await self._write(messages)
+        self._confirmed.clear()
+
+    async def close(self) -> None:
+        """Close the connection in bounded time."""
+        await self._producer.close()
+
+    async def _write(self, messages: Sequence[OutboxMessage]) -> None:
+        await self._producer.write({})  # What an earlier call left in doubt.
+        partitions = await self._producer.partition_count()
+        now_msc = self._clock.utc_msc()
+        queues: dict[int, deque[Record]] = {}
+        for message in messages:
+            if message.seq in self._confirmed:
+                continue
+            key = message.key.encode()
+            queue = queues.setdefault(partition_of(key, partitions), deque())
+            queue.append(Record(key, message.body, now_msc, message.seq))
+        await self._producer.write(queues)
+
+    def _note_acknowledged(self, records: Sequence[Record]) -> None:
+        self._confirmed.update(record.mark for record in records)

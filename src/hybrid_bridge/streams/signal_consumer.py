@@ -1,0 +1,330 @@
+"""Signals in: the signal topic read in a consumer group, decoded, handed to the inbox, committed once
+settled.
+
+Owns when offsets are committed and where reading starts. Commits are explicit and never pass a message
+that is not settled; a commit that fails costs a second delivery, which the journal drops. Must not judge
+a message beyond its form. The app runs `run()`; it returns only by cancellation.
+"""
+
+import asyncio
+import random
+from collections.abc import Iterable
+from functools import partial
+
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka import errors as kafka
+
+from hybrid_bridge.core.inputs import Input, MalformedReceived
+from hybrid_bridge.core.orders import Channel, Source
+from hybrid_bridge.messages.inbound import DataRequested, decode_or_reject, excerpt
+from hybrid_bridge.ports import Clock, Inbox
+from hybrid_bridge.settings import StreamSettings
+from hybrid_bridge.streams.channel_state import ChannelState
+from hybrid_bridge.streams.clients import TROUBLE, close_client, connection_options
+from hybrid_bridge.streams.diagnosis import explain
+from hybrid_bridge.streams.offsets import OffsetLedger
+from hybrid_bridge.streams.topics import create_topic
+
+PARTITIONS = 1  # Of a topic created here: all signals in one order.
+REQUEST_TIMEOUT_S = (
+    12.0  # Joining a group is answered only when all members have joined, or their session is over.
+)
+SESSION_TIMEOUT_MS = (
+    6_000  # The least that Kafka and Redpanda permit by default; how long a killed bridge blocks.
+)
+HEARTBEAT_MS = 1_500
+FETCH_WAIT_MS = 500
+POLL_MS = 500
+RECORDS_PER_POLL = 100
+UNSETTLED_MAX = 5_000  # Messages read and not settled; more are not read.
+COMMIT_INTERVAL_S = 0.5
+COMMIT_TIMEOUT_S = 3.0
+LAST_COMMIT_TIMEOUT_S = 1.0
+START_TIMEOUT_S = 15.0
+BACKOFF_FIRST_S = 0.5
+BACKOFF_MAX_S = 15.0
+
+log = structlog.get_logger(__name__)
+
+
+class Stalled(Exception):
+    """The client reports no error, yet nothing was fetched for too long."""
+
+
+class KafkaSignalConsumer:
+    """Reads signals and commands from Redpanda.
+
+    Attributes:
+        state: how the channel stands.
+        received: messages read, repetitions included.
+        malformed: of those, the ones that do not follow the contract.
+        commits: commits that the broker confirmed.
+        rebuilds: clients thrown away because of trouble.
+    """
+
+    def __init__(
+        self,
+        settings: StreamSettings,
+        inbox: Inbox,
+        clock: Clock,
+        *,
+        stall_timeout_s: float = 8.0,
+        join_timeout_s: float = 30.0,
+    ) -> None:
+        """Prepare to read; nothing is connected before `run`.
+
+        Args:
+            stall_timeout_s: the client is rebuilt after this long without an answer to a fetch.
+            join_timeout_s: the same for joining the group.
+        """
+        self.state = ChannelState("redpanda signals", clock)
+        self.received = 0
+        self.malformed = 0
+        self.commits = 0
+        self.rebuilds = 0
+        self._settings = settings
+        self._inbox = inbox
+        self._clock = clock
+        self._stall_timeout_s = stall_timeout_s
+        self._join_timeout_s = join_timeout_s
+        self._ledger = OffsetLedger()
+        self._room = asyncio.Event()
+        self._answered = False
+
+    async def run(self) -> None:
+        """Read until cancelled, through every outage."""
+        backoff_s = BACKOFF_FIRST_S
+        while True:
+            self._answered = False
+            try:
+                await self._session()
+            except (*TROUBLE, Stalled) as error:
+                self.rebuilds += 1
+                self.state.down(await self._words(error))
+                log.debug("Signal client is rebuilt", exc_info=error)
+            backoff_s = BACKOFF_FIRST_S if self._answered else min(backoff_s * 2, BACKOFF_MAX_S)
+            await self._clock.sleep(backoff_s * random.uniform(0.5, 1.0))  # noqa: S311  Not a secret.
+            self.state.connecting()
+
+    async def _words(self, error: BaseException) -> str:
+        if isinstance(error, Stalled):
+            error = kafka.KafkaTimeoutError(str(error))
+        return await explain(self._settings, self._settings.signal_topic, error)
+
+    async def _session(self) -> None:
+        """Read with one client until something fails."""
+        self._ledger = OffsetLedger()
+        consumer = self._new_consumer()
+        try:
+            async with asyncio.timeout(START_TIMEOUT_S):
+                await create_topic(self._settings, self._settings.signal_topic, PARTITIONS)
+                await consumer.start()
+            membership = _Membership(self, consumer)
+            consumer.subscribe([self._settings.signal_topic], listener=membership)
+            await self._read_and_commit(consumer, membership)
+        finally:
+            await self._commit(consumer, LAST_COMMIT_TIMEOUT_S)
+            await close_client(consumer)
+
+    def _new_consumer(self) -> AIOKafkaConsumer:
+        return AIOKafkaConsumer(
+            **connection_options(self._settings, REQUEST_TIMEOUT_S),
+            group_id=self._settings.group_id,
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            session_timeout_ms=SESSION_TIMEOUT_MS,
+            heartbeat_interval_ms=HEARTBEAT_MS,
+            fetch_max_wait_ms=FETCH_WAIT_MS,
+        )
+
+    async def _read_and_commit(self, consumer: AIOKafkaConsumer, membership: "_Membership") -> None:
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._commit_regularly(consumer))
+                tasks.create_task(self._read(consumer, membership))
+        except BaseExceptionGroup as group:
+            raise group.exceptions[0] from group
+
+    async def _read(self, consumer: AIOKafkaConsumer, membership: "_Membership") -> None:
+        watchdog = _Watchdog(self._clock, self._stall_timeout_s, self._join_timeout_s)
+        while True:
+            fetched = await self._fetch(consumer, watchdog)
+            if watchdog.saw(consumer, membership.joined, bool(fetched)):
+                self._answered = True
+                self.state.up()
+            if fetched:
+                await self._hand_on(
+                    membership, [record for records in fetched.values() for record in records]
+                )
+                watchdog.rest()
+
+    async def _fetch(
+        self, consumer: AIOKafkaConsumer, watchdog: "_Watchdog"
+    ) -> dict[TopicPartition, list[ConsumerRecord]]:
+        """Wait for records for a moment, and choose where to start when there is no offset to start from."""
+        try:
+            async with asyncio.timeout(watchdog.patience_s):
+                fetched: dict[TopicPartition, list[ConsumerRecord]] = await consumer.getmany(
+                    timeout_ms=POLL_MS, max_records=RECORDS_PER_POLL
+                )
+        except TimeoutError as error:
+            raise Stalled(f"the consumer group did not form within {watchdog.patience_s:g} s") from error
+        except kafka.NoOffsetForPartitionError as error:
+            await self._start_from_now(consumer, [error.args[0]])
+            return {}
+        except kafka.OffsetOutOfRangeError as error:
+            await self._start_from_now(consumer, error.args[0])
+            return {}
+        return fetched
+
+    async def _start_from_now(self, consumer: AIOKafkaConsumer, partitions: Iterable[TopicPartition]) -> None:
+        """Skip what is too old to act on: start with the first message that may still be valid."""
+        oldest_msc = self._clock.utc_msc() - int(self._settings.signal_max_age_s * 1000)
+        for partition in partitions:
+            found = (await consumer.offsets_for_times({partition: oldest_msc}))[partition]
+            end = (await consumer.end_offsets([partition]))[partition]
+            offset = end if found is None else found.offset
+            consumer.seek(partition, offset)
+            self._ledger.revoke({partition.partition})
+            log.info(
+                "Reading signals from the present on",
+                topic=partition.topic,
+                partition=partition.partition,
+                offset=offset,
+                end=end,
+            )
+
+    async def _hand_on(self, membership: "_Membership", records: list[ConsumerRecord]) -> None:
+        """Put messages into the inbox, as long as their partitions stay with this consumer."""
+        revocations = membership.revocations
+        for record in records:
+            await self._wait_for_room()
+            if membership.revocations != revocations:
+                return  # They come again from the committed offset; counting them twice would skip some.
+            self.received += 1
+            item = self._decode(record)
+            if isinstance(item, MalformedReceived):
+                self.malformed += 1
+            self._ledger.read(record.partition, record.offset)
+            await self._inbox.put(item, partial(self._settle, self._ledger, record.partition, record.offset))
+
+    def _settle(self, ledger: OffsetLedger, partition: int, offset: int) -> None:
+        ledger.settle(partition, offset)
+        self._room.set()
+
+    async def _wait_for_room(self) -> None:
+        while self._ledger.unsettled >= UNSETTLED_MAX:
+            self._room.clear()
+            await self._room.wait()
+
+    def _decode(self, record: ConsumerRecord) -> Input:
+        source = Source(Channel.REDPANDA, record.topic, record.partition, record.offset)
+        now_msc = self._clock.utc_msc()
+        if record.value is None:
+            detail = "a message without a value; expected a JSON envelope"
+            return MalformedReceived("empty", detail, "", source, now_msc)
+        fallback_id = f"{record.topic}/{record.partition}/{record.offset}"
+        item = decode_or_reject(record.value, source, now_msc, fallback_id)
+        if isinstance(item, DataRequested):
+            detail = "get_data belongs on the WebSocket: the answer goes there"
+            return MalformedReceived("wrong_channel", detail, excerpt(record.value), source, now_msc)
+        return item
+
+    async def _commit_regularly(self, consumer: AIOKafkaConsumer) -> None:
+        while True:
+            await self._clock.sleep(COMMIT_INTERVAL_S)
+            await self._commit(consumer, COMMIT_TIMEOUT_S)
+
+    async def _commit(self, consumer: AIOKafkaConsumer, timeout_s: float) -> None:
+        """Commit what is settled; a failure is logged and costs a second delivery."""
+        topic, assigned = self._settings.signal_topic, consumer.assignment()
+        offsets = {
+            partition: offset
+            for partition, offset in self._ledger.committable().items()
+            if TopicPartition(topic, partition) in assigned
+        }
+        if not offsets:
+            return
+        try:
+            async with asyncio.timeout(timeout_s):
+                await consumer.commit({TopicPartition(topic, number): at for number, at in offsets.items()})
+        except TROUBLE as error:
+            log.info("Offsets not committed, messages may come twice", topic=topic, cause=repr(error))
+        else:
+            self._ledger.note_committed(offsets)
+            self.commits += 1
+
+    async def leave(self, consumer: AIOKafkaConsumer, partitions: set[TopicPartition]) -> None:
+        """Commit and forget partitions that the group takes away."""
+        await self._commit(consumer, COMMIT_TIMEOUT_S)
+        self._ledger.revoke({partition.partition for partition in partitions})
+
+
+class _Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types.
+    """What the group has assigned to this consumer.
+
+    Attributes:
+        joined: the partitions assigned; None until the group has decided.
+        revocations: how often the group has taken partitions away.
+    """
+
+    def __init__(self, owner: KafkaSignalConsumer, consumer: AIOKafkaConsumer) -> None:
+        self.joined: set[TopicPartition] | None = None
+        self.revocations = 0
+        self._owner = owner
+        self._consumer = consumer
+
+    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
+        """Commit what is settled before another consumer takes over."""
+        self.joined = None
+        self.revocations += 1
+        if revoked:
+            await self._owner.leave(self._consumer, revoked)
+
+    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        """Note the group's decision."""
+        self.joined = assigned
+        if not assigned:
+            log.warning(
+                "No signals from Redpanda here: other consumers of the group have all partitions",
+                topics=sorted(self._consumer.subscription()),
+            )
+
+
+class _Watchdog:
+    """Tells a quiet topic from a client that is stuck: a healthy one has its fetches answered."""
+
+    def __init__(self, clock: Clock, stall_timeout_s: float, join_timeout_s: float) -> None:
+        self._clock = clock
+        self._stall_timeout_s = stall_timeout_s
+        self._join_timeout_s = join_timeout_s
+        self._seen: tuple[int | None, ...] = ()
+        self._progress_at = clock.monotonic()
+
+    @property
+    def patience_s(self) -> float:
+        """How long one call of the client may take."""
+        return self._join_timeout_s
+
+    def rest(self) -> None:
+        """Start to count anew, after a time without fetching."""
+        self._progress_at = self._clock.monotonic()
+
+    def saw(self, consumer: AIOKafkaConsumer, joined: set[TopicPartition] | None, records: bool) -> bool:
+        """Look at the client after a poll; return whether it got an answer since the last look.
+
+        Raises:
+            Stalled: when it has got none for too long.
+        """
+        seen = tuple(consumer.last_poll_timestamp(tp) for tp in sorted(consumer.assignment()))
+        moved = records or joined == set() or (joined is not None and seen != self._seen and any(seen))
+        self._seen = seen
+        if moved:
+            self.rest()
+            return True
+        silent_s = self._clock.monotonic() - self._progress_at
+        if silent_s > (self._join_timeout_s if joined is None else self._stall_timeout_s):
+            what = "the consumer group did not form" if joined is None else "no fetch was answered"
+            raise Stalled(f"{what} for {silent_s:.0f} s")
+        return False

@@ -1,0 +1,147 @@
+"""Reading the end of a topic: what is there already, before anything is written.
+
+Owns how far back is read. Reads with a consumer outside any group and commits nothing.
+`read_last_sequences` serves the tick publisher at its start, `find_written` serves the producers after a
+broken connection.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+
+from hybrid_bridge.settings import StreamSettings
+from hybrid_bridge.streams.clients import close_client, connection_options
+from hybrid_bridge.streams.codecs import decode_sequence
+from hybrid_bridge.streams.topics import partition_of
+
+FIRST_WINDOW = 2_000  # records; a few seconds of a busy partition
+WINDOW_GROWTH = 5
+KNOWN_DEPTH = 60_000  # records; minutes of a busy partition, far more than is written between two cursors
+UNKNOWN_DEPTH = 600_000  # records; so that a lost state directory goes on with the sequence
+OTHERS_DEPTH = 1_000  # records that others may have written behind ours
+FETCH_BYTES_MAX = 1_048_576
+POLL_MS = 200
+
+
+async def read_last_sequences(
+    settings: StreamSettings, partitions: int, known: Mapping[str, int]
+) -> dict[str, int]:
+    """Return the last sequence number of each symbol that the tick topic's end holds.
+
+    A symbol the bridge remembers is looked for within what can have been written since its cursor was
+    stored, one that it does not remember much deeper.
+
+    Args:
+        partitions: of the tick topic.
+        known: the last acknowledged number by symbol, 0 where nothing is remembered.
+    Returns:
+        Only symbols that were found.
+    Raises:
+        KafkaError, OSError: when the topic cannot be read.
+    """
+    by_partition: dict[int, dict[str, int]] = {}
+    for symbol, seq in known.items():
+        by_partition.setdefault(partition_of(symbol.encode(), partitions), {})[symbol] = seq
+    found: dict[str, int] = {}
+    async with _groupless_consumer(settings) as consumer:
+        for partition, wanted in by_partition.items():
+            end = _PartitionEnd(consumer, TopicPartition(settings.tick_topic, partition))
+            found |= await _search_backwards(end, wanted)
+    return found
+
+
+async def find_written(
+    settings: StreamSettings, topic: str, wanted: Mapping[int, tuple[bytes, int]]
+) -> set[int]:
+    """Return the partitions whose end holds the wanted message.
+
+    Args:
+        wanted: the message's value, and how many records behind it may be ours, by partition.
+    Raises:
+        KafkaError, OSError: when the topic cannot be read.
+    """
+    found = set()
+    async with _groupless_consumer(settings) as consumer:
+        for partition, (value, depth) in wanted.items():
+            end = _PartitionEnd(consumer, TopicPartition(topic, partition))
+            first, stop = await end.bounds()
+            async for record in end.read(max(first, stop - depth - OTHERS_DEPTH), stop):
+                if record.value == value:
+                    found.add(partition)
+    return found
+
+
+@asynccontextmanager
+async def _groupless_consumer(settings: StreamSettings) -> AsyncIterator[AIOKafkaConsumer]:
+    consumer = AIOKafkaConsumer(
+        **connection_options(settings),
+        group_id=None,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        max_partition_fetch_bytes=FETCH_BYTES_MAX,
+        fetch_max_wait_ms=POLL_MS,
+    )
+    try:
+        await consumer.start()
+        yield consumer
+    finally:
+        await close_client(consumer)
+
+
+class _PartitionEnd:
+    """One partition, read between offsets."""
+
+    def __init__(self, consumer: AIOKafkaConsumer, partition: TopicPartition) -> None:
+        self._consumer = consumer
+        self._partition = partition
+        consumer.assign([partition])
+
+    async def bounds(self) -> tuple[int, int]:
+        """Return the first offset and the one after the last."""
+        first = await self._consumer.beginning_offsets([self._partition])
+        return first[self._partition], await self.stop()
+
+    async def stop(self) -> int:
+        """Return the offset after the last message."""
+        offsets = await self._consumer.end_offsets([self._partition])
+        return int(offsets[self._partition])
+
+    async def read(self, start: int, stop: int) -> AsyncIterator[ConsumerRecord]:
+        """Yield the messages from one offset up to another."""
+        self._consumer.seek(self._partition, start)
+        while await self._consumer.position(self._partition) < stop:
+            fetched = await self._consumer.getmany(self._partition, timeout_ms=POLL_MS)
+            for record in fetched.get(self._partition, ()):
+                if record.offset < stop:
+                    yield record
+
+
+async def _search_backwards(end: _PartitionEnd, wanted: Mapping[str, int]) -> dict[str, int]:
+    """Read windows from the end backwards until every symbol is found or looked for deep enough."""
+    found: dict[str, int] = {}
+    first, last = await end.bounds()
+    stop, window = last, FIRST_WINDOW
+    while stop > first and not _deep_enough(last - stop, wanted, found):
+        start = max(first, stop - window)
+        found = await _last_in(end, start, stop, wanted) | found
+        stop, window = start, window * WINDOW_GROWTH
+    # A batch of a bridge that was killed a moment ago may have arrived meanwhile.
+    while (now_last := await end.stop()) > last:
+        found |= await _last_in(end, last, now_last, wanted)
+        last = now_last
+    return found
+
+
+def _deep_enough(depth: int, wanted: Mapping[str, int], found: Mapping[str, int]) -> bool:
+    missing = [seq for symbol, seq in wanted.items() if symbol not in found]
+    return all(depth >= (KNOWN_DEPTH if seq else UNKNOWN_DEPTH) for seq in missing)
+
+
+async def _last_in(end: _PartitionEnd, start: int, stop: int, wanted: Mapping[str, int]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    async for record in end.read(start, stop):
+        sequence = decode_sequence(record.value)
+        if sequence and sequence[0] in wanted:
+            found[sequence[0]] = sequence[1]
+    return found

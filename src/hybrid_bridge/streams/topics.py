@@ -1,0 +1,74 @@
+"""Topics: which partition a key belongs to, and that a topic exists before it is written to or read.
+
+Owns how the bridge creates topics. A topic that exists is never changed. Called by the producers and the
+consumer of this folder on every new connection.
+"""
+
+import structlog
+from aiokafka import errors as kafka
+from aiokafka.client import AIOKafkaClient
+from aiokafka.partitioner import murmur2
+from aiokafka.protocol.admin import CreateTopicsRequest
+
+from hybrid_bridge.settings import StreamSettings
+from hybrid_bridge.streams.clients import close_client, connection_options
+
+REPLICAS_WANTED = 3
+CREATE_TIMEOUT_MS = 4_000
+
+log = structlog.get_logger(__name__)
+
+
+def partition_of(key: bytes, partitions: int) -> int:
+    """Return the partition of a key as Kafka's Java client and aiokafka choose it (murmur2)."""
+    return int(murmur2(key) & 0x7FFFFFFF) % partitions
+
+
+async def create_topic(settings: StreamSettings, topic: str, partitions: int) -> None:
+    """Create a topic over a connection of its own unless it exists."""
+    client = AIOKafkaClient(**connection_options(settings))
+    try:
+        await client.bootstrap()
+        await require_topic(client, topic, partitions)
+    finally:
+        await close_client(client)
+
+
+async def require_topic(client: AIOKafkaClient, topic: str, partitions: int) -> int:
+    """Return the number of partitions of a topic, creating it first if it is absent and that is permitted.
+
+    Args:
+        partitions: of a topic created here; one that exists keeps its own.
+    Raises:
+        KafkaError: UnknownTopicOrPartitionError when it neither exists nor can be created.
+    """
+    known = await client.fetch_all_metadata()
+    if topic not in known.topics(exclude_internal_topics=False):
+        await _create(client, topic, partitions)
+    # Asking for a topic by name also makes a broker create it that permits that and nothing else.
+    await client.set_topics([topic])
+    found = client.cluster.partitions_for_topic(topic)
+    if topic in client.cluster.unauthorized_topics:
+        raise kafka.TopicAuthorizationFailedError(topic)
+    if not found:
+        raise kafka.UnknownTopicOrPartitionError(topic)
+    return len(found)
+
+
+async def _create(client: AIOKafkaClient, topic: str, partitions: int) -> None:
+    brokers = client.cluster.brokers()
+    controller = client.cluster.controller or next(iter(brokers))
+    replicas = min(REPLICAS_WANTED, len(brokers))
+    request = CreateTopicsRequest(
+        [(topic, partitions, replicas, [], [])], CREATE_TIMEOUT_MS, validate_only=False
+    )
+    try:
+        response = await client.send(controller.nodeId, request)
+    except kafka.IncompatibleBrokerVersion:
+        return  # librdkafka's mock cluster knows no such request; it creates topics when asked about them.
+    code = response.topic_errors[0][1]
+    error = kafka.for_code(code)
+    if error is kafka.NoError:
+        log.info("Topic created", topic=topic, partitions=partitions)
+    elif error is not kafka.TopicAlreadyExistsError:
+        log.warning("Topic could not be created", topic=topic, cause=error.__name__)

@@ -1,0 +1,55 @@
+"""What the tests of the Redpanda channels share: a broker process, a clock, an independent client."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from tests.streams.support import SystemClock, stream_settings
+
+from hybrid_bridge.settings import StreamSettings
+from hybrid_bridge.streams.embedded import EmbeddedBroker
+
+
+@pytest.fixture
+async def broker() -> AsyncIterator[EmbeddedBroker]:
+    """Run an embedded broker as a process of its own."""
+    embedded = EmbeddedBroker()
+    await embedded.start()
+    yield embedded
+    await embedded.stop()
+
+
+@pytest.fixture
+def settings(broker: EmbeddedBroker) -> StreamSettings:
+    """Point the channels at the embedded broker."""
+    return stream_settings(broker.address)
+
+
+@pytest.fixture
+def clock() -> SystemClock:
+    """Give real time."""
+    return SystemClock()
+
+
+@pytest.fixture
+def refused_address() -> str:
+    """Return an address that nothing listens on."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{taken.getsockname()[1]}"
+
+
+@pytest.fixture
+def silent_address() -> Iterator[str]:
+    """Return an address that accepts connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"127.0.0.1:{server.getsockname()[1]}"
+
+
+@pytest.fixture(autouse=True)
+async def no_task_left_behind() -> AsyncIterator[None]:
+    """Fail a test after which tasks of the clients still run."""
+    yield
+    left = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+    assert [] == [task.get_coro().__qualname__ for task in left]

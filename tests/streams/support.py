@@ -1,0 +1,149 @@
+"""Parts that the tests of the Redpanda channels are built from."""
+
+import asyncio
+import json
+import os
+import signal
+import time
+import uuid
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, Producer, TopicPartition
+
+from hybrid_bridge.core.inputs import Input
+from hybrid_bridge.core.market import SequencedTick, Tick
+from hybrid_bridge.settings import StreamSettings
+
+WAIT_S = 15.0
+
+
+class SystemClock:
+    """Real time."""
+
+    def utc_msc(self) -> int:
+        return time.time_ns() // 1_000_000
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+class RecordingInbox:
+    """An inbox that keeps everything, settles on demand and can be made to be full."""
+
+    def __init__(self) -> None:
+        self.items: list[tuple[Input, Callable[[], None] | None]] = []
+        self.settle_at_once = True
+        self.open = asyncio.Event()
+        self.open.set()
+
+    async def put(self, item: Input, settled: Callable[[], None] | None = None) -> None:
+        await self.open.wait()
+        self.items.append((item, settled))
+        if self.settle_at_once and settled is not None:
+            settled()
+
+    def settle(self, index: int) -> None:
+        settled = self.items[index][1]
+        assert settled is not None
+        settled()
+
+
+def stream_settings(
+    address: str, *, group: str = "hybrid-bridge-test", signal_max_age_s: float = 5.0, prefix: str = ""
+) -> StreamSettings:
+    """Return settings for one broker; `prefix` keeps the topics of several tests apart."""
+    return StreamSettings(
+        address,
+        f"{prefix}market_ticks",
+        f"{prefix}trading_signals",
+        f"{prefix}trading_events",
+        group,
+        signal_max_age_s,
+    )
+
+
+def unique_prefix() -> str:
+    """Return a prefix for topics on a broker that outlives the test."""
+    return f"t{uuid.uuid4().hex[:8]}."
+
+
+def make_ticks(symbol: str, first_seq: int, count: int) -> list[SequencedTick]:
+    """Return consecutive ticks of a symbol, told apart by their prices."""
+    return [
+        SequencedTick(Tick(symbol, 1 + seq / 1e5, 1.00002 + seq / 1e5, 0.0, 0, 1_767_225_600_000 + seq), seq)
+        for seq in range(first_seq, first_seq + count)
+    ]
+
+
+async def eventually(condition: Callable[[], Any], what: str, timeout_s: float = WAIT_S) -> None:
+    """Return once the condition holds; it is looked at every 10 ms."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {timeout_s} s: {what}"
+        await asyncio.sleep(0.01)
+
+
+@contextmanager
+def frozen(pid: int) -> Iterator[None]:
+    """Stop a process as a hung machine would, and let it go on afterwards."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+async def send(address: str, topic: str, values: Iterable[bytes | None], **record: Any) -> None:
+    """Write messages with librdkafka, in order."""
+    producer = Producer({"bootstrap.servers": address, "enable.idempotence": True})
+    for value in values:
+        producer.produce(topic, value=value, **({"partition": 0} | record))
+    left = await asyncio.to_thread(producer.flush, WAIT_S)
+    assert left == 0
+
+
+async def read_topic(address: str, topic: str, count: int, extra_s: float = 0.5) -> list[Message]:
+    """Return a topic's messages with librdkafka; waits until `count` are there, then a moment for more."""
+    return await asyncio.to_thread(_read_topic, address, topic, count, extra_s)
+
+
+def _read_topic(address: str, topic: str, count: int, extra_s: float) -> list[Message]:
+    consumer = Consumer({"bootstrap.servers": address, "group.id": "judge", "enable.auto.commit": False})
+    try:
+        partitions = consumer.list_topics(topic, timeout=WAIT_S).topics[topic].partitions
+        consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in partitions])
+        found: list[Message] = []
+        deadline = time.monotonic() + WAIT_S
+        while time.monotonic() < deadline:
+            message = consumer.poll(extra_s if len(found) >= count else 0.2)
+            if message is not None and message.error() is None:
+                found.append(message)
+            elif message is None and len(found) >= count:
+                break
+        return found
+    finally:
+        consumer.close()
+
+
+def seqs_by_symbol(messages: Iterable[Message]) -> dict[str, list[int]]:
+    """Return the sequence numbers as a consumer sees them, by symbol."""
+    found: dict[str, list[int]] = defaultdict(list)
+    for message in messages:
+        fields = json.loads(message.value())["data"]
+        found[fields["symbol"]].append(fields["seq"])
+    return dict(found)
+
+
+def committed(address: str, group: str, topic: str, partition: int = 0) -> int:
+    """Return the offset that a group has committed, below 0 for none."""
+    consumer = Consumer({"bootstrap.servers": address, "group.id": group})
+    try:
+        return int(consumer.committed([TopicPartition(topic, partition)], timeout=WAIT_S)[0].offset)
+    finally:
+        consumer.close()
