@@ -15,10 +15,16 @@ from hybrid_bridge.core.events import Denial, TradingState
 from hybrid_bridge.core.inputs import SignalReceived
 from hybrid_bridge.core.limits import Limits
 from hybrid_bridge.core.market import Side, SymbolSpec, TradeMode
-from hybrid_bridge.core.sizing import is_positive
+from hybrid_bridge.core.sizing import is_positive, round_to_tick
 from hybrid_bridge.core.state import EngineState
 
 CLOCK_TOLERANCE_MS = 2_000  # A quote or a sender's clock may be this far ahead of ours.
+TRADE_MODES_OF_SIDE = {
+    Side.BUY: {TradeMode.FULL, TradeMode.LONG_ONLY},
+    Side.SELL: {TradeMode.FULL, TradeMode.SHORT_ONLY},
+}
+# What a symbol that has just been selected still reports as 0; nothing can be sized or rounded without them.
+POSITIVE_FACTS = ("point", "tick_size", "volume_min", "volume_max", "volume_step")
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,12 +198,15 @@ def check_symbol_tradable(case: AppraisedCase) -> Denial | None:
     spec, side = case.appraisal.spec, case.signal.side
     if spec is None:
         return Denial("symbol_allowed", "a symbol the terminal knows", case.signal.symbol, "not found")
-    directions = {TradeMode.LONG_ONLY: Side.BUY, TradeMode.SHORT_ONLY: Side.SELL}
-    if spec.trade_mode == TradeMode.FULL or directions.get(TradeMode(spec.trade_mode)) is side:
+    lacking = [name for name in POSITIVE_FACTS if not is_positive(getattr(spec, name))]
+    lacking += [] if spec.volume_limit >= 0 else ["volume_limit"]
+    if lacking:
+        return Denial("symbol_allowed", "known trading rules", f"no {', '.join(lacking)}", "not yet loaded")
+    if TRADE_MODES_OF_SIDE[side] & {spec.trade_mode}:
         return None
-    return Denial(
-        "symbol_allowed", f"{side} permitted", TradeMode(spec.trade_mode).name.lower(), "venue's rule"
-    )
+    names = {mode.value: mode.name.lower() for mode in TradeMode}
+    seen = names.get(spec.trade_mode, f"trade mode {spec.trade_mode}")
+    return Denial("symbol_allowed", f"{side} permitted", seen, "venue's rule")
 
 
 def check_quote_fresh(case: AppraisedCase) -> Denial | None:
@@ -261,13 +270,19 @@ def find_stops_denial(
 
     Source: MQL5 reference, SYMBOL_TRADE_STOPS_LEVEL.
     """
+    if (stop_loss or take_profit) and not (is_positive(spec.point) and is_positive(spec.tick_size)):
+        return Denial("stop_loss", "a known tick size", f"{spec.tick_size}", f"{spec.name} is not loaded yet")
     direction = 1 if side is Side.BUY else -1
     for name, price, sign in (("stop_loss", stop_loss, -1), ("take_profit", take_profit, 1)):
+        if not price:
+            continue
+        if not is_positive(price) or not round_to_tick(price, spec):
+            return Denial("stop_loss", f"{name} of a tick or more", f"{price}", "would be sent as none")
         distance = sign * direction * (price - exit_price) / spec.point
-        if price and not distance > 0:
+        if not distance > 0:
             where = "below" if sign * direction < 0 else "above"
             return Denial("stop_loss", f"{name} {where} {exit_price}", f"{price}", f"wrong side for {side}")
-        if price and distance < spec.stops_level - 1e-6:  # A rounding error, far below one point.
+        if distance < spec.stops_level - 1e-6:  # A rounding error, far below one point.
             least = f"{name} at least {spec.stops_level} points away"
             return Denial("stop_loss", least, f"{distance:.1f} points", "inside the venue's stops level")
     return None
