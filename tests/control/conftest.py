@@ -156,6 +156,18 @@ async def start_client(inbox, clock) -> AsyncIterator[Callable]:
 
 
 @pytest.fixture
+def until() -> Callable:
+    """Give a function that waits until a condition holds, for at most ten seconds."""
+
+    async def wait(condition: Callable[[], object]) -> None:
+        async with asyncio.timeout(10):
+            while not condition():  # noqa: ASYNC110 -- the product has no event for it
+                await asyncio.sleep(0.001)
+
+    return wait
+
+
+@pytest.fixture
 async def hung_tcp() -> AsyncIterator[str]:
     """A server that accepts connections and never says a word; its ws:// address."""
     async with _raw_server(lambda reader, writer: asyncio.sleep(0)) as url:

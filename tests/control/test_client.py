@@ -133,7 +133,8 @@ async def test_a_question_is_answered_in_order_on_the_same_connection(backend, s
 
 async def test_a_backend_that_asks_without_reading_is_hung_up_on(start_backend, start_client):
     backend = await start_backend(max_queue=1)
-    client, _ = start_client(backend.url, answer=lambda query: [b"x" * 60_000] * 64)
+    limits = replace(QUICK, stop_s=0.4)
+    client, _ = start_client(backend.url, answer=lambda query: [b"x" * 60_000] * 64, limits=limits)
     connection = await backend.connection()
     with pytest.raises(ConnectionClosed):
         while True:
@@ -334,9 +335,215 @@ async def test_a_backend_that_confirms_nothing_is_cut_off(start_client, deaf_bac
 
 
 async def test_a_backend_that_reads_nothing_is_cut_off(start_client, deaf_backend):
-    client, task = start_client(deaf_backend, limits=replace(QUICK, send_s=0.3, stop_s=0.2))
+    client, _ = start_client(deaf_backend, limits=replace(QUICK, send_s=0.3, stop_s=0.2))
     async with asyncio.timeout(20):
         while not client.state.reconnects:
             client.post_latest("positions", b"x" * 60_000)
             await asyncio.sleep(0)
     assert "read nothing for 0.3 s" in client.state.last_error
+
+
+# --- connecting again ------------------------------------------------------------------------------------
+
+
+async def refused_by(start_backend, start_client, clock, respond, attempts=3, **options):
+    """Let a client knock at a backend that refuses; return the log lines and the waits."""
+    knocks = asyncio.Semaphore(0)
+
+    def refuse(connection, request):
+        knocks.release()
+        return respond(connection)
+
+    backend = await start_backend(process_request=refuse)
+    with structlog.testing.capture_logs() as logs:
+        client, task = start_client(backend.url, clock=clock, **options)
+        async with asyncio.timeout(20):
+            for _ in range(attempts):
+                await knocks.acquire()
+        await stopped(task)
+    return client, logs, clock.slept
+
+
+@pytest.mark.parametrize(
+    ("status", "token", "advised"),
+    [
+        (401, "", "set BACKEND_AUTH_TOKEN"),
+        (401, TOKEN, "check BACKEND_AUTH_TOKEN"),
+        (403, TOKEN, "check BACKEND_AUTH_TOKEN"),
+        (404, "", "check the path in BACKEND_WS_URL"),
+        (429, "", "too many connections"),
+        (503, "", "not ready"),
+        (200, "", "not with a WebSocket"),
+    ],
+)
+async def test_a_refusal_is_explained_once_and_tried_again(
+    start_backend, start_client, hasty_clock, status, token, advised
+):
+    client, logs, slept = await refused_by(
+        start_backend, start_client, hasty_clock, lambda c: c.respond(status, "no\n"), token=token
+    )
+    warnings = [line for line in logs if line["log_level"] == "warning"]
+    assert 1 == len(warnings)
+    assert f"HTTP {status}" in warnings[0]["why"]
+    assert advised in warnings[0]["why"]
+    assert warnings[0]["why"] == client.state.last_error
+    assert TOKEN not in repr(logs)
+    least = 5.0 if status in (401, 403, 404, 429) else 0.0
+    assert all(wait >= least for wait in slept)
+
+
+async def test_a_backend_that_asks_for_patience_gets_it(start_backend, start_client, hasty_clock):
+    def respond(connection):
+        response = connection.respond(429, "later\n")
+        response.headers["Retry-After"] = "77"
+        return response
+
+    _, _, slept = await refused_by(start_backend, start_client, hasty_clock, respond)
+    assert 77.0 == slept[0]
+
+
+async def test_a_backend_that_accepts_and_closes_at_once_is_not_hammered(start_backend, start_client, clock):
+    backend = await start_backend()
+    limits = replace(QUICK, backoff_low_s=0.02, backoff_high_s=0.5, dwell_s=77.0)
+    with structlog.testing.capture_logs() as logs:
+        client, _ = start_client(backend.url, limits=limits)
+        for _ in range(7):
+            await (await backend.connection()).close()
+    waits = [seconds for seconds in clock.slept if seconds != 77.0]
+    assert [0.02, 0.04, 0.08, 0.16, 0.25, 0.25] == pytest.approx(waits[:6])
+    assert client.state.link is not Link.UP or client.state.reconnects == 6
+    told = [line["event"] for line in logs if line["log_level"] != "debug"]
+    assert ["WebSocket connected", "WebSocket down"] == told
+
+
+async def test_a_connection_that_lasted_begins_the_waits_anew(start_backend, start_client, clock):
+    backend = await start_backend()
+    limits = replace(QUICK, backoff_low_s=0.02, backoff_high_s=10.0, dwell_s=0.3)
+    with structlog.testing.capture_logs() as logs:
+        start_client(backend.url, limits=limits)
+        for _ in range(3):
+            await (await backend.connection()).close()
+        lasting = await backend.connection()
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.6):
+                await lasting.recv()
+        await lasting.close()
+        await backend.connection()
+    waits = [seconds for seconds in clock.slept if seconds != 0.3]
+    assert [0.02, 0.04, 0.08, 0.02] == pytest.approx(waits[:4])
+    told = [line["event"] for line in logs if line["log_level"] != "debug"]
+    assert ["WebSocket connected", "WebSocket down"] * 2 == told[:4]
+
+
+async def test_a_backend_that_closes_as_not_allowed_points_to_the_token(
+    start_backend, start_client, hasty_clock
+):
+    backend = await start_backend()
+    client, _ = start_client(backend.url, clock=hasty_clock)
+    await (await backend.connection()).close(1008, "who are you?")
+    await backend.connection()
+    assert "(1008 who are you?); check BACKEND_AUTH_TOKEN" in client.state.last_error
+
+
+async def test_tls_towards_a_backend_without_it_is_explained(backend, start_client, until, hasty_clock):
+    client, _ = start_client(backend.url.replace("ws://", "wss://"), clock=hasty_clock)
+    await until(lambda: hasty_clock.slept)
+    assert "check BACKEND_WS_URL: wss:// for a backend that speaks TLS" in client.state.last_error
+
+
+async def test_the_token_is_sent_and_stands_in_no_log_even_at_debug(
+    start_backend, start_client, hasty_clock, caplog
+):
+    caplog.set_level(logging.DEBUG)
+    sent = []
+
+    def look(connection, request):
+        sent.append(request.headers.get("Authorization"))
+
+    backend = await start_backend(process_request=look, logger=logging.getLogger("silent"))
+    logging.getLogger("silent").setLevel(logging.CRITICAL)
+    with structlog.testing.capture_logs() as logs:
+        client, task = start_client(backend.url, token=TOKEN, clock=hasty_clock)
+        await (await backend.connection()).close(1011, "trouble")
+        await backend.connection()
+        await stopped(task)
+    assert [f"Bearer {TOKEN}"] * 2 == sent
+    assert TOKEN not in caplog.text + repr(logs) + repr(client.state) + repr(vars(client)["_mailbox"])
+    assert logs
+
+
+async def test_a_token_that_crosses_the_network_in_clear_is_warned_of(start_client):
+    with structlog.testing.capture_logs() as logs:
+        _, task = start_client("ws://backend.invalid:1/ws", token=TOKEN)
+        await asyncio.sleep(0)
+        await stopped(task)
+    assert any("unencrypted" in line["event"] for line in logs)
+
+
+@pytest.mark.parametrize(
+    "url", ["ws://localhost:99999/ws", "ws://localhost:port/ws", "ws://me:pass@host..name/", "ws://h/#x"]
+)
+def test_an_address_that_is_none_is_refused_at_once_and_shown_without_its_secrets(url, inbox, clock):
+    settings = ControlSettings(url, "", SecretStr(""))
+    with pytest.raises(ConfigurationError, match=r"BACKEND_WS_URL: .* expected an address like") as caught:
+        ControlClient(settings, inbox, clock, lambda query: [])
+    assert "pass" not in str(caught.value)
+
+
+async def test_the_state_tells_down_connecting_and_up(start_backend, start_client, until, hung_tcp, clock):
+    client, task = start_client(hung_tcp)
+    assert Link.DOWN is client.state.link
+    await asyncio.sleep(0)
+    assert Link.CONNECTING is client.state.link
+    await stopped(task)
+    assert Link.DOWN is client.state.link
+    backend = await start_backend()
+    client, _ = start_client(backend.url)
+    await (await backend.connection()).send(SIGNAL)
+    await until(lambda: client.state.received)
+    state = client.state
+    assert (Link.UP, "", 0) == (state.link, state.last_error, state.reconnects)
+    assert 0 <= clock.utc_msc() - state.since_msc < 10_000
+
+
+# --- stopping --------------------------------------------------------------------------------------------
+
+
+async def test_stopping_writes_what_is_due_and_says_goodbye(backend, start_client):
+    client, task = start_client(backend.url)
+    connection = await backend.connection()
+    await client.deliver(outbox(b"result"))
+    client.post_latest("bridge_status", b"stopping")
+    assert await stopped(task) < 1.0
+    assert ["result", "stopping"] == [await connection.recv(), await connection.recv()]
+    with pytest.raises(ConnectionClosed):
+        await connection.recv()
+    assert (1001, "the bridge stops") == (connection.close_code, connection.close_reason)
+
+
+async def test_stopping_does_not_wait_for_a_backend_that_never_answers(start_client, until, hung_tcp):
+    client, task = start_client(hung_tcp)
+    await until(lambda: client.state.link is Link.CONNECTING)
+    assert await stopped(task) < 0.5
+
+
+async def test_stopping_does_not_wait_for_a_backend_that_reads_nothing(start_client, until, deaf_backend):
+    client, task = start_client(deaf_backend)
+    await until(lambda: client.state.link is Link.UP)
+    for number in range(1000):
+        client.post_latest(f"slot {number}", b"x" * 60_000)
+    assert await stopped(task) < 2.5
+
+
+async def test_stopping_between_attempts_is_immediate_and_tells_what_was_not_acted_on(
+    backend, start_client, until, small_inbox, clock
+):
+    limits = replace(QUICK, backoff_low_s=30.0, backoff_high_s=30.0)
+    _, task = start_client(backend.url, inbox=small_inbox, limits=limits)
+    connection = await backend.connection()
+    await connection.send(SIGNAL)
+    await connection.close()
+    await until(lambda: 30.0 in clock.slept)
+    with structlog.testing.capture_logs() as logs:
+        assert await stopped(task) < 0.5
+    assert [1] == [line["count"] for line in logs if "not acted on" in line["event"]]

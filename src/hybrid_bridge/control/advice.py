@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 REFUSED_DELAY_S = 5.0  # A refusal does not go away by asking at once.
 RETRY_AFTER_MAX_S = 300.0
 
+_SCHEMES = "wss:// for a backend that speaks TLS, ws:// for one that does not"
+
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
@@ -62,20 +64,23 @@ def unreachable(error: OSError, open_s: float) -> Trouble:
         text = f"its TLS certificate is not accepted ({error.verify_message}); mend it or this PC's clock"
         return Trouble("tls_certificate", text, REFUSED_DELAY_S)
     if isinstance(error, ssl.SSLError):
-        seen = error.reason or str(error)
-        text = f"TLS failed ({seen}); if the backend speaks plain HTTP, BACKEND_WS_URL begins with ws://"
+        text = f"TLS failed ({error}); check BACKEND_WS_URL: {_SCHEMES}"
         return Trouble("tls", text, REFUSED_DELAY_S)
     if isinstance(error, socket.gaierror):
         return Trouble("unknown_host", f"{error.strerror}; check the host name in BACKEND_WS_URL")
     if isinstance(error, TimeoutError):
         text = f"no answer within {open_s:g} s; is the backend hung, or a firewall in between?"
         return Trouble("no_answer", text)
-    return Trouble("unreachable", f"{error}; start the backend or check BACKEND_WS_URL")
+    if isinstance(error, ConnectionResetError | ConnectionAbortedError):
+        text = "the other side hung up at once; check BACKEND_WS_URL: " + _SCHEMES
+        return Trouble("hung_up", text)
+    seen = str(error) or type(error).__name__
+    return Trouble("unreachable", f"{seen}; start the backend or check BACKEND_WS_URL")
 
 
 def not_websocket(seen: str) -> Trouble:
     """Explain an answer that breaks the handshake's rules."""
-    return Trouble("not_websocket", f"{seen}; check BACKEND_WS_URL (wss:// where the backend speaks TLS)")
+    return Trouble("not_websocket", f"{seen}; check BACKEND_WS_URL: {_SCHEMES}")
 
 
 def closed_by_backend(code: int | None, reason: str) -> Trouble:
