@@ -1,0 +1,156 @@
+@echo off
+rem Starts Hybrid MT5 Bridge on Windows. Double-click it for a menu, or type one of
+rem
+rem   start_bridge.bat hybrid      [options]    the bridge: Redpanda and WebSocket
+rem   start_bridge.bat websocket   [options]    the bridge without Redpanda
+rem   start_bridge.bat demo        [options]    everything simulated, no account needed
+rem   start_bridge.bat settings                 open the settings (.env) in Notepad
+rem   start_bridge.bat log                      open the log in Notepad
+rem
+rem On first use it makes .venv, installs what is needed there and makes .env out of .env.example.
+setlocal EnableExtensions DisableDelayedExpansion
+cd /d "%~dp0"
+title Hybrid MT5 Bridge
+set "VENV_PYTHON=.venv\Scripts\python.exe"
+set "CODE=0"
+set "MENU="
+
+set "CHOICE=%~1"
+set "OPTIONS="
+:collect
+shift
+if "%~1"=="" goto collected
+set OPTIONS=%OPTIONS% "%~1"
+goto collect
+:collected
+if defined CHOICE goto chosen
+
+:menu
+set "MENU=1"
+set "CHOICE="
+echo.
+echo   Hybrid MT5 Bridge
+echo.
+echo   1  Start the bridge (Redpanda and WebSocket)
+echo   2  Start the bridge without Redpanda (WebSocket only)
+echo   3  Demo: everything simulated, no account needed
+echo   4  Edit the settings
+echo   5  View the log
+echo   6  Quit
+echo.
+set /p "CHOICE=Your choice: "
+if errorlevel 1 if not defined CHOICE goto quit
+
+:chosen
+set "CODE=0"
+if /i "%CHOICE%"=="1"         goto hybrid
+if /i "%CHOICE%"=="hybrid"    goto hybrid
+if /i "%CHOICE%"=="2"         goto websocket
+if /i "%CHOICE%"=="websocket" goto websocket
+if /i "%CHOICE%"=="3"         goto demo
+if /i "%CHOICE%"=="demo"      goto demo
+if /i "%CHOICE%"=="4"         goto settings
+if /i "%CHOICE%"=="settings"  goto settings
+if /i "%CHOICE%"=="5"         goto log
+if /i "%CHOICE%"=="log"       goto log
+if /i "%CHOICE%"=="6"         goto quit
+if /i "%CHOICE%"=="quit"      goto quit
+if not defined CHOICE         goto menu
+echo There is no choice "%CHOICE%"; the choices are hybrid, websocket, demo, settings, log.
+set "CODE=2"
+goto done
+
+:hybrid
+call :prepare || goto failed
+call :need_settings || goto failed
+"%VENV_PYTHON%" hybrid_bridge.py %OPTIONS%
+set "CODE=%ERRORLEVEL%"
+goto done
+
+:websocket
+call :prepare || goto failed
+call :need_settings || goto failed
+"%VENV_PYTHON%" run_bridge.py %OPTIONS%
+set "CODE=%ERRORLEVEL%"
+goto done
+
+:demo
+call :prepare || goto failed
+"%VENV_PYTHON%" hybrid_bridge.py --demo %OPTIONS%
+set "CODE=%ERRORLEVEL%"
+goto done
+
+:settings
+if not exist .env copy .env.example .env >nul
+start "" notepad .env
+goto done
+
+:log
+set "LOG_FILE=mt5_bridge.log"
+if exist .env for /f "tokens=1,* delims==" %%A in ('findstr /b /i "LOG_FILE=" .env') do set "LOG_FILE=%%~B"
+if exist "%LOG_FILE%" goto show_log
+echo There is no log yet: %LOG_FILE%
+goto done
+:show_log
+start "" notepad "%LOG_FILE%"
+goto done
+
+:failed
+set "CODE=1"
+
+:done
+if "%CODE%"=="0" goto after
+echo.
+if "%CODE%"=="2" echo The settings need a correction, see above. They are in %CD%\.env
+if not "%CODE%"=="2" echo Ended with an error ^(code %CODE%^), see above.
+:after
+if defined MENU goto stay
+if not "%CODE%"=="0" timeout /t 60 2>nul
+exit /b %CODE%
+:stay
+if not "%CODE%"=="0" pause
+goto menu
+
+:quit
+exit /b 0
+
+
+rem Makes .venv and installs what is needed there, each only when it has to be done.
+:prepare
+if exist "%VENV_PYTHON%" goto have_venv
+call :find_python || exit /b 1
+echo Making .venv ^(once^)
+%PYTHON% -m venv .venv || exit /b 1
+:have_venv
+"%VENV_PYTHON%" -c "import filecmp, sys; sys.exit(not filecmp.cmp('pyproject.toml', '.venv/installed.toml', shallow=False))" 2>nul && exit /b 0
+echo Installing what the bridge needs ^(once; a minute or so^)
+"%VENV_PYTHON%" -m pip install --quiet --disable-pip-version-check --editable ".[demo]"
+if errorlevel 1 (
+  echo Installing failed; the lines above say why. Is there a connection to https://pypi.org?
+  exit /b 1
+)
+copy /y pyproject.toml .venv\installed.toml >nul
+exit /b 0
+
+
+rem Sets PYTHON to a command that runs a 64-bit Python 3.11 or newer.
+:find_python
+for %%P in ("py -3.13" "py -3.12" "py -3.11" "py -3" "python" "python3") do (
+  %%~P -c "import sys; sys.exit(sys.version_info < (3, 11) or sys.maxsize < 2**32)" >nul 2>nul && (
+    set "PYTHON=%%~P"
+    exit /b 0
+  )
+)
+echo No 64-bit Python 3.11 or newer found. Install it from https://www.python.org/downloads/
+echo and tick "Add python.exe to PATH" on the first page.
+exit /b 1
+
+
+rem Makes .env on first use and lets the user fill it in before anything starts.
+:need_settings
+if exist .env exit /b 0
+copy .env.example .env >nul || exit /b 1
+echo This is the first start: fill in MT5_LOGIN, MT5_PASSWORD and MT5_SERVER in the window that opens,
+echo save it and close it.
+start /wait "" notepad .env
+exit /b 0
