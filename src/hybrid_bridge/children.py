@@ -30,8 +30,16 @@ class Child:
         ready: what it said of itself when it was ready.
     """
 
-    def __init__(self, name: str, module: str, arguments: Sequence[str]) -> None:
-        """Describe the program `python -m module arguments`."""
+    def __init__(
+        self, name: str, module: str, arguments: Sequence[str], *, log_path: Path | None = None
+    ) -> None:
+        """Describe the program `python -m module arguments`.
+
+        Args:
+            log_path: where its stderr goes; a program that may outlive the bridge needs it, for a pipe
+                would break with the bridge. None passes it to the bridge's log.
+        """
+        self._log_path = log_path
         self.name = name
         self._command = [sys.executable, "-m", module, *arguments]
         self._process: asyncio.subprocess.Process | None = None
@@ -48,26 +56,39 @@ class Child:
         Raises:
             BridgeError: when it ends, says something else or stays silent for too long.
         """
-        self._process = await asyncio.create_subprocess_exec(
-            *self._command,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            limit=LINE_BYTES_MAX,
-            env={**os.environ, "PYTHONPATH": _python_path()},
-            start_new_session=sys.platform != "win32",
-        )
+        self._process = await self._spawn()
         try:
             async with asyncio.timeout(READY_TIMEOUT_S):
                 line = await _stream(self._process.stdout).readline()
             self.ready = json.loads(line)
         except (TimeoutError, ValueError) as error:
             await self.stop()
-            said = (await _stream(self._process.stderr).read()).decode(errors="replace").strip()
+            said = await self._last_words(self._process)
             raise BridgeError(
                 f"the {self.name} did not start: {said or error or 'no word from it'}"
             ) from error
         return self.ready
+
+    async def _spawn(self) -> asyncio.subprocess.Process:
+        stderr = asyncio.subprocess.PIPE if self._log_path is None else self._log_path.open("ab")
+        try:
+            return await asyncio.create_subprocess_exec(
+                *self._command,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=stderr,
+                limit=LINE_BYTES_MAX,
+                env={**os.environ, "PYTHONPATH": _python_path()},
+                start_new_session=sys.platform != "win32",
+            )
+        finally:
+            if not isinstance(stderr, int):
+                stderr.close()
+
+    async def _last_words(self, process: asyncio.subprocess.Process) -> str:
+        if self._log_path is None:
+            return (await _stream(process.stderr).read()).decode(errors="replace").strip()
+        return f"see {self._log_path}"
 
     async def watch(self) -> None:
         """Pass its stderr to the log until it ends.
@@ -78,8 +99,9 @@ class Child:
         process = self._process
         if process is None:
             raise BridgeError(f"the {self.name} was not started")
-        async for line in _stream(process.stderr):
-            log.info(line.decode(errors="replace").rstrip(), program=self.name)
+        if process.stderr is not None:
+            async for line in process.stderr:
+                log.info(line.decode(errors="replace").rstrip(), program=self.name)
         code = await process.wait()
         raise BridgeError(f"the {self.name} ended by itself with exit code {code}")
 

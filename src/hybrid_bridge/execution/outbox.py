@@ -26,10 +26,15 @@ class OutboxPump:
         self._channel = channel
         self._clock = clock
         self._news = asyncio.Event()
+        self._empty = asyncio.Event()
 
     def wake(self) -> None:
         """Tell that new messages wait or that the channel is up."""
         self._news.set()
+
+    async def wait_empty(self) -> None:
+        """Return once this channel has delivered everything."""
+        await self._empty.wait()
 
     async def run(self) -> None:
         """Deliver what waits, for ever."""
@@ -46,8 +51,10 @@ class OutboxPump:
                 retry_s = min(retry_s * 2, RETRY_MAX_S)
                 continue
             retry_s = RETRY_FIRST_S
-            if not delivered:
+            if not delivered and not self._news.is_set():
+                self._empty.set()
                 await self._news.wait()
+                self._empty.clear()
 
     async def _deliver_batch(self) -> int:
         self._news.clear()

@@ -1,0 +1,252 @@
+"""The bridge itself: its parts, put together, and the tasks that drive them.
+
+Owns which part feeds which. app starts and stops it; nothing imports it but app. The stages of a stop follow
+the flow: first what comes in, then the executor, then what goes out, then what everything stands on.
+"""
+
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from hybrid_bridge.clock import SystemClock
+from hybrid_bridge.control.client import ControlClient
+from hybrid_bridge.control.local_commands import LocalCommands
+from hybrid_bridge.control.ticks import WebSocketTickSink
+from hybrid_bridge.core.account import AccountReport
+from hybrid_bridge.core.inputs import AccountObserved
+from hybrid_bridge.core.limits import Limits
+from hybrid_bridge.core.results import TradeResult
+from hybrid_bridge.execution.executor import Executor
+from hybrid_bridge.execution.inbox import PriorityInbox
+from hybrid_bridge.execution.outbox import OutboxPump
+from hybrid_bridge.execution.recorder import Recorder
+from hybrid_bridge.execution.recovery import Recovery
+from hybrid_bridge.figures import ExecutorFigures
+from hybrid_bridge.journal.cursors import SqliteCursorStore
+from hybrid_bridge.journal.sqlite import SqliteJournal
+from hybrid_bridge.messages.inbound import DataRequested
+from hybrid_bridge.messages.outbound import encode, encode_account, encode_positions
+from hybrid_bridge.settings import Settings
+from hybrid_bridge.status import StatusBoard
+from hybrid_bridge.streams.event_publisher import KafkaEventChannel
+from hybrid_bridge.streams.signal_consumer import KafkaSignalConsumer
+from hybrid_bridge.streams.tick_publisher import KafkaTickSink
+from hybrid_bridge.terminal.clock import ServerClock
+from hybrid_bridge.terminal.lanes import Lanes
+from hybrid_bridge.terminal.market_lane import TerminalMarketLane
+from hybrid_bridge.terminal.poller import AccountPoller, TickPoller
+from hybrid_bridge.terminal.trade_lane import TerminalTradeLane
+
+Loop = Callable[[], Coroutine[Any, Any, None]]
+FILLED = ("filled", "partial")
+
+
+def limits_of(settings: Settings) -> Limits:
+    """Return the limits in force as the core reads them."""
+    return Limits(
+        login=settings.mt5_login,
+        server=settings.mt5_server,
+        terminal_path="" if settings.simulated else settings.mt5_path,
+        symbols=frozenset(settings.symbols),
+        magic=settings.mt5_magic,
+        trading_enabled=settings.trading_enabled,
+        emergency_stop=settings.emergency_stop,
+        signal_max_age_ms=round(settings.signal_max_age_s * 1000),
+        duplicate_window_ms=round(settings.duplicate_window_s * 1000),
+        max_quote_age_ms=round(settings.max_quote_age_s * 1000),
+        max_spread_points=settings.max_spread_points,
+        max_price_drift_points=settings.max_price_drift_points,
+        require_stop_loss=settings.require_stop_loss,
+        max_volume=settings.max_volume,
+        max_risk_percent=settings.max_risk_percent,
+        reduce_oversized=settings.oversized == "reduce",
+        max_open_risk_percent=settings.max_open_risk_percent,
+        max_daily_trades=settings.max_daily_trades,
+        max_daily_loss_percent=settings.max_daily_loss_percent,
+        max_drawdown_percent=settings.max_drawdown_percent,
+        max_open_positions=settings.max_open_positions,
+        max_positions_per_symbol=settings.max_positions_per_symbol,
+        min_margin_level_percent=settings.min_margin_level_percent,
+        max_orders_per_minute=settings.max_orders_per_minute,
+        close_positions_on_stop=settings.emergency_close_positions,
+        allow_remote_resume=settings.allow_remote_resume,
+    )
+
+
+class Bridge:
+    """Every part of a running bridge.
+
+    Attributes:
+        report: the latest look at the account, None before the first.
+        board: what the bridge says of itself.
+    """
+
+    def __init__(self, settings: Settings, *, hybrid: bool) -> None:
+        """Open the journal and build every part; nothing runs yet.
+
+        Raises:
+            JournalError, RecoveryRefused: when STATE_DIR's files cannot be used.
+        """
+        self._settings = settings
+        self._hybrid = hybrid
+        self.report: AccountReport | None = None
+        self.clock = SystemClock()
+        self.figures = ExecutorFigures()
+        self.inbox = PriorityInbox(self.clock.monotonic)
+        self._open_files()
+        self._build_terminal()
+        self._build_execution()
+        self._build_channels()
+        self.board = StatusBoard(self.recorder.state, self.figures)
+        self._fill_board()
+
+    def _open_files(self) -> None:
+        folder, account = Path(self._settings.state_dir), str(self._settings.mt5_login or "simulator")
+        channels = ["websocket", "redpanda"] if self._hybrid else ["websocket"]
+        self.journal = SqliteJournal(folder / f"journal-{account}.sqlite", account, channels)
+        self.cursors = SqliteCursorStore(folder / f"ticks-{account}.sqlite")
+
+    def _build_terminal(self) -> None:
+        terminal = self._settings.terminal
+        self.server_clock = ServerClock(terminal.server_utc_offset_s)
+        self.lanes = Lanes(terminal)
+        self.market = TerminalMarketLane(self.lanes.for_market, self.server_clock, self.clock)
+        self.trade = TerminalTradeLane(self.lanes.for_orders, self.server_clock, self.clock)
+
+    def _build_execution(self) -> None:
+        limits = limits_of(self._settings)
+        self.recorder = Recorder(self.journal, self.figures, self._wake_pumps, self._on_results)
+        self.executor = Executor(self.recorder, self.inbox, self.trade, limits, self.clock, self.figures)
+        self.recovery = Recovery(self.recorder, self.executor, self.trade, limits, self.clock)
+        state_dir = Path(self._settings.state_dir)
+        self.local_commands = LocalCommands(state_dir, self.inbox, self.clock)
+
+    def _build_channels(self) -> None:
+        self.control = ControlClient(
+            self._settings.control, self.inbox, self.clock, self.answer, on_connect=self._on_connect
+        )
+        self.pumps = [OutboxPump(self.journal, self.control, self.clock)]
+        self.consumer: KafkaSignalConsumer | None = None
+        self.events: KafkaEventChannel | None = None
+        self.sink: KafkaTickSink | WebSocketTickSink = WebSocketTickSink(self.control)
+        if self._hybrid:
+            streams = self._settings.streams
+            self.sink = KafkaTickSink(streams, self.clock)
+            self.consumer = KafkaSignalConsumer(streams, self.inbox, self.clock)
+            self.events = KafkaEventChannel(streams, self.clock)
+            self.pumps.append(OutboxPump(self.journal, self.events, self.clock))
+        terminal = self._settings.terminal
+        if not self._hybrid:
+            # A WebSocket keeps no ticks for later: it carries the present price, numbered without holes.
+            terminal = replace(terminal, tick_mode="latest")
+        self.ticks = TickPoller(self.market, self.sink, self.cursors, self.clock, self.server_clock, terminal)
+        self.account = AccountPoller(self.market, self._on_report, terminal.account_interval_s)
+
+    def _fill_board(self) -> None:
+        self.board.closed_because = lambda: self.executor.closed_because
+        self.board.channels = {"terminal": self.lanes.status, "websocket": self._websocket_state}
+        if self.consumer is not None:
+            self.board.channels["redpanda"] = self._redpanda_state
+        self.board.counters = {
+            "ticks_published": lambda: self.ticks.figures.published,
+            "ticks_acknowledged": lambda: self.ticks.figures.acknowledged,
+            "orders_waiting": lambda: self.inbox.orders_waiting,
+        }
+
+    def intake(self) -> Sequence[Loop]:
+        """Return the loops that bring something in; the first to stop."""
+        loops: list[Loop] = [self.ticks.run, self.account.run, self.local_commands.run]
+        return [*loops, self.consumer.run] if self.consumer is not None else loops
+
+    def core(self) -> Sequence[Loop]:
+        """Return the loops that decide and execute."""
+        return [self.executor.run_orders, self.executor.run_facts, self.recovery.run]
+
+    def outgoing(self) -> Sequence[Loop]:
+        """Return the loops that deliver."""
+        return [pump.run for pump in self.pumps]
+
+    def base(self) -> Sequence[Loop]:
+        """Return the loops that everything stands on; the last to stop."""
+        return [self.lanes.run, self.control.run]
+
+    async def restore(self) -> None:
+        """Bring the state back from the journal and obey what was typed while no bridge ran.
+
+        Raises:
+            RecoveryRefused, JournalError: when trading must not start.
+        """
+        await self.recovery.restore()
+        await self.local_commands.take_all()
+
+    async def close(self) -> None:
+        """Close connections and files."""
+        if isinstance(self.sink, KafkaTickSink):
+            await self.sink.close()
+        if self.events is not None:
+            await self.events.close()
+        self.cursors.close()
+        self.journal.close()
+
+    def answer(self, question: DataRequested) -> list[bytes]:
+        """Return the messages that answer a get_data."""
+        if question.request == "status":
+            return [self.status_message()]
+        if self.report is None:
+            detail = "the terminal has not been seen yet; ask again"
+            return [encode("error", {"reason": "not_ready", "detail": detail, "of": question.request})]
+        if question.request == "account_info":
+            return [encode_account(self.report.account)]
+        return [encode_positions(self.report.positions)]
+
+    def status_message(self) -> bytes:
+        """Return a bridge_status message."""
+        return encode("bridge_status", self.board.bridge_status())
+
+    def post_status(self) -> None:
+        """Tell the backend how the bridge is."""
+        self.control.post_latest("bridge_status", self.status_message())
+
+    def _on_connect(self) -> None:
+        self.post_status()
+        self._wake_pumps()
+
+    def _wake_pumps(self) -> None:
+        for pump in self.pumps:
+            pump.wake()
+
+    def _on_results(self, results: Sequence[TradeResult]) -> None:
+        if any(result.status in FILLED for result in results):
+            self.account.poke()
+
+    async def _on_report(self, report: AccountReport) -> None:
+        self.report = report
+        self.control.post_latest("account_info", encode_account(report.account))
+        self.control.post_latest("positions", encode_positions(report.positions))
+        self.post_status()
+        await self.inbox.put(AccountObserved(report))
+
+    def _websocket_state(self) -> Mapping[str, object]:
+        state = self.control.state
+        return {
+            "state": state.link.value,
+            "error": state.last_error,
+            "sent": state.sent,
+            "received": state.received,
+            "reconnects": state.reconnects,
+        }
+
+    def _redpanda_state(self) -> Mapping[str, object]:
+        states = {"signals": self.consumer, "events": self.events, "ticks": self.sink}
+        parts = {
+            name: part.state
+            for name, part in states.items()
+            if not isinstance(part, WebSocketTickSink | None)
+        }
+        worst = next((state for state in parts.values() if state.phase != "up"), None)
+        return {
+            "state": "up" if worst is None else worst.phase.value,
+            "error": "" if worst is None else worst.last_error,
+            **{name: state.phase.value for name, state in parts.items()},
+        }

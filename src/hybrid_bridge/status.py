@@ -1,0 +1,70 @@
+"""What the bridge says of itself: bridge_status, the status line and the summary at the end.
+
+Pure gathering: it reads the figures that the parts keep and puts them under public names. app owns it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from hybrid_bridge import __version__
+from hybrid_bridge.core.account import AccountReport
+from hybrid_bridge.core.state import EngineState
+from hybrid_bridge.figures import ExecutorFigures
+
+Facts = Mapping[str, object]
+
+
+@dataclass(slots=True)
+class StatusBoard:
+    """Where the parts' figures are read from.
+
+    Attributes:
+        phase: starting, recovering, running or stopping.
+        channels: per channel, a function that gives its state as plain values.
+        counters: per counter, a function that gives its figure.
+    """
+
+    state: EngineState
+    figures: ExecutorFigures
+    phase: str = "starting"
+    closed_because: Callable[[], str] = str
+    channels: dict[str, Callable[[], Facts]] = field(default_factory=dict)
+    counters: dict[str, Callable[[], object]] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=lambda: {"bridge": __version__})
+
+    def bridge_status(self) -> dict[str, object]:
+        """Return the data of a bridge_status message."""
+        return {
+            "state": self.phase,
+            "trading_state": self.state.trading.value,
+            "reason": self.closed_because() or self.state.halt_reason,
+            "emergency_stop": self.state.emergency,
+            "channels": {name: dict(read()) for name, read in self.channels.items()},
+            "versions": self.versions,
+            "counters": self.counted(),
+        }
+
+    def counted(self) -> dict[str, object]:
+        """Return every counter."""
+        return {
+            "signals": dict(self.figures.received),
+            "results": dict(self.figures.statuses),
+            "malformed": self.figures.malformed,
+            "daily_entries": self.state.daily_entries,
+            "in_doubt": len(self.state.in_doubt()),
+            **{name: read() for name, read in self.counters.items()},
+        }
+
+    def line(self, report: AccountReport | None) -> dict[str, object]:
+        """Return the figures of the status line."""
+        shown: dict[str, object] = {
+            "trading": self.state.trading.value,
+            "signals": sum(self.figures.received.values()),
+            "results": " ".join(f"{name}:{count}" for name, count in sorted(self.figures.statuses.items())),
+        }
+        if report is not None:
+            shown["positions"] = len(report.positions)
+            shown["equity"] = round(report.account.equity, 2)
+        for name, read in self.channels.items():
+            shown[name] = read().get("state", "")
+        return {**shown, **{name: read() for name, read in self.counters.items() if name.startswith("ticks")}}

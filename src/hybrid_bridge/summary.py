@@ -1,0 +1,72 @@
+"""The figures at the end of a run: what was asked of the bridge, what it did, how fast, and what it cost.
+
+Owned by app, which has it gathered once, before the parts are closed. Each figure comes from the part that
+counted it; those of the simulated terminal are asked of the terminal itself.
+"""
+
+import asyncio
+from typing import Any
+
+from hybrid_bridge import __version__
+from hybrid_bridge.bridge import Bridge
+from hybrid_bridge.health import ProcessCost
+from hybrid_bridge.loop_lag import LoopLag
+from hybrid_bridge.simulator.control_client import SimulatorControl
+
+
+class Summary:
+    """Gathers the figures of one run."""
+
+    def __init__(self, bridge: Bridge, lag: LoopLag, simulator_control: str) -> None:
+        """Start the run's clock.
+
+        Args:
+            simulator_control: host:port of the simulated terminal's control; empty where there is none.
+        """
+        self._bridge = bridge
+        self._lag = lag
+        self._simulator_control = simulator_control
+        self._cost = ProcessCost()
+        self._started_s = bridge.clock.monotonic()
+
+    async def gather(self) -> dict[str, Any]:
+        """Return the figures, ready for JSON."""
+        bridge = self._bridge
+        elapsed_s = bridge.clock.monotonic() - self._started_s
+        acknowledged = bridge.ticks.figures.acknowledged
+        return {
+            "version": __version__,
+            "duration_s": round(elapsed_s, 1),
+            "ticks": {
+                "generated": await self._generated(),
+                "published": bridge.ticks.figures.published,
+                "acknowledged": acknowledged,
+                "per_second": round(acknowledged / max(elapsed_s, 1e-9), 1),
+            },
+            "signals": dict(bridge.figures.received),
+            "malformed": bridge.figures.malformed,
+            "results": dict(bridge.figures.statuses),
+            "latency_ms": {
+                "signal_to_send": bridge.figures.signal_to_send.summary_ms(),
+                "send_to_result": bridge.figures.send_to_result.summary_ms(),
+            },
+            "loop_lag_max_ms": round(self._lag.max_ms, 1),
+            **self._cost.measure(),
+            "status": bridge.board.bridge_status(),
+        }
+
+    async def _generated(self) -> int | None:
+        """Ask the simulated terminal how many ticks it made; None where there is none or it is gone."""
+        if not self._simulator_control:
+            return None
+        try:
+            figures = await asyncio.to_thread(_ask_stats, self._simulator_control)
+        except OSError:
+            return None
+        generated: dict[str, int] = figures["ticks"]
+        return sum(generated.values())
+
+
+def _ask_stats(address: str) -> dict[str, Any]:
+    with SimulatorControl(address) as control:
+        return control.stats()
