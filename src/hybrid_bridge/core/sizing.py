@@ -9,6 +9,8 @@ from decimal import ROUND_FLOOR, Decimal
 
 from hybrid_bridge.core.market import SymbolSpec
 
+VOLUME_DIGITS_MAX = 8  # The platform keeps volumes in units of 1e-8 lots; beyond is a float's rounding error.
+
 
 def is_positive(value: float | None) -> bool:
     """Tell whether a value is a finite number above zero; anything unknown is not."""
@@ -19,12 +21,12 @@ def floor_to_step(volume: float, step: float) -> float:
     """Round lots down to a whole number of steps.
 
     Args:
-        volume: lots, finite.
-        step: lots, > 0.
+        volume, step: lots.
     Returns:
-        The greatest multiple of step that is not above volume; 0.0 for a negative volume.
+        The greatest multiple of step that is not above volume; 0.0 where volume or step is no finite
+        number above zero.
     """
-    if volume <= 0:
+    if not (is_positive(volume) and is_positive(step)):
         return 0.0
     steps = (Decimal(repr(volume)) / Decimal(repr(step))).to_integral_value(ROUND_FLOOR)
     return float(steps * Decimal(repr(step)))
@@ -50,12 +52,16 @@ def largest_volume(spec: SymbolSpec, same_side_volume: float, max_volume: float 
     Args:
         same_side_volume: lots open or pending in the same direction (for volume_limit).
         max_volume: our own cap in lots, None for none.
+    Returns:
+        Lots, a whole number of steps; 0.0 where nothing is left or one of the limits is not known.
     """
     caps = [spec.volume_max]
     if max_volume is not None:
         caps.append(max_volume)
     if spec.volume_limit > 0:
-        caps.append(spec.volume_limit - same_side_volume)
+        caps.append(round(spec.volume_limit - same_side_volume, VOLUME_DIGITS_MAX))
+    if any(math.isnan(cap) for cap in caps):
+        return 0.0
     return floor_to_step(min(caps), spec.volume_step)
 
 
