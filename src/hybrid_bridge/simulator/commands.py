@@ -1,8 +1,7 @@
 """What the terminal answers to each command of the pipe.
 
-Owns the way from a command and its parameters to the exchange's methods, and the answers that are
-the terminal's own: its permissions, its link to the broker, the counts and filters of lists. Waits
-for nothing and encodes nothing; the server calls `answer` once per request.
+Owns the way from a command and its parameters to the exchange's methods, with the counts and filters
+of lists. Waits for nothing and encodes nothing; the server calls `answer` once per request.
 """
 
 from collections.abc import Callable, Iterable
@@ -10,46 +9,32 @@ from typing import Any, Final, TypeVar
 
 from hybrid_bridge.simulator import constants, wire
 from hybrid_bridge.simulator.exchange import Exchange
-from hybrid_bridge.simulator.faults import FaultBoard
 from hybrid_bridge.simulator.groups import GroupFilter
 from hybrid_bridge.simulator.records import (
     OrderSendResult,
     SymbolInfo,
-    TerminalInfo,
     TradeDeal,
     TradeOrder,
     TradePosition,
     TradeRequest,
 )
+from hybrid_bridge.simulator.retcodes import COMMENTS
 from hybrid_bridge.simulator.terminal_error import TerminalError
 from hybrid_bridge.simulator.wire import Command
 
+_REJECTED: Final = COMMENTS[constants.TRADE_RETCODE_REJECT]
 _FoundT = TypeVar("_FoundT")
-# Source: retcodes seen with live terminals; the words are theirs.
-_AUTOTRADING_OFF: Final = OrderSendResult(
-    retcode=constants.TRADE_RETCODE_CLIENT_DISABLES_AT, comment="AutoTrading disabled by client"
-)
-_REJECTED: Final = "Rejected"
-_WORDS: Final = {
-    constants.TRADE_RETCODE_REQUOTE: "Requote",
-    constants.TRADE_RETCODE_INVALID_STOPS: "Invalid stops",
-    constants.TRADE_RETCODE_NO_CHANGES: "No changes",
-    constants.TRADE_RETCODE_INVALID_FILL: "Unsupported filling mode",
-}
-_LINK_DOWN: Final = OrderSendResult(retcode=constants.TRADE_RETCODE_CONNECTION, comment="No connection")
 
 
 class TerminalCommands:
-    """Answer the commands of the pipe out of an exchange, as the faults in force allow.
+    """Answer the commands of the pipe out of an exchange.
 
     Args:
         exchange: the simulated trade server with its account.
-        faults: asked at every call for the terminal's permissions and its link.
     """
 
-    def __init__(self, exchange: Exchange, faults: FaultBoard) -> None:
+    def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
-        self._faults = faults
         self._answers: dict[Command, Callable[..., Any]] = {
             **self._session_answers(),
             **self._market_answers(),
@@ -69,16 +54,12 @@ class TerminalCommands:
 
     def reject(self, request: TradeRequest, retcode: int) -> OrderSendResult:
         """Refuse an order as the trade server would, with the prices that it may be repeated at."""
+        result = OrderSendResult(retcode=retcode, comment=COMMENTS.get(retcode, _REJECTED))
         try:
             tick = self._exchange.symbol_info_tick(request.symbol)
         except TerminalError:
-            return OrderSendResult(retcode=retcode, comment=_WORDS.get(retcode, _REJECTED))
-        return OrderSendResult(
-            retcode=retcode,
-            bid=tick.bid,
-            ask=tick.ask,
-            comment=_WORDS.get(retcode, _REJECTED),
-        )
+            return result
+        return result._replace(bid=tick.bid, ask=tick.ask)
 
     def _session_answers(self) -> dict[Command, Callable[..., Any]]:
         exchange = self._exchange
@@ -87,7 +68,7 @@ class TerminalCommands:
             Command.HELLO: lambda _api, _client: exchange.version()[1],
             Command.LOGIN: lambda _, login, password, server: exchange.login(login, password, server),
             Command.AUTHORISATION: lambda: wire.AUTHORISED,
-            Command.TERMINAL_INFO: self._terminal_info,
+            Command.TERMINAL_INFO: exchange.terminal_info,
             Command.ACCOUNT_INFO: exchange.account_info,
         }
 
@@ -102,7 +83,7 @@ class TerminalCommands:
             Command.SYMBOL_INFO: exchange.symbol_info,
             Command.SYMBOL_SELECT: exchange.symbol_select,
             Command.SYMBOL_INFO_TICK: exchange.symbol_info_tick,
-            Command.SYMBOLS_TOTAL: lambda: len(exchange.symbols()),
+            Command.SYMBOLS_TOTAL: exchange.symbol_count,
             Command.SYMBOLS_GET: exchange.symbols,
             Command.SYMBOLS_GET_GROUP: self._symbols_of_group,
             Command.MARKET_BOOK_ADD: exchange.market_book_add,
@@ -113,7 +94,7 @@ class TerminalCommands:
     def _trade_answers(self) -> dict[Command, Callable[..., Any]]:
         exchange = self._exchange
         return {
-            Command.POSITIONS_TOTAL: lambda: len(exchange.positions()),
+            Command.POSITIONS_TOTAL: exchange.position_count,
             Command.POSITIONS_GET: exchange.positions,
             Command.POSITIONS_GET_SYMBOL: self._positions_of_symbol,
             Command.POSITIONS_GET_TICKET: self._position,
@@ -122,7 +103,7 @@ class TerminalCommands:
             Command.ORDERS_GET_SYMBOL: self._orders_of_symbol,
             Command.ORDERS_GET_TICKET: self._order,
             Command.ORDER_CHECK: exchange.order_check,
-            Command.ORDER_SEND: self._order_send,
+            Command.ORDER_SEND: exchange.order_send,
             Command.ORDER_CALC_MARGIN: exchange.order_calc_margin,
             Command.ORDER_CALC_PROFIT: exchange.order_calc_profit,
         }
@@ -139,24 +120,6 @@ class TerminalCommands:
             Command.HISTORY_DEALS_GET_POSITION: exchange.history_deals_of_position,
             Command.HISTORY_DEALS_GET_TICKET: lambda ticket: _found(exchange.history_deal(ticket)),
         }
-
-    def _terminal_info(self) -> TerminalInfo:
-        info = self._exchange.terminal_info()
-        off = self._faults.is_on
-        return info._replace(
-            connected=info.connected and not off("link_down"),
-            trade_allowed=info.trade_allowed and not off("autotrading_off"),
-            tradeapi_disabled=info.tradeapi_disabled or off("api_off"),
-        )
-
-    def _order_send(self, request: TradeRequest) -> OrderSendResult:
-        if self._faults.is_on("api_off"):
-            raise TerminalError(constants.RES_E_AUTO_TRADING_DISABLED)
-        if self._faults.is_on("autotrading_off"):
-            return _AUTOTRADING_OFF
-        if self._faults.is_on("link_down"):
-            return _LINK_DOWN
-        return self._exchange.order_send(request)
 
     def _symbols_of_group(self, group: str) -> tuple[SymbolInfo, ...]:
         wanted = GroupFilter(group)

@@ -11,7 +11,10 @@ is decided here.
     lose_reply     a call's connection is closed instead of an answer
     reject         an order_send is answered with retcode, unexecuted
     error          a call is answered with code, a negative result, unexecuted
-    autotrading_off, api_off, link_down, freeze_ticks    until the faults are cleared
+    autotrading_off, api_off       the terminal, or its Python interface, lets no program trade
+    trading_off, experts_off       the account may not trade, or not by programs
+    link_down                      no way to the broker: orders fail, prices stand still
+    freeze_ticks                   prices stand still; these six until the faults are cleared
 
     For the second to fifth: command (default order_send; any: every command), skip (default 0: let
     so many matching calls pass first), times (default 1; 0: for ever). For stall and lose_reply:
@@ -26,7 +29,10 @@ from typing import Any, Final
 from hybrid_bridge.simulator.wire import Command
 
 ANY_COMMAND: Final = "any"
-SWITCHES: Final = ("autotrading_off", "api_off", "link_down", "freeze_ticks")
+SWITCHES: Final = (
+    *("autotrading_off", "api_off", "trading_off", "experts_off"),
+    *("link_down", "freeze_ticks"),
+)
 _CALL_OPTIONS: Final = ("command", "skip", "times")
 _OPTIONS: Final[dict[str, tuple[str, ...]]] = {
     "latency": ("ms",),

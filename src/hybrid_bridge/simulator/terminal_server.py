@@ -66,7 +66,7 @@ class TerminalServer:
         self._exchange = exchange
         self._faults = faults
         self._now_msc = now_msc
-        self._commands = TerminalCommands(exchange, faults)
+        self._commands = TerminalCommands(exchange)
         self._clients: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
         self._ticks_flow = asyncio.Event()
@@ -127,6 +127,12 @@ class TerminalServer:
 
     def faults_changed(self) -> None:
         """Follow the faults' switches after one was added."""
+        permissions, is_on = self._exchange.permissions, self._faults.is_on
+        permissions.connected = not is_on("link_down")
+        permissions.terminal_trading = not is_on("autotrading_off")
+        permissions.api_disabled = is_on("api_off")
+        permissions.account_trading = not is_on("trading_off")
+        permissions.account_experts = not is_on("experts_off")
         if self._faults.ticks_flow:
             self._ticks_flow.set()
         else:

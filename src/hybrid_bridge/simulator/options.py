@@ -1,0 +1,201 @@
+"""The command line of the simulated terminal.
+
+Owns its options, their defaults and their checking; `server` turns them into a running simulator.
+"""
+
+import argparse
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import time
+from pathlib import Path
+from typing import Final
+
+from hybrid_bridge.simulator.config import ACCOUNT_MODES
+
+Endpoint = tuple[str, int]
+_ENDPOINT: Final = re.compile(r"(?:tcp://)?(\[[0-9A-Fa-f:.]+\]|[\w.-]+):(\d{1,5})")
+_RANGE: Final = re.compile(r"\d+(\.\d+)?(\.\.\d+(\.\d+)?)?")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SimulatorOptions:
+    """What a simulated terminal is started with.
+
+    Attributes:
+        listen: host and port of the terminal; port 0 picks a free one.
+        control: host and port of the control port; None: there is none.
+        ticks: files to replay, oldest first in each; none: synthetic prices.
+        ledger: where every deal is written; None: nowhere.
+        speed: how many times faster than it happened a file is replayed.
+        start: time of day in the files, server time, at which the replay begins; None: their first.
+        symbols: what is in Market Watch; empty: the default.
+        order_latency_ms: "150", or "80..200".
+        faults: faults in force from the start, as `faults` words them.
+    """
+
+    listen: Endpoint = ("127.0.0.1", 18812)
+    control: Endpoint | None = None
+    ticks: tuple[Path, ...] = ()
+    ledger: Path | None = None
+    speed: float = 1.0
+    start: time | None = None
+    seed: int = 0
+    balance: float = 10_000.0
+    account_mode: str = "hedging"
+    symbols: tuple[str, ...] = ()
+    login: int = 10_000_001
+    password: str = ""
+    server: str = "Simulator-Demo"
+    utc_offset_s: int = 10_800
+    order_latency_ms: str = "0"
+    faults: str = ""
+    ready_file: Path | None = None
+    die_with_parent: bool = False
+
+
+def parse_options(arguments: Sequence[str]) -> SimulatorOptions:
+    """Read the command line.
+
+    Raises:
+        SystemExit: with 2 and a word about what is wrong, or with 0 after --help.
+    """
+    found = vars(_parser().parse_args(arguments))
+    return SimulatorOptions(**{name: value for name, value in found.items() if value is not None})
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="hybrid-bridge simulator",
+        description="A simulated MetaTrader 5 terminal with a demo account. It prints one line of "
+        "JSON with its address when it is ready, and runs until SIGTERM or Ctrl-C.",
+    )
+    _add_connection_options(parser)
+    _add_price_options(parser)
+    _add_account_options(parser)
+    return parser
+
+
+def _add_connection_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("connection")
+    group.add_argument(
+        "--listen",
+        type=_endpoint,
+        metavar="HOST:PORT",
+        help="where clients connect; port 0 picks a free one (default 127.0.0.1:18812)",
+    )
+    group.add_argument(
+        "--control",
+        type=_endpoint,
+        metavar="HOST:PORT",
+        help="where faults and figures are asked for, as lines of JSON (default: nowhere)",
+    )
+    group.add_argument(
+        "--ready-file",
+        type=Path,
+        metavar="PATH",
+        help="also write the ready line to this file",
+    )
+    group.add_argument(
+        "--die-with-parent",
+        action="store_true",
+        default=None,
+        help="end when the starting process ends (other than on Linux: when stdin ends)",
+    )
+    group.add_argument(
+        "--order-latency-ms",
+        type=_latency,
+        metavar="MS",
+        help="how long every order takes, 150 or a range 80..200 (default 0)",
+    )
+    group.add_argument(
+        "--faults",
+        metavar="SPEC",
+        help='faults from the start, for example "stall:skip=2,seconds=5; reject:retcode=10006"',
+    )
+
+
+def _add_price_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("prices")
+    group.add_argument(
+        "--ticks",
+        type=Path,
+        action="append",
+        metavar="FILE",
+        help="replay this file of ticks; may be given again (default: synthetic prices)",
+    )
+    group.add_argument(
+        "--speed",
+        type=_speed,
+        metavar="X",
+        help="replay so many times faster than it happened (default 1)",
+    )
+    group.add_argument(
+        "--start",
+        type=_time_of_day,
+        metavar="HH:MM[:SS]",
+        help="begin the replay at this time of the files' first day (default: their first tick)",
+    )
+    group.add_argument("--seed", type=int, help="of everything that is drawn at random (default 0)")
+    group.add_argument(
+        "--symbols",
+        type=_symbols,
+        metavar="A,B",
+        help="what is in Market Watch (default: the majors)",
+    )
+    group.add_argument(
+        "--utc-offset",
+        dest="utc_offset_s",
+        type=int,
+        metavar="SECONDS",
+        help="the trade server's wall clock minus UTC (default 10800)",
+    )
+
+
+def _add_account_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("account")
+    group.add_argument("--balance", type=float, help="the deposit (default 10000)")
+    group.add_argument("--account-mode", choices=ACCOUNT_MODES, help="default hedging")
+    group.add_argument("--login", type=int, help="account number (default 10000001)")
+    group.add_argument("--password", help="required at login when given (default: any will do)")
+    group.add_argument("--server", help="name of the trade server (default Simulator-Demo)")
+    group.add_argument(
+        "--ledger", type=Path, metavar="FILE", help="append every deal to this file, as JSON lines"
+    )
+
+
+def _endpoint(text: str) -> Endpoint:
+    match = _ENDPOINT.fullmatch(text)
+    if match is None or int(match[2]) > 65_535:
+        raise argparse.ArgumentTypeError(f"must read HOST:PORT, got {text!r}")
+    return match[1].strip("[]"), int(match[2])
+
+
+def _latency(text: str) -> str:
+    if not _RANGE.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"must be milliseconds or a range a..b, got {text!r}")
+    return text
+
+
+def _speed(text: str) -> float:
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not 0 < speed < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be a number above 0, got {text!r}")
+    return speed
+
+
+def _time_of_day(text: str) -> time:
+    try:
+        return time.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must read HH:MM or HH:MM:SS, got {text!r}") from None
+
+
+def _symbols(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    if not names:
+        raise argparse.ArgumentTypeError(f"must name symbols, comma-separated, got {text!r}")
+    return names
