@@ -137,6 +137,8 @@ class SymbolSpec:
             )
         if self.swap_mode not in _SIMULATED_SWAP_MODES:
             raise ValueError(f"{self.name}: swap_mode {self.swap_mode} is not simulated; use 0 to 6")
+        if not self.sessions:
+            raise ValueError(f"{self.name}: sessions are empty; a symbol trades at some time")
         if len(self.name) > 29:
             raise ValueError(f"{self.name}: a symbol's name has at most 29 characters")
 
@@ -149,6 +151,14 @@ class SymbolSpec:
         """Tell whether the symbol trades at a moment of the server's clock (seconds)."""
         minute = minute_of_week(server_s)
         return any(session.opens <= minute < session.closes for session in self.sessions)
+
+    def closed_for_s(self, server_s: int) -> int:
+        """Give the seconds until the symbol trades again; 0 while it does."""
+        if self.is_open(server_s):
+            return 0
+        minute = minute_of_week(server_s)
+        waits = [(session.opens - minute) % MINUTES_PER_WEEK for session in self.sessions]
+        return min(waits) * 60 - server_s % 60
 
     def volume_is_valid(self, volume: float) -> bool:
         """Tell whether lots are within the limits and on the step."""
