@@ -8,10 +8,16 @@ from dataclasses import dataclass
 
 from hybrid_bridge.core.events import Denial
 from hybrid_bridge.core.market import Quote, SymbolSpec
-from hybrid_bridge.core.orders import ApprovedOrder, Intent
+from hybrid_bridge.core.orders import ApprovedOrder, Intent, IntentKind
 from hybrid_bridge.core.requests import entry_request, make_magic
 from hybrid_bridge.core.risk import AppraisedCase, judge
-from hybrid_bridge.core.sizing import floor_to_step, is_positive, largest_volume, volume_for_risk
+from hybrid_bridge.core.sizing import (
+    floor_to_step,
+    is_positive,
+    largest_volume,
+    round_to_tick,
+    volume_for_risk,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +81,7 @@ def _size_with_stop(
     case: AppraisedCase, wanted: float | None, cap: float, spec: SymbolSpec
 ) -> Sized | Denial:
     equity, percent = case.report.account.equity, case.limits.max_risk_percent
-    loss_per_lot = _loss_per_lot(case)
+    loss_per_lot = _loss_per_lot(case, spec)
     if loss_per_lot is None or not is_positive(equity):
         return Denial(
             "risk_per_trade", f"{percent:g} % of equity", "not calculable", "no equity or no tick value"
@@ -90,13 +96,24 @@ def _size_with_stop(
     return Sized(volume, volume * loss_per_lot)
 
 
-def _loss_per_lot(case: AppraisedCase) -> float | None:
+def _loss_per_lot(case: AppraisedCase, spec: SymbolSpec) -> float | None:
     """Return what one lot loses at the stop, both sides' commission included; None when unknown."""
     loss, volume = case.appraisal.loss_at_stop, case.appraisal.reference_volume
-    commission = case.appraisal.commission_per_lot
+    commission, stretch = case.appraisal.commission_per_lot, _stretch(case, spec)
     if loss is None or not is_positive(loss) or not is_positive(volume) or not math.isfinite(commission):
         return None
-    return loss / volume + abs(commission)
+    return loss / volume * stretch + abs(commission)
+
+
+def _stretch(case: AppraisedCase, spec: SymbolSpec) -> float:
+    """Return how much farther away the stop is that is sent, rounded to a tick, than the one appraised."""
+    quote, stop_loss = case.appraisal.quote, case.signal.stop_loss
+    if quote is None:
+        return 1.0
+    entry, sent = quote.entry_price(case.signal.side), round_to_tick(stop_loss, spec)
+    if abs(sent - stop_loss) < spec.tick_size * 1e-6:  # A float's rounding error, no other price.
+        return 1.0
+    return abs(entry - sent) / abs(entry - stop_loss)
 
 
 def _same_side_volume(case: AppraisedCase) -> float:
@@ -123,13 +140,14 @@ def _same_side_volume(case: AppraisedCase) -> float:
 def _check_margin(case: AppraisedCase, sized: Sized) -> Denial | None:
     """The order's margin is free, and the margin level after it stays above the limit."""
     account, margin = case.report.account, case.appraisal.margin
-    if margin is None or not math.isfinite(margin) or not is_positive(case.appraisal.reference_volume):
+    known = margin is not None and math.isfinite(margin) and margin >= 0
+    if margin is None or not known or not is_positive(case.appraisal.reference_volume):
         return Denial("margin", "a calculable margin", "not calculable", "order_calc_margin gave nothing")
     needed = margin / case.appraisal.reference_volume * sized.volume
     if not needed <= account.free_margin:
         return Denial("margin", f"{account.free_margin:.2f} free", f"{needed:.2f} needed", "not enough money")
     least, used = case.limits.min_margin_level_percent, account.margin + needed
-    level = account.equity / used * 100 if used > 0 else math.inf
+    level = account.equity / used * 100 if used else math.inf
     if least is None or level >= least:
         return None
     return Denial("margin", f"level {least:g} %", f"{level:.0f} %", "MIN_MARGIN_LEVEL_PERCENT")
@@ -144,7 +162,11 @@ def _check_open_risk(case: AppraisedCase, sized: Sized) -> Denial | None:
     )
     if percent is None:
         return None
-    doubtful = [record.order for record in case.state.in_doubt() if record.order is not None]
+    doubtful = [
+        record.order
+        for record in case.state.in_doubt()
+        if record.order is not None and record.intent.kind is IntentKind.ENTRY
+    ]
     stopless = not case.signal.stop_loss or any(not order.request.sl for order in doubtful)
     if held is None or not math.isfinite(held) or stopless:
         return Denial("open_risk", f"{percent:g} %", "unlimited", "a position or order has no stop")
