@@ -23,9 +23,13 @@ def make_magic(base: int, number: int) -> int:
 
 
 def make_comment(text: str, number: int) -> str:
-    """Join the sender's text and the intent's short id within the terminal's limit of UTF-16 units."""
+    """Join the sender's text and the intent's short id within the terminal's limit of UTF-16 units.
+
+    What cannot be printed becomes a blank: a NUL would end the comment before the id.
+    """
     tail = f"#{number:x}"
-    units = text.encode("utf-16-le")[: 2 * (COMMENT_CHARS_MAX - len(tail) - 1)]
+    shown = "".join(char if char.isprintable() else " " for char in text)
+    units = shown.encode("utf-16-le")[: 2 * (COMMENT_CHARS_MAX - len(tail) - 1)]
     return f"{units.decode('utf-16-le', errors='ignore')} {tail}".strip()
 
 
