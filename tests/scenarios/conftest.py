@@ -1,0 +1,43 @@
+"""The programs that scenarios need, each started once per test and ended after it."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.scenarios.harness import Backend, BridgeProcess, Broker, Simulator, running_backend
+
+
+@pytest.fixture
+def simulator(tmp_path: Path) -> Iterator[Simulator]:
+    program = Simulator(tmp_path, "--symbols", "EURUSD,USDJPY,XAUUSD", "--seed", "7")
+    program.start()
+    yield program
+    program.kill()
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Broker]:
+    program = Broker(tmp_path)
+    program.start()
+    yield program
+    program.kill()
+
+
+@pytest.fixture
+async def backend() -> AsyncIterator[Backend]:
+    async with running_backend() as server:
+        yield server
+
+
+@pytest.fixture
+def make_bridge(tmp_path: Path) -> Iterator[Callable[..., BridgeProcess]]:
+    made: list[BridgeProcess] = []
+
+    def make(launcher: str = "hybrid_bridge.py", **settings: object) -> BridgeProcess:
+        made.append(BridgeProcess(tmp_path, launcher, **settings))
+        return made[-1]
+
+    yield make
+    for bridge in made:
+        bridge.end()

@@ -1,0 +1,291 @@
+"""The world around a bridge under test: real programs, real sockets, and the judges that look from outside.
+
+The bridge runs as its own process, started as a user starts it. The simulated terminal's ledger is the judge of
+trades, a confluent-kafka consumer the judge of topics, a WebSocket server here is the backend.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import websockets
+from confluent_kafka import Consumer, Producer, TopicPartition
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE_S = 30.0
+TOKEN = "scenario-token-4711"
+
+
+class Program:
+    """A child process that says one JSON line when it is ready."""
+
+    def __init__(self, *arguments: str, log: Path) -> None:
+        self.arguments = [sys.executable, *arguments]
+        self.log = log
+        self.process: subprocess.Popen[bytes] | None = None
+        self.ready: dict[str, Any] = {}
+
+    def start(self) -> dict[str, Any]:
+        environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "PYTHONUNBUFFERED": "1"}
+        with self.log.open("ab") as stderr:
+            self.process = subprocess.Popen(
+                self.arguments, stdout=subprocess.PIPE, stderr=stderr, cwd=self.log.parent, env=environment
+            )
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert line, f"{self.arguments} said nothing: {self.log.read_text()}"
+        self.ready = json.loads(line)
+        return self.ready
+
+    def kill(self, number: int = signal.SIGKILL) -> None:
+        if self.process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            self.process.send_signal(number)
+        if number in (signal.SIGKILL, signal.SIGTERM):
+            self.process.wait(10)
+            if self.process.stdout is not None:
+                self.process.stdout.close()
+            self.process = None
+
+
+class Simulator(Program):
+    """The simulated terminal, alone."""
+
+    def __init__(self, folder: Path, *arguments: str, port: int = 0) -> None:
+        self.ledger = folder / "ledger.jsonl"
+        super().__init__(
+            "-m",
+            "hybrid_bridge.simulator",
+            "--listen",
+            f"127.0.0.1:{port}",
+            "--control",
+            "127.0.0.1:0",
+            "--ledger",
+            str(self.ledger),
+            *arguments,
+            log=folder / "simulator.err",
+        )
+
+    @property
+    def address(self) -> str:
+        return str(self.ready["simulator"])
+
+    def deals(self) -> list[dict[str, Any]]:
+        if not self.ledger.exists():
+            return []
+        return [json.loads(line) for line in self.ledger.read_text().splitlines()]
+
+
+class Broker(Program):
+    """The embedded broker."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__("-m", "hybrid_bridge.streams.embedded", log=folder / "broker.err")
+
+    @property
+    def address(self) -> str:
+        return str(self.ready["broker"])
+
+
+class BridgeProcess:
+    """The bridge, started from the root as typed."""
+
+    def __init__(self, folder: Path, launcher: str = "hybrid_bridge.py", **settings: object) -> None:
+        self.folder = folder
+        self.launcher = launcher
+        self.settings: dict[str, object] = {
+            "MT5_BACKEND": "simulator",
+            "MT5_LOGIN": 10000001,
+            "TRADING_ENABLED": "true",
+            "STATE_DIR": folder / "state",
+            "LOG_FILE": folder / "mt5_bridge.log",
+            "ACCOUNT_INTERVAL_S": 1,
+            "BACKEND_AUTH_TOKEN": TOKEN,
+            **settings,
+        }
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self, *arguments: str) -> "BridgeProcess":
+        env_file = self.folder / "bridge.env"
+        env_file.write_text("".join(f"{name}={value}\n" for name, value in self.settings.items()))
+        with (self.folder / "bridge.err").open("ab") as errors:
+            self.process = subprocess.Popen(
+                [sys.executable, self.launcher, "--env-file", str(env_file), *arguments],
+                cwd=ROOT,
+                stdout=errors,
+                stderr=errors,
+            )
+        return self
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait(10)
+
+    def stop(self) -> int:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(30)
+
+    def end(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(10)
+
+    @property
+    def log(self) -> str:
+        path = self.folder / "mt5_bridge.log"
+        return path.read_text(encoding="utf-8") if path.exists() else ""
+
+    @property
+    def console(self) -> str:
+        return (self.folder / "bridge.err").read_text(encoding="utf-8")
+
+
+@dataclass
+class Backend:
+    """A WebSocket server that plays the trading backend."""
+
+    received: list[dict[str, Any]] = field(default_factory=list)
+    tokens: list[str | None] = field(default_factory=list)
+    port: int = 0
+    _connection: websockets.ServerConnection | None = None
+    _server: websockets.Server | None = None
+    _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    @property
+    def url(self) -> str:
+        return f"ws://127.0.0.1:{self.port}/ws/mt5"
+
+    async def start(self) -> "Backend":
+        self._server = await websockets.serve(self._serve, "127.0.0.1", self.port)
+        self.port = next(iter(self._server.sockets)).getsockname()[1]
+        return self
+
+    async def stop(self) -> None:
+        assert self._server is not None
+        self._server.close()
+        await self._server.wait_closed()
+        self._connection = None
+
+    async def _serve(self, connection: websockets.ServerConnection) -> None:
+        assert connection.request is not None
+        self.tokens.append(connection.request.headers.get("Authorization"))
+        async with self._changed:
+            self._connection = connection
+            self._changed.notify_all()
+        with contextlib.suppress(websockets.ConnectionClosed):
+            async for raw in connection:
+                async with self._changed:
+                    self.received.append(json.loads(raw))
+                    self._changed.notify_all()
+
+    async def send(self, kind: str, **data: object) -> None:
+        await self.send_raw(json.dumps({"type": kind, "data": data}))
+
+    async def send_raw(self, text: str) -> None:
+        async with asyncio.timeout(PATIENCE_S), self._changed:
+            await self._changed.wait_for(lambda: self._connection is not None)
+        assert self._connection is not None
+        await self._connection.send(text)
+
+    async def wait_for(self, kind: str, timeout_s: float = PATIENCE_S, **wanted: object) -> dict[str, Any]:
+        """Return the first message of this kind whose data has these values."""
+        found: dict[str, Any] = {}
+
+        def look() -> bool:
+            for data in self.of(kind):
+                if isinstance(data, dict) and all(data.get(name) == value for name, value in wanted.items()):
+                    found.update(data)
+                    return True
+            return False
+
+        async with asyncio.timeout(timeout_s), self._changed:
+            await self._changed.wait_for(look)
+        return found
+
+    async def wait_until(self, test: Callable[[], bool], timeout_s: float = PATIENCE_S) -> None:
+        async with asyncio.timeout(timeout_s), self._changed:
+            await self._changed.wait_for(test)
+
+    def of(self, kind: str) -> list[Any]:
+        return [message["data"] for message in self.received if message["type"] == kind]
+
+    def results(self, signal_id: str) -> list[dict[str, Any]]:
+        return [result for result in self.of("trade_result") if result["signal_id"] == signal_id]
+
+    async def open_for_orders(self) -> None:
+        """Wait until the bridge has seen the account and accepts orders."""
+        def opened() -> bool:
+            statuses = self.of("bridge_status")
+            return bool(statuses) and statuses[-1]["reason"] == "" and bool(self.of("account_info"))
+
+        await self.wait_until(opened)
+
+
+@contextlib.asynccontextmanager
+async def running_backend(port: int = 0) -> AsyncIterator[Backend]:
+    backend = await Backend(port=port).start()
+    try:
+        yield backend
+    finally:
+        await backend.stop()
+
+
+def produce(broker: str, topic: str, *bodies: bytes) -> None:
+    """Write messages as another program would."""
+    producer = Producer({"bootstrap.servers": broker, "log_level": 0})
+    failures: list[object] = []
+    for body in bodies:
+        producer.produce(topic, body, on_delivery=lambda error, _: failures.append(error) if error else None)
+    assert producer.flush(10) == 0
+    assert failures == []
+
+
+def signal_body(**data: object) -> bytes:
+    return json.dumps({"type": "trading_signal", "data": data}).encode()
+
+
+def read_topic(broker: str, topic: str, quiet_s: float = 2.0) -> list[tuple[bytes, dict[str, Any]]]:
+    """Read a whole topic with another client; ends after `quiet_s` without anything new."""
+    consumer = Consumer(
+        {"bootstrap.servers": broker, "group.id": f"judge-{time.time_ns()}", "log_level": 0}
+    )
+    try:
+        partitions = consumer.list_topics(topic, 10).topics[topic].partitions
+        consumer.assign([TopicPartition(topic, number, 0) for number in partitions])
+        return list(_drain(consumer, quiet_s))
+    finally:
+        consumer.close()
+
+
+def _drain(consumer: Consumer, quiet_s: float) -> Iterator[tuple[bytes, dict[str, Any]]]:
+    while True:
+        message = consumer.poll(quiet_s)
+        if message is None:
+            return
+        if message.error() is None:
+            yield message.key(), json.loads(message.value())
+
+
+def utc_now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+async def eventually(test: Callable[[], bool], timeout_s: float = PATIENCE_S) -> None:
+    """Wait for something that only looking can tell."""
+    deadline = time.monotonic() + timeout_s
+    while not test():
+        assert time.monotonic() < deadline, "it did not come to pass"
+        await asyncio.sleep(0.05)

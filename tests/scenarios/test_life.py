@@ -1,0 +1,91 @@
+"""Starting, stopping, crashing and starting again, as a user would see it."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.scenarios.harness import ROOT, Backend, BridgeProcess, Broker, Simulator, eventually, read_topic
+
+pytestmark = pytest.mark.scenario
+
+
+def settings(simulator: Simulator, broker: Broker, backend: Backend) -> dict[str, object]:
+    return {
+        "SIM_ADDRESS": simulator.address,
+        "REDPANDA_BOOTSTRAP_SERVERS": broker.address,
+        "BACKEND_WS_URL": backend.url,
+        "SYMBOLS": "EURUSD,XAUUSD",
+    }
+
+
+async def test_a_killed_bridge_takes_its_lanes_along_and_goes_on_where_it_was(
+    simulator: Simulator, broker: Broker, backend: Backend, make_bridge: Callable[..., BridgeProcess]
+) -> None:
+    bridge = make_bridge(**settings(simulator, broker, backend)).start()
+    await backend.open_for_orders()
+    await backend.send("trading_signal", id="one", symbol="EURUSD", action="BUY", stop_loss=0.5, volume=0.01)
+    await backend.wait_for("trade_result", signal_id="one", status="filled")
+    assert bridge.process is not None
+    lanes = psutil.Process(bridge.process.pid).children(recursive=True)
+    assert len(lanes) == 2
+    bridge.kill()
+    await eventually(lambda: not any(lane.is_running() for lane in lanes), 5)
+
+    backend.received.clear()
+    bridge.start()
+    await backend.open_for_orders()
+    await backend.send("trading_signal", id="one", symbol="EURUSD", action="BUY", stop_loss=0.5, volume=0.01)
+    again = await backend.wait_for("trade_result", signal_id="one", status="duplicate")
+    assert "filled" in again["detail"]
+    assert len(simulator.deals()) == 1
+    numbers = [
+        message["data"]["seq"]
+        for _, message in read_topic(broker.address, "market_ticks")
+        if message["data"]["symbol"] == "EURUSD"
+    ]
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+async def test_a_second_bridge_on_the_same_state_is_refused(
+    simulator: Simulator, broker: Broker, backend: Backend, make_bridge: Callable[..., BridgeProcess]
+) -> None:
+    bridge = make_bridge(**settings(simulator, broker, backend)).start()
+    await backend.open_for_orders()
+    second = make_bridge(**settings(simulator, broker, backend)).start()
+    assert second.process is not None
+    assert second.process.wait(20) == 1
+    assert f"another bridge (process {bridge.process.pid})" in second.console
+    assert bridge.stop() == 0
+
+
+async def test_the_trader_stops_and_resumes_at_the_pc_with_every_channel_down(
+    simulator: Simulator, backend: Backend, make_bridge: Callable[..., BridgeProcess], tmp_path: Path
+) -> None:
+    bridge = make_bridge(
+        "run_bridge.py", SIM_ADDRESS=simulator.address, BACKEND_WS_URL=backend.url, SYMBOLS="EURUSD"
+    ).start()
+    await backend.open_for_orders()
+
+    def typed(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "hybrid_bridge.py", *arguments, "--env-file", str(tmp_path / "bridge.env")]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
+
+    assert typed("stop", "--reason", "dinner").returncode == 0
+    await backend.send("trading_signal", id="x", symbol="EURUSD", action="BUY", stop_loss=0.5, volume=0.01)
+    await backend.wait_for("trade_result", signal_id="x", status="denied", reason="emergency_stop")
+    assert typed("resume", "--reason", "back").returncode == 0
+    await backend.send("trading_signal", id="y", symbol="EURUSD", action="BUY", stop_loss=0.5, volume=0.01)
+    await backend.wait_for("trade_result", signal_id="y", status="filled")
+    assert "EMERGENCY STOP" in bridge.log
+
+
+def test_wrong_settings_are_all_told_at_once_and_exit_with_2(make_bridge: Callable[..., BridgeProcess]) -> None:
+    bridge = make_bridge(MAX_RISK_PERCENT="-1", TICK_RATE_HZ="fast", SYMBOLS="").start()
+    assert bridge.process is not None
+    assert bridge.process.wait(20) == 2
+    for name in ("MAX_RISK_PERCENT", "TICK_RATE_HZ"):
+        assert name in bridge.console
