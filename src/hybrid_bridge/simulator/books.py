@@ -40,6 +40,9 @@ class ChangeLog(Protocol):
     def deal(self, deal: TradeDeal) -> None:
         """Note a deal."""
 
+    def commit(self) -> None:
+        """Keep what was noted since the last time, as one event."""
+
 
 class Books:
     """State of one account; money in its currency, exact decimals."""
@@ -49,12 +52,11 @@ class Books:
         config: ExchangeConfig,
         instruments: Mapping[str, Instrument],
         ledger: Ledger | None,
-        log: ChangeLog | None,
     ) -> None:
         self._config = config
         self._instruments = instruments
         self._ledger = ledger
-        self._log = log
+        self._log: ChangeLog | None = None
         self.now_msc = config.opened_server_s * 1000
         self.balance = Decimal(0)
         # Counts changes of positions; what is derived from them is renewed when it moves.
@@ -66,6 +68,15 @@ class Books:
         self.next_expiry_s = _NEVER_S
         self.last_order = max(config.first_order - 1, ledger.last_order if ledger else 0)
         self.last_deal = max(config.first_deal - 1, ledger.last_deal if ledger else 0)
+
+    def note_changes(self, log: ChangeLog) -> None:
+        """Note every change from now on."""
+        self._log = log
+
+    def commit(self) -> None:
+        """Keep what one request or tick has changed; the caller answers only afterwards."""
+        if self._log:
+            self._log.commit()
 
     def next_order(self) -> int:
         """Give a new order ticket; tickets are never used twice."""
@@ -107,6 +118,7 @@ class Books:
         self._count_in(instrument, changed)
 
     def _count_in(self, instrument: Instrument, position: Position) -> None:
+        instrument.selected = True
         instrument.exposure.add(position)
         instrument.watch_position(position)
         self.revision += 1
@@ -116,6 +128,8 @@ class Books:
     def keep_order(self, order: TradeOrder) -> None:
         """Add a working order or replace it by its new state."""
         instrument = self._instruments[order.symbol]
+        instrument.selected = True
+        self.last_order = max(self.last_order, order.ticket)
         self.orders[order.ticket] = order
         instrument.orders[order.ticket] = order
         if order.time_expiration:
@@ -126,8 +140,6 @@ class Books:
 
     def finish_order(self, order: TradeOrder, state: int, position_id: int = 0) -> TradeOrder:
         """Move an order into history in its last state, filled entirely or not at all."""
-        if self.orders.pop(order.ticket, None):
-            del self._instruments[order.symbol].orders[order.ticket]
         done = order._replace(
             state=state,
             time_done=self.now_msc // 1000,
@@ -135,10 +147,18 @@ class Books:
             volume_current=0.0 if state == mt5.ORDER_STATE_FILLED else order.volume_current,
             position_id=position_id or order.position_id,
         )
-        self.history.orders.append(done)
+        self.enter_done_order(done)
         if self._log:
             self._log.order_done(done)
         return done
+
+    def enter_done_order(self, order: TradeOrder) -> None:
+        """Put an order into history, out of the working ones."""
+        if self.orders.pop(order.ticket, None):
+            del self._instruments[order.symbol].orders[order.ticket]
+        self.history.orders.append(order)
+        self.last_order = max(self.last_order, order.ticket)
+        self.now_msc = max(self.now_msc, order.time_done_msc)
 
     def expired_orders(self) -> list[TradeOrder]:
         """Give the working orders whose time is up, the earliest first, and note when to ask again."""
@@ -152,16 +172,22 @@ class Books:
 
     def record_deal(self, deal: TradeDeal) -> None:
         """Book a deal: history, balance, ledger."""
-        self.history.deals.append(deal)
-        self.balance += sum(
-            (Decimal(repr(part)) for part in (deal.profit, deal.commission, deal.swap, deal.fee)),
-            Decimal(0),
-        )
+        self.enter_deal(deal)
         if self._log:
             self._log.deal(deal)
         if self._ledger and deal.type in (mt5.DEAL_TYPE_BUY, mt5.DEAL_TYPE_SELL):
             utc_msc = deal.time_msc - self._config.utc_offset_s * 1000
             self._ledger.write(deal, utc_msc=utc_msc, balance=float(self.balance))
+
+    def enter_deal(self, deal: TradeDeal) -> None:
+        """Put a deal into history and its money into the balance."""
+        self.history.deals.append(deal)
+        self.balance += sum(
+            (Decimal(repr(part)) for part in (deal.profit, deal.commission, deal.swap, deal.fee)),
+            Decimal(0),
+        )
+        self.last_deal = max(self.last_deal, deal.ticket)
+        self.now_msc = max(self.now_msc, deal.time_msc)
 
     def deposit(self, amount: Decimal) -> None:
         """Book money that comes in."""

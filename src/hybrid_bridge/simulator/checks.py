@@ -121,9 +121,12 @@ def check_instant_price(instrument: Instrument, request: TradeRequest) -> None:
     spec = instrument.spec
     if spec.execution not in _PRICED_EXECUTIONS:
         return
-    if request.price <= 0 or not spec.price_is_aligned(request.price):
-        raise RefusedError(mt5.TRADE_RETCODE_INVALID_PRICE)
     current = instrument.opening_price(is_buy(request.type))
+    # A replayed quote may be finer than the symbol's grid; its own price is always good.
+    if request.price != current and not spec.price_is_aligned(request.price):
+        raise RefusedError(mt5.TRADE_RETCODE_INVALID_PRICE)
+    if request.price <= 0:
+        raise RefusedError(mt5.TRADE_RETCODE_INVALID_PRICE)
     if instrument.points(abs(current - request.price)) > request.deviation:
         raise RefusedError(mt5.TRADE_RETCODE_REQUOTE, instrument.bid, instrument.ask)
 

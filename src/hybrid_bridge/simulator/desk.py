@@ -138,7 +138,7 @@ class Desk:
             profit=float(figures.profit),
             margin=float(figures.margin),
             margin_free=float(figures.margin_free),
-            margin_level=float(round(figures.margin_level, 2)),
+            margin_level=float(figures.margin_level),
         )
 
     def _margin_after(self, request: TradeRequest) -> Decimal | None:

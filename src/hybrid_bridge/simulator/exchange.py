@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from hybrid_bridge.simulator import constants as mt5
 from hybrid_bridge.simulator import reports
-from hybrid_bridge.simulator.books import Books, ChangeLog
+from hybrid_bridge.simulator.books import Books
 from hybrid_bridge.simulator.config import ExchangeConfig
 from hybrid_bridge.simulator.desk import Desk, Permissions
 from hybrid_bridge.simulator.funds import Funds
@@ -34,6 +34,7 @@ from hybrid_bridge.simulator.records import (
     TradeRequest,
 )
 from hybrid_bridge.simulator.rollover import Rollover
+from hybrid_bridge.simulator.savedstate import SavedState
 from hybrid_bridge.simulator.terminal_error import TerminalError
 from hybrid_bridge.simulator.triggers import run_stop_out, run_triggers
 from hybrid_bridge.simulator.valuation import Valuation, exact
@@ -46,13 +47,20 @@ _MARKET_TYPES = (mt5.ORDER_TYPE_BUY, mt5.ORDER_TYPE_SELL)
 class Exchange:
     """A trade server with one account, seen through a terminal."""
 
-    def __init__(self, config: ExchangeConfig, ledger: Ledger | None = None) -> None:
-        """Open the account.
+    def __init__(
+        self,
+        config: ExchangeConfig,
+        ledger: Ledger | None = None,
+        state: SavedState | None = None,
+    ) -> None:
+        """Open the account, or go on with a saved one.
 
         Args:
             config: what is simulated.
             ledger: where every deal is written; None writes nowhere.
+            state: where the account is kept; None forgets it at the end.
         Raises:
+            SavedStateError: if the saved account cannot be gone on with.
             ValueError: if a symbol's money cannot be converted into the account's currency.
         """
         self._config = config
@@ -62,15 +70,24 @@ class Exchange:
         for name in config.selected:
             self._instruments[name].selected = True
         valuation = Valuation(config, self._instruments)
-        log: ChangeLog | None = None
-        self._books = Books(config, self._instruments, ledger, log)
+        self._books = Books(config, self._instruments, ledger)
         self._funds = Funds(config, self._books, valuation, self._instruments)
         matching = Matching(config, self._books, valuation, self._instruments)
         self._venue = Venue(config, self._instruments, self._books, valuation, self._funds, matching)
         self.permissions = Permissions()
         self._desk = Desk(self._venue, self.permissions)
+        self._open_account(state)
         self._rollover = Rollover(self._venue)
-        self._books.deposit(exact(config.balance))
+
+    def _open_account(self, state: SavedState | None) -> None:
+        if state is None or state.is_new:
+            if state:
+                self._books.note_changes(state)
+            self._books.deposit(exact(self._config.balance))
+            self._books.commit()
+            return
+        state.restore(self._books)
+        self._books.note_changes(state)
 
     # Feed side
 
@@ -96,10 +113,12 @@ class Exchange:
         if self._books.positions:
             self._funds.renew(instrument)
             run_stop_out(self._venue)
+        self._books.commit()
 
     def advance_clock(self, server_msc: int) -> None:
         """Move the clock without a tick; orders expire and swaps are charged, it never goes back."""
         self._rollover.move_clock(server_msc)
+        self._books.commit()
 
     # Terminal side: session and information
 
@@ -307,7 +326,9 @@ class Exchange:
         Raises:
             TerminalError: -8 when the terminal does not let programs trade through the package.
         """
-        return self._desk.send(request)
+        result = self._desk.send(request)
+        self._books.commit()
+        return result
 
     def order_calc_margin(self, action: int, symbol: str, volume: float, price: float) -> float:
         """Give the margin a position alone would block, in the account's currency.

@@ -140,7 +140,6 @@ def can_pay(venue: Venue, instrument: Instrument, order: TradeOrder) -> bool:
 def execute_deal(venue: Venue, plan: DealPlan, request: TradeRequest) -> OrderSendResult:
     """Fill a planned market order at the current price."""
     instrument, books = plan.instrument, venue.books
-    instrument.selected = True
     price = instrument.opening_price(is_buy(request.type))
     volume = float(plan.volume)
     order = TradeOrder(

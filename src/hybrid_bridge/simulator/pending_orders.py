@@ -78,7 +78,6 @@ def place_order(venue: Venue, order: TradeOrder) -> OrderSendResult:
     """Put a planned order to work."""
     placed = order._replace(ticket=venue.books.next_order())
     instrument = venue.instruments[order.symbol]
-    instrument.selected = True
     venue.books.keep_order(placed)
     return OrderSendResult(
         retcode=mt5.TRADE_RETCODE_DONE,
