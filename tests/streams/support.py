@@ -99,6 +99,15 @@ def frozen(pid: int) -> Iterator[None]:
         os.kill(pid, signal.SIGCONT)
 
 
+@contextmanager
+def frozen_at_will(pid: int) -> Iterator[Callable[[], None]]:
+    """Give a function that stops a process; let it go on at the end."""
+    try:
+        yield lambda: os.kill(pid, signal.SIGSTOP)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
 async def send(address: str, topic: str, values: Iterable[bytes | None], **record: Any) -> None:
     """Write messages with librdkafka, in order."""
     producer = Producer({"bootstrap.servers": address, "enable.idempotence": True})

@@ -28,6 +28,11 @@ class OffsetLedger:
         """Messages read and not yet settled."""
         return self._unsettled
 
+    def start(self, partition: int, offset: int) -> None:
+        """Note where reading starts by choice, to be committed at once; what was read before is void."""
+        self.revoke({partition})
+        self._partitions[partition] = _Partition(next_offset=offset)
+
     def read(self, partition: int, offset: int) -> None:
         """Note a message that was read and handed on."""
         entry = self._partitions.setdefault(partition, _Partition())

@@ -186,7 +186,7 @@ class KafkaSignalConsumer:
             end = (await consumer.end_offsets([partition]))[partition]
             offset = end if found is None else found.offset
             consumer.seek(partition, offset)
-            self._ledger.revoke({partition.partition})
+            self._ledger.start(partition.partition, offset)
             log.info(
                 "Reading signals from the present on",
                 topic=partition.topic,
@@ -250,7 +250,9 @@ class KafkaSignalConsumer:
             async with asyncio.timeout(timeout_s):
                 await consumer.commit({TopicPartition(topic, number): at for number, at in offsets.items()})
         except TROUBLE as error:
-            log.info("Offsets not committed, messages may come twice", topic=topic, cause=repr(error))
+            log.info(
+                "Offsets not committed, messages may come twice", topic=topic, cause=type(error).__name__
+            )
         else:
             self._ledger.note_committed(offsets)
             self.commits += 1
@@ -300,6 +302,7 @@ class _Watchdog:
         self._stall_timeout_s = stall_timeout_s
         self._join_timeout_s = join_timeout_s
         self._seen: tuple[int | None, ...] = ()
+        self._joined = False
         self._progress_at = clock.monotonic()
 
     @property
@@ -317,6 +320,9 @@ class _Watchdog:
         Raises:
             Stalled: when it has got none for too long.
         """
+        if joined is not None and not self._joined:
+            self.rest()
+        self._joined = joined is not None
         seen = tuple(consumer.last_poll_timestamp(tp) for tp in sorted(consumer.assignment()))
         moved = records or joined == set() or (joined is not None and seen != self._seen and any(seen))
         self._seen = seen
