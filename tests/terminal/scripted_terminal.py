@@ -143,7 +143,7 @@ def last_error():
 
 
 def _script():
-    return json.loads(Path(os.environ["SCRIPTED_TERMINAL"]).read_text())
+    return {"alive": True} | json.loads(Path(os.environ["SCRIPTED_TERMINAL"]).read_text())
 
 
 def _begin(name):

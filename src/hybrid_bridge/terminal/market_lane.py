@@ -20,6 +20,7 @@ from hybrid_bridge.terminal.operations import (
     REPORT,
     TICKS,
     Nothing,
+    SelectReply,
     TickPage,
     TickRequest,
     TicksArgs,
@@ -68,14 +69,19 @@ class TerminalMarketLane:
         self._route = route
         self._server_clock = server_clock
         self._clock = clock
+        self._selected: SelectReply | None = None
+        self._selection = Selection({}, {})
 
     def selection(self) -> Selection:
         """Return what the terminal said to the configured symbols at the last connect."""
         reply = self._route().selection
-        return Selection(
-            specs={row.name: values.symbol_spec(row) for row in reply.specs},
-            unknown={name: tuple(near) for name, near in reply.unknown.items()},
-        )
+        if reply is not self._selected:
+            self._selected = reply
+            self._selection = Selection(
+                specs={row.name: values.symbol_spec(row) for row in reply.specs},
+                unknown={name: tuple(near) for name, near in reply.unknown.items()},
+            )
+        return self._selection
 
     async def ticks(self, requests: Sequence[TickRequest]) -> list[MarketPage]:
         """Fetch one page per request.

@@ -38,8 +38,8 @@ def read_page(package: Package, request: TickRequest) -> TickPage:
     """
     from_msc = request.from_server_msc
     if from_msc == NEWEST:
-        tick = package.call("symbol_info_tick", request.symbol)
-        if not tick.time_msc:
+        tick = package.ask("symbol_info_tick", request.symbol)
+        if tick is None or not tick.time_msc:
             return TickPage(request.symbol, b"", more=False)
         from_msc = tick.time_msc
     count = request.limit + request.skip + REREAD_ROWS

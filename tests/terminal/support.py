@@ -1,0 +1,66 @@
+"""What the tests of the terminal's side share: a script to write, settings to make, things to wait for."""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from hybrid_bridge.settings import Settings, TerminalSettings
+
+HERE = Path(__file__).parent
+MODULE = "scripted_terminal"
+
+
+class Script:
+    """What the scripted terminal says; change it with `say` while workers run."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.content: dict[str, Any] = {}
+        self.say()
+
+    def say(self, **changes: Any) -> None:
+        """Change keys of the script; None removes one."""
+        self.content |= changes
+        kept = {key: value for key, value in self.content.items() if value is not None}
+        fresh = self.path.with_suffix(".new")
+        fresh.write_text(json.dumps(kept))
+        fresh.replace(self.path)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a worker needs to find module and script."""
+        return {"SCRIPTED_TERMINAL": str(self.path), "PYTHONPATH": str(HERE)}
+
+    def orders_sent(self) -> list[tuple[str, dict[str, Any]]]:
+        """Return the order_check and order_send calls so far."""
+        calls = Path(f"{self.path}.calls")
+        lines = calls.read_text().splitlines() if calls.exists() else []
+        return [tuple(json.loads(line)) for line in lines]
+
+
+class WallClock:
+    """Real time."""
+
+    def utc_msc(self) -> int:
+        return time.time_ns() // 1_000_000
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+def terminal_settings(**settings: Any) -> TerminalSettings:
+    """The slice for terminal/, from nothing but these settings."""
+    return Settings(_env_file=None, **({"symbols": "EURUSD"} | settings)).terminal
+
+
+async def until(condition: Callable[[], bool], *, within_s: float = 10.0) -> None:
+    """Wait for something another process does, which gives no event here."""
+    async with asyncio.timeout(within_s):
+        while not condition():
+            await asyncio.sleep(0.005)

@@ -1,0 +1,139 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hybrid_bridge.terminal.clock import ServerClock, Transition
+
+H = 3_600_000
+START = 1_700_000_000_000
+
+
+def look(clock, utc_msc, offset_s, *, age_msc=50, symbol="EURUSD"):
+    clock.observe({symbol: utc_msc - age_msc + offset_s * 1000}, utc_msc)
+
+
+def tell(clock, offset_s, *, begin=START, looks=4, step_msc=1000, **kinds):
+    for number in range(looks):
+        look(clock, begin + number * step_msc, offset_s, **kinds)
+
+
+def test_nothing_is_known_before_the_first_fresh_tick():
+    clock = ServerClock()
+    clock.observe({"EURUSD": START + 3 * H}, START)
+    assert clock.offset_s is None
+    assert clock.to_utc_msc(START) is None
+    assert clock.to_server_msc(START) is None
+    assert clock.server_day(START) is None
+
+
+def test_a_weekends_standing_tick_teaches_nothing():
+    clock = ServerClock()
+    for second in range(100):
+        clock.observe({"EURUSD": START - 40 * H}, START + second * 1000)
+    assert clock.offset_s is None
+
+
+@given(
+    st.integers(-56, 56).map(lambda quarters: quarters * 900),
+    st.integers(-60_000, 60_000),
+    st.integers(0, 50_000),
+)
+def test_any_time_zone_is_found_despite_a_wrong_pc_clock_and_old_ticks(offset_s, error_msc, age_msc):
+    clock = ServerClock()
+    for number in range(4):
+        true_msc = START + number * 1000
+        look(clock, true_msc + error_msc, offset_s, age_msc=age_msc + error_msc)
+    assert clock.offset_s == offset_s
+
+
+def test_one_stray_observation_is_not_believed():
+    clock = ServerClock()
+    tell(clock, 10_800, looks=2)
+    assert clock.offset_s is None
+
+
+def test_a_tick_after_a_long_gap_between_looks_is_not_fresh():
+    clock = ServerClock()
+    tell(clock, 10_800, looks=10, step_msc=61_000)
+    assert clock.offset_s is None
+
+
+def test_a_time_between_two_quarters_is_not_believed():
+    clock = ServerClock()
+    tell(clock, 10_800, looks=20, age_msc=300_000)
+    assert clock.offset_s is None
+
+
+def test_a_set_offset_is_never_questioned():
+    clock = ServerClock(7200)
+    tell(clock, 10_800, looks=50)
+    assert clock.offset_s == 7200
+    assert clock.to_utc_msc(START) == START - 2 * H
+
+
+def test_a_delayed_symbol_beside_a_live_one_does_not_count():
+    clock = ServerClock()
+    for second in range(30):
+        utc_msc = START + second * 1000
+        server_msc = utc_msc + 3 * H
+        clock.observe({"EURUSD": server_msc - 20, "DELAYED": server_msc - 900_000}, utc_msc)
+    assert clock.offset_s == 10_800
+
+
+def test_a_first_guess_from_delayed_ticks_is_corrected_from_its_beginning():
+    clock = ServerClock()
+    tell(clock, 10_800, age_msc=900_000)
+    assert clock.offset_s == 9900
+    tell(clock, 10_800, begin=START + 10_000, symbol="LIVE", looks=5)
+    assert clock.offset_s == 10_800
+    assert clock.transitions == (Transition(0, 10_800),)
+
+
+def test_spring_forward_is_followed_and_older_times_keep_the_older_offset():
+    clock = ServerClock()
+    tell(clock, 7200, looks=5)
+    change = START + 10 * H
+    tell(clock, 7200, begin=change - 2000, looks=2)
+    tell(clock, 10_800, begin=change, looks=3)
+    assert clock.offset_s == 10_800
+    assert clock.to_utc_msc(change + 3 * H) == change
+    before = change - H
+    assert clock.to_utc_msc(before + 2 * H) == before
+    assert clock.to_server_msc(before) == before + 2 * H
+    assert clock.to_server_msc(change + 1) == change + 1 + 3 * H
+
+
+def test_fall_back_needs_a_minute_of_agreement():
+    clock = ServerClock()
+    tell(clock, 10_800, looks=5)
+    change = START + 10 * H
+    tell(clock, 10_800, begin=change - 3000, looks=3)
+    tell(clock, 7200, begin=change, looks=55)
+    assert clock.offset_s == 10_800
+    tell(clock, 7200, begin=change + 55_000, looks=7)
+    assert clock.offset_s == 7200
+    assert clock.to_utc_msc(change + 2 * H) == change
+    assert clock.to_utc_msc(change - H + 3 * H - 1) == change - H - 1
+
+
+def test_back_filled_ticks_do_not_set_the_clock_back():
+    clock = ServerClock()
+    tell(clock, 10_800, looks=5)
+    for number in range(200):
+        utc_msc = START + 10_000 + number * 1000
+        clock.observe({"EURUSD": utc_msc + 3 * H - 3_600_000}, utc_msc)
+        if number % 20 == 19:
+            clock.observe({"EURUSD": utc_msc + 3 * H + 1}, utc_msc + 1)
+    assert clock.offset_s == 10_800
+
+
+def test_the_servers_day_begins_at_its_own_midnight():
+    clock = ServerClock(10_800)
+    midnight = 20_000 * 86_400_000 - 3 * H
+    assert clock.server_day(midnight - 1) == 19_999
+    assert clock.server_day(midnight) == 20_000
+
+
+@given(st.integers(START, START + 1000 * H), st.sampled_from([-7200, 0, 10_800]))
+def test_there_and_back_is_the_same_instant(utc_msc, offset_s):
+    clock = ServerClock(offset_s)
+    assert clock.to_utc_msc(clock.to_server_msc(utc_msc)) == utc_msc

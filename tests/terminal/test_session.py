@@ -1,0 +1,107 @@
+import pytest
+
+from hybrid_bridge.terminal.operations import ConnectArgs, Nothing, SelectArgs
+from hybrid_bridge.terminal.package import PackageError
+from hybrid_bridge.terminal.session import Session, near_matches
+
+ARGS = ConnectArgs(path="", login=None, password="", server="", timeout_ms=60_000)
+
+
+def test_connect_says_who_answered(session, script):
+    script.say(login=77, server="Live", path=r"D:\MT5", build=6231)
+    found = session.connect(ARGS)
+    assert (found.login, found.server, found.path, found.build) == (77, "Live", r"D:\MT5", 6231)
+
+
+def test_connect_mends_a_lost_connection(session, module):
+    module.shutdown()
+    session.connect(ARGS)
+    assert not session.link_lost
+
+
+def test_a_refused_login_is_the_packages_error(session, script):
+    script.say(errors={"initialize": [-6, "Terminal: Authorization failed"]})
+    with pytest.raises(PackageError) as caught:
+        session.connect(ARGS)
+    assert (caught.value.call, caught.value.code) == ("initialize", -6)
+
+
+def test_only_what_is_set_is_handed_to_initialize(session, module, monkeypatch):
+    seen = []
+    monkeypatch.setattr(module, "initialize", lambda **keywords: seen.append(keywords) or True)
+    module._connected = True
+    monkeypatch.setattr(module, "shutdown", lambda: True)
+    session.connect(ARGS)
+    session.connect(ConnectArgs("C:/t.exe", 5, "pw", "S", 1000))
+    assert seen == [
+        {"timeout": 60_000},
+        {"timeout": 1000, "path": "C:/t.exe", "login": 5, "password": "pw", "server": "S"},
+    ]
+
+
+def test_unknown_symbols_come_with_the_most_similar_names(session, script):
+    script.say(symbols=["EURUSD.a", "GBPUSD", "mEURUSD", "XAUUSDm", "EURGBP"])
+    reply = session.select(SelectArgs(["GBPUSD", "EURUSD", "XAUUSD", "BTCEUR"]))
+    assert [spec.name for spec in reply.specs] == ["GBPUSD"]
+    assert reply.unknown["EURUSD"][:2] == ["mEURUSD", "EURUSD.a"]
+    assert reply.unknown["XAUUSD"] == ["XAUUSDm"]
+    assert reply.unknown["BTCEUR"] == []
+    assert session.symbols == ["GBPUSD"]
+
+
+def test_similar_names_are_found_in_any_case():
+    assert near_matches("eurusd", ["USDJPY", "EURUSD", "EURUSD.pro"]) == ["EURUSD", "EURUSD.pro"]
+
+
+def test_a_symbol_not_in_the_market_watch_is_put_there(session, module, monkeypatch):
+    selected = []
+    hidden = module.SYMBOL | {"select": True, "visible": False}
+    monkeypatch.setattr(module, "SYMBOL", hidden)
+    monkeypatch.setattr(module, "symbol_select", lambda *args: selected.append(args) or True)
+    session.select(SelectArgs(["EURUSD"]))
+    assert selected == [("EURUSD", True)]
+
+
+def test_a_symbol_that_cannot_be_selected_is_left_out_and_said(session, module, script, monkeypatch):
+    remarks = []
+    monkeypatch.setattr(session, "log", lambda level, event, **fields: remarks.append((level, fields["symbol"])))
+    monkeypatch.setattr(module, "SYMBOL", module.SYMBOL | {"select": False})
+    script.say(errors={"symbol_select": [-1, "Terminal: Call failed"]})
+    reply = session.select(SelectArgs(["EURUSD"]))
+    assert reply.specs == []
+    assert remarks == [("error", "EURUSD")]
+
+
+def test_a_report_has_account_terminal_positions_orders_and_newest_ticks(session, script):
+    script.say(
+        positions=[{"ticket": 5, "volume": 0.3}],
+        orders=[{"ticket": 6}],
+        ticks={"EURUSD": [[1000, 1.1, 1.2], [2500, 1.1, 1.2]]},
+        symbols=["EURUSD", "GBPUSD"],
+    )
+    session.select(SelectArgs(["EURUSD", "GBPUSD"]))
+    report = session.report(Nothing())
+    assert report.account.login == 1001
+    assert report.terminal.connected
+    assert [(position.ticket, position.volume) for position in report.positions] == [(5, 0.3)]
+    assert [order.ticket for order in report.orders] == [6]
+    assert report.newest == {"EURUSD": 2500}
+
+
+@pytest.mark.parametrize("call", ["account_info", "terminal_info", "positions_get", "orders_get"])
+def test_a_report_with_a_hole_is_no_report(session, script, call):
+    script.say(errors={call: [-1, "Terminal: Call failed"]})
+    with pytest.raises(PackageError, match=call):
+        session.report(Nothing())
+
+
+def test_a_missing_module_is_an_error_at_its_first_use():
+    session = Session("no_such_module_anywhere", lambda level, event, **fields: None)
+    session.close()
+    with pytest.raises(ModuleNotFoundError):
+        session.connect(ARGS)
+
+
+def test_the_password_is_taken_out_of_texts(session):
+    session.connect(ConnectArgs("", 5, "s3cret", "S", 1000))
+    assert session.scrub("login with s3cret failed") == "login with *** failed"

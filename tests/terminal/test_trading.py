@@ -1,0 +1,152 @@
+import msgspec
+import pytest
+
+from hybrid_bridge.terminal import trading
+from hybrid_bridge.terminal.operations import AppraiseArgs, LookArgs, SubmitArgs
+from hybrid_bridge.terminal.package import PackageError
+
+BUY, SELL = 0, 1
+TICK = {"EURUSD": [[5000, 1.1, 1.1002]]}
+ENTRY = SubmitArgs(1, "EURUSD", 0.1, 1.1, 1.09, 1.12, 10, BUY, 1, 0, 42, 0, 0, "note")
+
+
+def changed(**fields):
+    return msgspec.structs.replace(ENTRY, **fields)
+
+
+def test_an_appraisal_has_the_facts_of_one_instant(session, script):
+    script.say(ticks=TICK)
+    reply = trading.appraise(session, AppraiseArgs("EURUSD", BUY, 1.0902))
+    assert reply.spec.volume_max == 100.0
+    assert (reply.quote.bid, reply.quote.ask, reply.quote.time_msc) == (1.1, 1.1002, 5000)
+    assert reply.profit_at_stop == pytest.approx(-0.01 * 100 * 100_000)
+    assert reply.margin == pytest.approx(100 * 1.1002 * 1000)
+    assert reply.open_risk == 0.0
+    assert reply.report.account.equity == 10000.0
+
+
+def test_a_sell_is_reckoned_from_the_bid(session, script):
+    script.say(ticks=TICK)
+    reply = trading.appraise(session, AppraiseArgs("EURUSD", SELL, 1.11))
+    assert reply.profit_at_stop == pytest.approx(-0.01 * 100 * 100_000)
+
+
+def test_without_a_stop_there_is_no_loss_at_it(session, script):
+    script.say(ticks=TICK)
+    reply = trading.appraise(session, AppraiseArgs("EURUSD", BUY, 0.0))
+    assert reply.profit_at_stop is None
+    assert reply.margin is not None
+
+
+def test_an_unknown_symbol_or_a_missing_quote_is_none(session, script):
+    reply = trading.appraise(session, AppraiseArgs("NOPE", BUY, 1.0))
+    assert (reply.spec, reply.quote, reply.profit_at_stop, reply.margin) == (None, None, None, None)
+    reply = trading.appraise(session, AppraiseArgs("EURUSD", BUY, 1.0))
+    assert reply.spec is not None
+    assert (reply.quote, reply.profit_at_stop, reply.margin) == (None, None, None)
+
+
+def test_what_cannot_be_calculated_is_none(session, script):
+    errors = {name: [-1, "no"] for name in ("order_calc_profit", "order_calc_margin")}
+    script.say(ticks=TICK, errors=errors, positions=[{"sl": 1.0}])
+    reply = trading.appraise(session, AppraiseArgs("EURUSD", BUY, 1.0))
+    assert (reply.profit_at_stop, reply.margin, reply.open_risk) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("positions", "orders", "risk"),
+    [
+        ([{"type": BUY, "price_open": 1.1, "sl": 1.09, "volume": 0.1}], [], 100.0),
+        ([{"type": SELL, "price_open": 1.1, "sl": 1.11, "volume": 0.1}], [], 100.0),
+        ([{"type": BUY, "price_open": 1.1, "sl": 1.12}], [], 0.0),
+        ([], [{"type": 3, "price_open": 1.1, "sl": 1.11, "volume_current": 0.2, "volume_initial": 9.0}], 200.0),
+        ([], [{"type": 6, "price_open": 1.1, "sl": 1.09, "volume_current": 0.1}], 100.0),
+        ([{"sl": 1.09, "volume": 0.1}], [{"sl": 1.09, "volume_current": 0.1}], 200.0),
+        ([{"sl": 1.09}, {"sl": 0.0}], [], None),
+        ([], [{"sl": 0.0}], None),
+    ],
+)
+def test_open_risk_is_the_loss_of_everything_at_its_stop(session, script, positions, orders, risk):
+    script.say(ticks=TICK, positions=positions, orders=orders)
+    reply = trading.appraise(session, AppraiseArgs("EURUSD", BUY, 1.0))
+    assert reply.open_risk == (None if risk is None else pytest.approx(risk))
+
+
+def test_commission_is_learned_from_deals(session, script):
+    script.say(ticks=TICK, deals=[{"ticket": 9, "commission": -3.5}])
+    assert trading.appraise(session, AppraiseArgs("EURUSD", BUY, 1.0)).commission_per_lot == 7.0
+
+
+def test_an_entry_is_checked_and_then_sent_once(session, script):
+    reply = trading.submit(session, ENTRY)
+    expected = msgspec.structs.asdict(ENTRY)
+    assert script.orders_sent() == [("order_check", expected), ("order_send", expected)]
+    assert reply.sent
+    assert (reply.result.retcode, reply.result.order, reply.code) == (10009, 7, 1)
+
+
+def test_what_the_check_refuses_is_not_sent(session, script):
+    script.say(check={"retcode": 10019, "comment": "No money"})
+    reply = trading.submit(session, ENTRY)
+    assert [name for name, _ in script.orders_sent()] == ["order_check"]
+    assert (reply.sent, reply.check_retcode, reply.check_comment, reply.result) == (False, 10019, "No money", None)
+
+
+def test_a_check_that_fails_sends_nothing(session, script):
+    script.say(errors={"order_check": [-10001, "IPC send failed"]})
+    reply = trading.submit(session, ENTRY)
+    assert [name for name, _ in script.orders_sent()] == ["order_check"]
+    assert (reply.sent, reply.code) == (False, -10001)
+    assert session.link_lost
+
+
+@pytest.mark.parametrize("fields", [{"position": 5}, {"action": 6, "position": 5}, {"action": 8, "order": 5}])
+def test_closes_changes_and_cancellations_are_sent_without_a_check(session, script, fields):
+    script.say(check={"retcode": 10019})
+    assert trading.submit(session, changed(**fields)).sent
+    assert [name for name, _ in script.orders_sent()] == ["order_send"]
+
+
+def test_a_pending_order_is_checked(session, script):
+    trading.submit(session, changed(action=5, type=2))
+    assert [name for name, _ in script.orders_sent()] == ["order_check", "order_send"]
+
+
+def test_nothing_returned_comes_with_its_own_last_error(session, script):
+    script.say(errors={"order_send": [-10002, "IPC recv failed"]})
+    reply = trading.submit(session, ENTRY)
+    assert (reply.sent, reply.result, reply.code, reply.text) == (True, None, -10002, "IPC recv failed")
+    assert session.link_lost
+
+
+MINE = {"magic": 42}
+FOREIGN = {"magic": 7, "comment": "other"}
+
+
+def test_a_look_finds_by_magic_by_comment_and_by_position(session, script):
+    script.say(
+        positions=[{"ticket": 1} | MINE, {"ticket": 2} | FOREIGN, {"ticket": 3, "comment": "note"}, {"ticket": 5}],
+        orders=[{"ticket": 11} | MINE, {"ticket": 12} | FOREIGN],
+        history_orders=[{"ticket": 21, "position_id": 5}, {"ticket": 22} | FOREIGN, {"ticket": 23} | MINE],
+        deals=[{"ticket": 31, "position_id": 5}, {"ticket": 32} | FOREIGN, {"ticket": 33, "comment": "note"}],
+    )
+    reply = trading.look(session, LookArgs(42, "note", 5, 1, 2))
+    assert reply.connected
+    found = [reply.positions, reply.orders, reply.history_orders, reply.deals]
+    assert [[row.ticket for row in rows] for rows in found] == [[1, 3, 5], [11], [21, 23], [31, 33]]
+
+
+def test_zero_and_empty_match_nothing(session, script):
+    rows = [{"magic": 0, "comment": "", "position_id": 0, "ticket": 1}]
+    script.say(positions=rows, orders=rows, history_orders=rows, deals=rows)
+    reply = trading.look(session, LookArgs(0, "", 0, 1, 2))
+    assert (reply.positions, reply.orders, reply.history_orders, reply.deals) == ([], [], [], [])
+
+
+@pytest.mark.parametrize(
+    "call", ["terminal_info", "positions_get", "orders_get", "history_orders_get", "history_deals_get"]
+)
+def test_a_look_with_an_unanswered_question_is_an_error(session, script, call):
+    script.say(errors={call: [-1, "Terminal: Call failed"]})
+    with pytest.raises(PackageError, match=call):
+        trading.look(session, LookArgs(42, "", 0, 1, 2))
