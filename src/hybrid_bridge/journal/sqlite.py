@@ -4,6 +4,7 @@ Owns one SQLite file per account (WAL, synchronous=FULL). Decides nothing. The e
 recovery loads from it, the outbox pumps read their messages from it.
 """
 
+import math
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ import msgspec
 from hybrid_bridge.core import events as event_types
 from hybrid_bridge.core.events import Event, IntentReceived
 from hybrid_bridge.errors import AlreadyJournaled, RecoveryRefused
-from hybrid_bridge.journal.sqlite_thread import SqliteThread
+from hybrid_bridge.journal.sqlite_thread import DamagedFile, SqliteThread
 from hybrid_bridge.ports import OutboxMessage
 
 SCHEMA_VERSION = 1
@@ -30,6 +31,7 @@ CREATE TABLE inbox (
 CREATE TABLE outbox (seq INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL, body BLOB NOT NULL) STRICT;
 CREATE TABLE delivered (channel TEXT PRIMARY KEY, seq INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 """
+TABLES = frozenset({"meta", "events", "inbox", "outbox", "delivered"})
 
 _KINDS: dict[str, type] = {
     name: value for name, value in vars(event_types).items() if value in event_types.Event.__args__
@@ -50,7 +52,13 @@ class SqliteJournal:
             RecoveryRefused: when it is damaged, of a newer version or another account's.
         """
         self._channels = tuple(channels)
-        self._file = SqliteThread(path, "FULL")
+        try:
+            self._file = SqliteThread(path, "FULL")
+            self._prepare(path, account)
+        except DamagedFile as error:
+            raise RecoveryRefused(str(error)) from error
+
+    def _prepare(self, path: Path, account: str) -> None:
         try:
             self._file.run_now(lambda db: _prepare(db, path, account, self._channels))
         except BaseException:
@@ -93,6 +101,9 @@ def _prepare(db: sqlite3.Connection, path: Path, account: str, channels: Sequenc
     if fault != "ok":
         raise RecoveryRefused(f"{path} is damaged: {fault}; keep a copy of it and start with a new STATE_DIR")
     version = db.execute("PRAGMA user_version").fetchone()[0]
+    tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type='table'")}
+    if (version == 0 and tables) or (version == SCHEMA_VERSION and not tables >= TABLES):
+        raise RecoveryRefused(f"{path} is a database, but no journal of this bridge; use another STATE_DIR")
     if version == 0:
         for statement in SCHEMA.split(";"):
             db.execute(statement)
@@ -109,14 +120,34 @@ def _prepare(db: sqlite3.Connection, path: Path, account: str, channels: Sequenc
 
 def _row(event: Event) -> tuple[str, int | None, str]:
     number = event.intent.number if isinstance(event, IntentReceived) else getattr(event, "number", None)
-    return type(event).__name__, number, msgspec.json.encode(event).decode()
+    return type(event).__name__, number, _encode(event).decode()
+
+
+def _encode(event: Event) -> bytes:
+    """Encode an event so that it can be read again: JSON has no NaN or infinity, a terminal may."""
+    body = msgspec.json.encode(event)
+    try:
+        msgspec.json.decode(body, type=type(event))
+    except msgspec.ValidationError:
+        return msgspec.json.encode(_spell_out(msgspec.to_builtins(event)))
+    return body
+
+
+def _spell_out(value: Any) -> Any:
+    """Replace numbers that JSON has no sign for by their names."""
+    if isinstance(value, dict):
+        return {name: _spell_out(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_spell_out(part) for part in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _load(db: sqlite3.Connection) -> list[Event]:
     loaded: list[Event] = []
     for seq, kind, body in db.execute("SELECT seq, kind, body FROM events ORDER BY seq"):
         try:
-            loaded.append(msgspec.json.decode(body, type=_KINDS[kind]))
+            # Not strict, so that "nan" and "inf" are read as the numbers they were.
+            loaded.append(msgspec.json.decode(body, type=_KINDS[kind], strict=False))
         except (KeyError, msgspec.MsgspecError) as error:
             raise RecoveryRefused(
                 f"journal event {seq} ({kind}) cannot be read: {error}; use the bridge that wrote it"

@@ -17,6 +17,10 @@ T = TypeVar("T")
 BUSY_TIMEOUT_S = 5.0
 
 
+class DamagedFile(JournalError):
+    """The file is no SQLite database, or a damaged one."""
+
+
 class SqliteThread:
     """A SQLite connection that lives on its own thread."""
 
@@ -24,7 +28,7 @@ class SqliteThread:
         """Open the file, creating it when absent.
 
         Raises:
-            JournalError: when the file cannot be opened or is no database.
+            JournalError: when the file cannot be opened; DamagedFile when it is no database.
         """
         self.path = path
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=path.stem)
@@ -32,7 +36,7 @@ class SqliteThread:
             self._connection = self._thread.submit(_connect, path, synchronous).result()
         except sqlite3.Error as error:
             self._thread.shutdown()
-            raise JournalError(explain(path, error)) from error
+            raise _translate(path, error) from error
 
     def run_now(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run `work` on the connection and wait for it, blocking; for start-up only."""
@@ -44,7 +48,8 @@ class SqliteThread:
         Raises:
             JournalError: when SQLite cannot do it; the transaction is rolled back.
         """
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._guard, work)
+        done = asyncio.get_running_loop().run_in_executor(self._thread, self._guard, work)
+        return await asyncio.shield(done)
 
     def _guard(self, work: Callable[[sqlite3.Connection], T]) -> T:
         try:
@@ -52,12 +57,17 @@ class SqliteThread:
                 self._connection.execute("BEGIN IMMEDIATE")
                 return work(self._connection)
         except sqlite3.Error as error:
-            raise JournalError(explain(self.path, error)) from error
+            raise _translate(self.path, error) from error
 
     def close(self) -> None:
         """Finish what is queued and close the file."""
         self._thread.submit(self._connection.close).result()
         self._thread.shutdown()
+
+
+def _translate(path: Path, error: sqlite3.Error) -> JournalError:
+    damaged = getattr(error, "sqlite_errorname", "") in ("SQLITE_CORRUPT", "SQLITE_NOTADB")
+    return (DamagedFile if damaged else JournalError)(explain(path, error))
 
 
 def explain(path: Path, error: sqlite3.Error) -> str:
@@ -76,6 +86,10 @@ def explain(path: Path, error: sqlite3.Error) -> str:
 
 def _connect(path: Path, synchronous: str) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute(f"PRAGMA synchronous={synchronous}")
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute(f"PRAGMA synchronous={synchronous}")
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection
