@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hybrid_bridge.core.market import TickCursor
-from hybrid_bridge.journal.sqlite_thread import SqliteThread
+from hybrid_bridge.errors import JournalError
+from hybrid_bridge.journal.sqlite_thread import DamagedFile, SqliteThread
 
 SCHEMA = """CREATE TABLE IF NOT EXISTS cursors (
     symbol TEXT PRIMARY KEY, server_time_msc INTEGER NOT NULL, taken INTEGER NOT NULL, seq INTEGER NOT NULL
@@ -25,8 +26,19 @@ class SqliteCursorStore:
         Raises:
             JournalError: when it cannot be read or written.
         """
-        self._file = SqliteThread(path, "NORMAL")
-        self._file.run_now(lambda db: db.execute(SCHEMA))
+        try:
+            self._file = SqliteThread(path, "NORMAL")
+            self._prepare()
+        except DamagedFile as error:
+            mend = "move this one file away: it holds no orders, ticks are then taken up from the present"
+            raise JournalError(f"{path} is damaged; {mend}") from error
+
+    def _prepare(self) -> None:
+        try:
+            self._file.run_now(lambda db: db.execute(SCHEMA))
+        except BaseException:
+            self._file.close()
+            raise
 
     async def load(self) -> dict[str, TickCursor]:
         """Return the stored cursors by symbol."""

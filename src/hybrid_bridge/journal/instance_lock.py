@@ -26,7 +26,7 @@ class InstanceLock:
         self._path = state_dir / "bridge.lock"
         try:
             state_dir.mkdir(parents=True, exist_ok=True)
-            self._file: IO[bytes] = self._path.open("a+b")
+            self._file: IO[bytes] = self._path.open("a+b", buffering=0)
         except OSError as error:
             raise JournalError(
                 f"STATE_DIR {state_dir}: {error}; choose a folder that can be written"
@@ -37,9 +37,12 @@ class InstanceLock:
             raise AlreadyRunning(
                 f"another bridge ({holder}) uses STATE_DIR {state_dir}; stop it or choose another folder"
             )
-        self._file.truncate(0)
-        self._file.write(f"process {os.getpid()}".encode())
-        self._file.flush()
+        try:
+            self._file.truncate(0)
+            self._file.write(f"process {os.getpid()}".encode())
+        except OSError as error:
+            self._file.close()
+            raise JournalError(f"{self._path}: {error}; free space on the disk") from error
 
     def release(self) -> None:
         """Give the lock back."""
