@@ -36,10 +36,10 @@ echo   2  Start the bridge without Redpanda (WebSocket only)
 echo   3  Demo: everything simulated, no account needed
 echo   4  Edit the settings
 echo   5  View the log
-echo   6  Quit
+echo   6  Quit ^(Enter^)
 echo.
 set /p "CHOICE=Your choice: "
-if errorlevel 1 if not defined CHOICE goto quit
+if not defined CHOICE goto quit
 
 :chosen
 set "CODE=0"
@@ -55,27 +55,31 @@ if /i "%CHOICE%"=="5"         goto log
 if /i "%CHOICE%"=="log"       goto log
 if /i "%CHOICE%"=="6"         goto quit
 if /i "%CHOICE%"=="quit"      goto quit
-if not defined CHOICE         goto menu
 echo There is no choice "%CHOICE%"; the choices are hybrid, websocket, demo, settings, log.
-set "CODE=2"
+set "CODE=1"
 goto done
 
 :hybrid
-call :prepare || goto failed
-call :need_settings || goto failed
+call :prepare
+if errorlevel 1 goto failed
+call :need_settings
+if errorlevel 1 goto failed
 "%VENV_PYTHON%" hybrid_bridge.py %OPTIONS%
 set "CODE=%ERRORLEVEL%"
 goto done
 
 :websocket
-call :prepare || goto failed
-call :need_settings || goto failed
+call :prepare
+if errorlevel 1 goto failed
+call :need_settings
+if errorlevel 1 goto failed
 "%VENV_PYTHON%" run_bridge.py %OPTIONS%
 set "CODE=%ERRORLEVEL%"
 goto done
 
 :demo
-call :prepare || goto failed
+call :prepare
+if errorlevel 1 goto failed
 "%VENV_PYTHON%" hybrid_bridge.py --demo %OPTIONS%
 set "CODE=%ERRORLEVEL%"
 goto done
@@ -87,7 +91,7 @@ goto done
 
 :log
 set "LOG_FILE=mt5_bridge.log"
-if exist .env for /f "tokens=1,* delims==" %%A in ('findstr /b /i "LOG_FILE=" .env') do set "LOG_FILE=%%~B"
+if exist .env for /f "usebackq eol=# tokens=1,* delims==" %%A in (".env") do if /i "%%A"=="LOG_FILE" set "LOG_FILE=%%~B"
 if exist "%LOG_FILE%" goto show_log
 echo There is no log yet: %LOG_FILE%
 goto done
@@ -118,38 +122,51 @@ exit /b 0
 rem Makes .venv and installs what is needed there, each only when it has to be done.
 :prepare
 if exist "%VENV_PYTHON%" goto have_venv
-call :find_python || exit /b 1
+call :find_python
+if errorlevel 1 exit /b 1
 echo Making .venv ^(once^)
-%PYTHON% -m venv .venv || exit /b 1
+%PYTHON% -m venv .venv
+if errorlevel 1 exit /b 1
 :have_venv
-"%VENV_PYTHON%" -c "import filecmp, sys; sys.exit(not filecmp.cmp('pyproject.toml', '.venv/installed.toml', shallow=False))" 2>nul && exit /b 0
+"%VENV_PYTHON%" -c "import filecmp, sys; sys.exit(not filecmp.cmp('pyproject.toml', '.venv/installed.toml', shallow=False))" 2>nul
+if not errorlevel 1 exit /b 0
 echo Installing what the bridge needs ^(once; a minute or so^)
 "%VENV_PYTHON%" -m pip install --quiet --disable-pip-version-check --editable ".[demo]"
-if errorlevel 1 (
-  echo Installing failed; the lines above say why. Is there a connection to https://pypi.org?
-  exit /b 1
-)
+if errorlevel 1 goto not_installed
 copy /y pyproject.toml .venv\installed.toml >nul
 exit /b 0
+:not_installed
+echo Installing failed; the lines above say why. Is there a connection to https://pypi.org?
+echo If it goes on failing, delete the folder .venv and start again.
+exit /b 1
 
 
 rem Sets PYTHON to a command that runs a 64-bit Python 3.11 or newer.
 :find_python
-for %%P in ("py -3.13" "py -3.12" "py -3.11" "py -3" "python" "python3") do (
-  %%~P -c "import sys; sys.exit(sys.version_info < (3, 11) or sys.maxsize < 2**32)" >nul 2>nul && (
-    set "PYTHON=%%~P"
-    exit /b 0
-  )
-)
+set "PYTHON="
+call :try py -3.13
+call :try py -3.12
+call :try py -3.11
+call :try py -3
+call :try python
+call :try python3
+if defined PYTHON exit /b 0
 echo No 64-bit Python 3.11 or newer found. Install it from https://www.python.org/downloads/
 echo and tick "Add python.exe to PATH" on the first page.
 exit /b 1
+
+:try
+if defined PYTHON exit /b 0
+%* -c "import sys; sys.exit(sys.version_info < (3, 11) or sys.maxsize < 2**32)" >nul 2>nul
+if not errorlevel 1 set "PYTHON=%*"
+exit /b 0
 
 
 rem Makes .env on first use and lets the user fill it in before anything starts.
 :need_settings
 if exist .env exit /b 0
-copy .env.example .env >nul || exit /b 1
+copy .env.example .env >nul
+if errorlevel 1 exit /b 1
 echo This is the first start: fill in MT5_LOGIN, MT5_PASSWORD and MT5_SERVER in the window that opens,
 echo save it and close it.
 start /wait "" notepad .env
