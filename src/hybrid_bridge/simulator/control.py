@@ -60,11 +60,11 @@ class ControlPort:
             request = json.loads(line)
         except ValueError as error:
             return _refusal(f"not a line of JSON: {error}")
-        if not isinstance(request, dict) or request.get("do") not in self._actions:
+        if not isinstance(request, dict) or str(request.get("do")) not in self._actions:
             return _refusal(f'"do" must be one of {", ".join(self._actions)}, got {request!r}')
         log.debug("Control.", request=request)
         try:
-            found = self._actions[request.pop("do")](request)
+            found = self._actions[str(request.pop("do"))](request)
         except FaultError as error:
             return _refusal(str(error))
         return {"ok": True, **(found or {})}

@@ -93,11 +93,12 @@ class FaultBoard:
 
     Args:
         seed: of the latencies, so that a run can be repeated.
+        latency_ms: the latency of orders without any fault, "150" or "80..200".
     """
 
-    def __init__(self, seed: int = 0) -> None:
+    def __init__(self, seed: int = 0, latency_ms: str = "0") -> None:
         self._random = random.Random(seed)  # noqa: S311 - a latency is no secret
-        self._latency_ms = (0.0, 0.0)
+        self._usual_latency_ms = self._latency_ms = _read_range(latency_ms)
         self._switches: set[str] = set()
         self._calls: list[CallFault] = []
 
@@ -141,8 +142,8 @@ class FaultBoard:
             self.add(name.strip(), options)
 
     def clear(self) -> None:
-        """Lift every fault, the latency too."""
-        self._latency_ms = (0.0, 0.0)
+        """Lift every fault; orders take their usual time again."""
+        self._latency_ms = self._usual_latency_ms
         self._switches.clear()
         self._calls.clear()
 

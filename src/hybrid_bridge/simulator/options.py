@@ -7,7 +7,6 @@ import argparse
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import time
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +14,7 @@ from hybrid_bridge.simulator.config import ACCOUNT_MODES
 
 Endpoint = tuple[str, int]
 _ENDPOINT: Final = re.compile(r"(?:tcp://)?(\[[0-9A-Fa-f:.]+\]|[\w.-]+):(\d{1,5})")
+_TIME_OF_DAY: Final = re.compile(r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?")
 _RANGE: Final = re.compile(r"\d+(\.\d+)?(\.\.\d+(\.\d+)?)?")
 
 
@@ -28,7 +28,8 @@ class SimulatorOptions:
         ticks: files to replay, oldest first in each; none: synthetic prices.
         ledger: where every deal is written; None: nowhere.
         speed: how many times faster than it happened a file is replayed.
-        start: time of day in the files, server time, at which the replay begins; None: their first.
+        start: time of day in the files, HH:MM or HH:MM:SS, at which the replay begins; empty: 07:00,
+            or the first tick of files that end before that.
         symbols: what is in Market Watch; empty: the default.
         order_latency_ms: "150", or "80..200".
         faults: faults in force from the start, as `faults` words them.
@@ -39,8 +40,8 @@ class SimulatorOptions:
     ticks: tuple[Path, ...] = ()
     ledger: Path | None = None
     speed: float = 1.0
-    start: time | None = None
-    seed: int = 0
+    start: str = ""
+    seed: int = 1
     balance: float = 10_000.0
     account_mode: str = "hedging"
     symbols: tuple[str, ...] = ()
@@ -61,7 +62,8 @@ def parse_options(arguments: Sequence[str]) -> SimulatorOptions:
         SystemExit: with 2 and a word about what is wrong, or with 0 after --help.
     """
     found = vars(_parser().parse_args(arguments))
-    return SimulatorOptions(**{name: value for name, value in found.items() if value is not None})
+    given = {name: value for name, value in found.items() if value is not None}
+    return SimulatorOptions(**{**given, "ticks": tuple(given.get("ticks", ()))})
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -134,9 +136,9 @@ def _add_price_options(parser: argparse.ArgumentParser) -> None:
         "--start",
         type=_time_of_day,
         metavar="HH:MM[:SS]",
-        help="begin the replay at this time of the files' first day (default: their first tick)",
+        help="begin the replay at this time of the files' day (default 07:00)",
     )
-    group.add_argument("--seed", type=int, help="of everything that is drawn at random (default 0)")
+    group.add_argument("--seed", type=int, help="of everything that is drawn at random (default 1)")
     group.add_argument(
         "--symbols",
         type=_symbols,
@@ -187,11 +189,10 @@ def _speed(text: str) -> float:
     return speed
 
 
-def _time_of_day(text: str) -> time:
-    try:
-        return time.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"must read HH:MM or HH:MM:SS, got {text!r}") from None
+def _time_of_day(text: str) -> str:
+    if not _TIME_OF_DAY.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"must read HH:MM or HH:MM:SS, got {text!r}")
+    return text
 
 
 def _symbols(text: str) -> tuple[str, ...]:

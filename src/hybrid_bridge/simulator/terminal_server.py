@@ -45,6 +45,7 @@ class TerminalServer:
         exchange: the trade server with its account.
         feed: where the prices come from.
         faults: what goes wrong.
+        utc_offset_s: the trade server's wall clock minus UTC.
         now_msc: the wall clock, in milliseconds UTC.
 
     Attributes:
@@ -58,6 +59,7 @@ class TerminalServer:
         feed: Feed,
         faults: FaultBoard,
         *,
+        utc_offset_s: int = 0,
         now_msc: Callable[[], int] = utc_now_msc,
     ) -> None:
         self.calls: Counter[Command] = Counter()
@@ -65,6 +67,7 @@ class TerminalServer:
         self.feed = feed
         self._exchange = exchange
         self._faults = faults
+        self._offset_msc = utc_offset_s * 1000
         self._now_msc = now_msc
         self._commands = TerminalCommands(exchange)
         self._clients: set[asyncio.Task[None]] = set()
@@ -158,6 +161,8 @@ class TerminalServer:
                 self.ticks[symbol] += 1
                 if count % _TICKS_IN_A_ROW == 0:
                     await asyncio.sleep(0)
+            if not batch:
+                self._exchange.advance_clock(now_msc + self._offset_msc)
             due_msc = self.feed.next_due_utc_msc()
             wait_s = _CLOCK_STEP_S if due_msc is None else (due_msc - self._now_msc()) / 1000
             await asyncio.sleep(min(max(wait_s, 0.0), _CLOCK_STEP_S))
@@ -177,6 +182,9 @@ class TerminalServer:
             log.debug("A client left.")
         except WireError as error:
             log.warning("Closing a client that does not speak the protocol.", reason=str(error))
+        except Exception:
+            # A fault of the simulation itself: this client sees its terminal die, the others live.
+            log.exception("Closing a client whose request could not be answered.")
         finally:
             self._clients.discard(client)
             writer.close()

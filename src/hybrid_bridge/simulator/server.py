@@ -1,0 +1,169 @@
+"""The simulated terminal as a program: `hybrid-bridge simulator`.
+
+Owns the putting together of exchange, feed, server and control port out of the options, and the life
+of the process. Prints exactly one line on stdout, when clients can connect:
+
+    {"simulator": "127.0.0.1:18812", "control": null}
+
+Logs go to stderr. Ends with 0 when asked to, 2 for options that cannot be used, 1 when it fails.
+"""
+
+import asyncio
+import json
+import logging
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import structlog
+
+from hybrid_bridge.simulator import lifetime
+from hybrid_bridge.simulator.catalogue import MAJORS
+from hybrid_bridge.simulator.config import ExchangeConfig
+from hybrid_bridge.simulator.control import ControlPort
+from hybrid_bridge.simulator.exchange import Exchange
+from hybrid_bridge.simulator.faults import FaultBoard, FaultError
+from hybrid_bridge.simulator.feed import Feed, FeedError, FeedOptions, make_feed
+from hybrid_bridge.simulator.ledger import Ledger, LedgerError
+from hybrid_bridge.simulator.options import Endpoint, SimulatorOptions, parse_options
+from hybrid_bridge.simulator.terminal_server import TerminalServer, utc_now_msc
+
+__all__ = ["SimulatorOptions", "TerminalServer", "main", "run_simulator"]
+
+log = structlog.get_logger(__name__)
+
+ENDED_IN_ORDER = 0
+FAILED = 1
+BAD_OPTIONS = 2
+
+
+class OptionsError(Exception):
+    """Options that parse but cannot be used, in words for the person who gave them."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the simulated terminal from the command line.
+
+    Args:
+        arguments: the command line without the program's name; None: that of this process.
+    Returns:
+        The exit code.
+    """
+    options = parse_options(sys.argv[1:] if arguments is None else arguments)
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    return run_simulator(options)
+
+
+def run_simulator(options: SimulatorOptions) -> int:
+    """Run a simulated terminal until it is asked to stop.
+
+    Returns:
+        The exit code: 0 asked to stop, 2 options that cannot be used.
+    """
+    try:
+        asyncio.run(_run(options))
+    except OptionsError as error:
+        log.error("Cannot start the simulated terminal.", reason=str(error))
+        return BAD_OPTIONS
+    return ENDED_IN_ORDER
+
+
+async def _run(options: SimulatorOptions) -> None:
+    with ExitStack() as stack:
+        server, control = _build(options, stack)
+        loop = asyncio.get_running_loop()
+        lifetime.stop_on_signals(loop, server.stop)
+        if options.die_with_parent:
+            lifetime.stop_with_parent(loop, server.stop)
+        await _listen(options, server, control, stack)
+        log.info("The simulated terminal is ready.", address=_text(server.address))
+        await server.run()
+        log.info("The simulated terminal has stopped.")
+
+
+def _build(options: SimulatorOptions, stack: ExitStack) -> tuple[TerminalServer, ControlPort]:
+    try:
+        config = _exchange_config(options)
+        ledger = Ledger(options.ledger) if options.ledger else None
+        if ledger is not None:
+            stack.enter_context(ledger)
+        exchange = Exchange(config, ledger)
+        feed = _open_feed(options, config)
+        faults = FaultBoard(options.seed, options.order_latency_ms)
+        faults.add_text(options.faults)
+    except (ValueError, OSError, FeedError, FaultError, LedgerError) as error:
+        raise OptionsError(str(error)) from error
+    server = TerminalServer(exchange, feed, faults, utc_offset_s=config.utc_offset_s)
+    return server, ControlPort(server, faults, lifetime.kill_this_process)
+
+
+def _exchange_config(options: SimulatorOptions) -> ExchangeConfig:
+    return ExchangeConfig(
+        login=options.login,
+        password=options.password,
+        server=options.server,
+        balance=options.balance,
+        account_mode=options.account_mode,
+        utc_offset_s=options.utc_offset_s,
+        selected=options.symbols or MAJORS,
+    )
+
+
+def _open_feed(options: SimulatorOptions, config: ExchangeConfig) -> Feed:
+    feed = make_feed(
+        FeedOptions(
+            start_utc_msc=utc_now_msc(),
+            utc_offset_s=config.utc_offset_s,
+            seed=options.seed,
+            symbols=config.symbols,
+            files=options.ticks,
+            start=options.start,
+            speed=options.speed,
+        )
+    )
+    unknown = sorted(set(feed.shifts_msc) - {spec.name for spec in config.symbols})
+    if unknown:
+        raise OptionsError(
+            f"--ticks: the simulated trade server has no {', '.join(unknown)}; "
+            f"a file's name up to the first '-' or '.' is its symbol"
+        )
+    return feed
+
+
+async def _listen(
+    options: SimulatorOptions, server: TerminalServer, control: ControlPort, stack: ExitStack
+) -> None:
+    listened_at: Endpoint = options.listen
+    try:
+        await server.listen(*options.listen)
+        addresses = {"simulator": _text(server.address), "control": None}
+        if options.control is not None:
+            listened_at = options.control
+            listener = await control.listen(*options.control)
+            stack.callback(listener.close)
+            addresses["control"] = _text(listener.sockets[0].getsockname()[:2])
+    except OSError as error:
+        raise OptionsError(f"cannot listen at {_text(listened_at)}: {error}") from error
+    _announce(json.dumps(addresses), options.ready_file)
+
+
+def _announce(line: str, ready_file: Path | None) -> None:
+    if ready_file is not None:
+        # A reader that polls for the file must never see half of it.
+        unfinished = ready_file.with_name(ready_file.name + ".part")
+        try:
+            unfinished.write_text(line + "\n", encoding="utf-8")
+            unfinished.replace(ready_file)
+        except OSError as error:
+            raise OptionsError(f"--ready-file: {error}") from error
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def _text(address: Endpoint) -> str:
+    host, port = address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,0 +1,71 @@
+"""The command line of the simulated terminal."""
+
+from pathlib import Path
+
+import pytest
+
+from hybrid_bridge.simulator.options import SimulatorOptions, parse_options
+
+
+def test_no_options_are_the_defaults() -> None:
+    assert SimulatorOptions() == parse_options([])
+
+
+def test_every_option_is_read() -> None:
+    line = (
+        "--listen 0.0.0.0:0 --control [::1]:5 --ticks a.csv --ticks b.csv --ledger l.jsonl "
+        "--speed 2.5 --start 13:30 --seed 7 --balance 500 --account-mode netting "
+        "--symbols EURUSD,USDJPY --login 5 --password pw --server srv --utc-offset -3600 "
+        "--order-latency-ms 80..200 --faults api_off --ready-file r.json --die-with-parent"
+    )
+    assert SimulatorOptions(
+        listen=("0.0.0.0", 0),  # noqa: S104 - only read, not opened
+        control=("::1", 5),
+        ticks=(Path("a.csv"), Path("b.csv")),
+        ledger=Path("l.jsonl"),
+        speed=2.5,
+        start="13:30",
+        seed=7,
+        balance=500.0,
+        account_mode="netting",
+        symbols=("EURUSD", "USDJPY"),
+        login=5,
+        password="pw",
+        server="srv",
+        utc_offset_s=-3600,
+        order_latency_ms="80..200",
+        faults="api_off",
+        ready_file=Path("r.json"),
+        die_with_parent=True,
+    ) == parse_options(line.split())
+
+
+@pytest.mark.parametrize(
+    ("line", "error"),
+    [
+        ("--listen localhost", "must read HOST:PORT, got 'localhost'"),
+        ("--listen localhost:99999", "must read HOST:PORT, got 'localhost:99999'"),
+        ("--speed 0", "must be a number above 0, got '0'"),
+        ("--speed nan", "must be a number above 0, got 'nan'"),
+        ("--speed fast", "must be a number above 0, got 'fast'"),
+        ("--start 25:00", "must read HH:MM or HH:MM:SS, got '25:00'"),
+        ("--symbols ,", "must name symbols, comma-separated, got ','"),
+        ("--order-latency-ms long", "must be milliseconds or a range a..b, got 'long'"),
+        ("--account-mode exchange", "invalid choice: 'exchange'"),
+        ("--speeed 1", "unrecognized arguments"),
+    ],
+)
+def test_a_bad_option_is_explained(line: str, error: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        parse_options(line.split())
+    assert caught.value.code == 2
+    assert error in capsys.readouterr().err
+
+
+def test_help_names_every_option(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        parse_options(["--help"])
+    assert caught.value.code == 0
+    shown = capsys.readouterr().out
+    for option in ("--listen", "--ticks", "--ledger", "--faults", "--die-with-parent"):
+        assert option in shown
