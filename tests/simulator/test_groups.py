@@ -2,7 +2,7 @@
 
 import pytest
 
-from hybrid_bridge.simulator.groups import match_group
+from hybrid_bridge.simulator.groups import GroupFilter
 
 NAMES = ("EURUSD", "EURJPY", "GBPUSD", "USDJPY", "eurusd", "A.B")
 MEASURED = [
@@ -25,4 +25,4 @@ MEASURED = [
 
 @pytest.mark.parametrize(("group", "selected"), MEASURED)
 def test_a_group_selects_what_was_measured(group: str, selected: tuple[str, ...]) -> None:
-    assert selected == tuple(name for name in NAMES if match_group(group, name))
+    assert selected == tuple(name for name in NAMES if GroupFilter(group).matches(name))

@@ -1,9 +1,12 @@
 """Frames and commands of the pipe protocol, against bytes measured with the genuine package."""
 
+import contextlib
 import struct
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hybrid_bridge.simulator import wire
 from hybrid_bridge.simulator.records import (
@@ -150,3 +153,13 @@ def test_a_release_date_of_128_units_reads_as_none() -> None:
 def test_rows_that_are_no_whole_number_of_rows_are_refused() -> None:
     with pytest.raises(WireError, match="rows of 60 bytes expected, got 61"):
         wire.encode_reply(Command.COPY_TICKS_FROM, bytes(61))
+
+
+@given(st.binary(max_size=400), st.sampled_from(Command))
+def test_no_bytes_at_all_raise_anything_but_a_wire_error(noise: bytes, command: Command) -> None:
+    with contextlib.suppress(WireError):
+        wire.decode_request(noise)
+    with contextlib.suppress(WireError):
+        wire.decode_request(struct.pack("<I", command) + noise)
+    with contextlib.suppress(WireError):
+        wire.decode_reply_data(command, noise)

@@ -5,7 +5,6 @@ Owns a blocking connection and one method per request; the meaning is in `contro
 
 import json
 import socket
-from types import TracebackType
 from typing import Any, Final, Self
 
 _TIMEOUT_S: Final = 10.0
@@ -33,12 +32,7 @@ class SimulatorControl:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:

@@ -29,10 +29,5 @@ class GroupFilter:
         )
 
 
-def match_group(group: str, name: str) -> bool:
-    """Tell whether a group selects a name."""
-    return GroupFilter(group).matches(name)
-
-
 def _pattern(condition: str) -> re.Pattern[str]:
     return re.compile(".*".join(re.escape(part) for part in condition.split("*")), re.DOTALL)

@@ -34,7 +34,6 @@ __all__ = ["SimulatorOptions", "TerminalServer", "main", "run_simulator"]
 log = structlog.get_logger(__name__)
 
 ENDED_IN_ORDER = 0
-FAILED = 1
 BAD_OPTIONS = 2
 
 
