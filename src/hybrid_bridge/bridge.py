@@ -29,6 +29,7 @@ from hybrid_bridge.messages.inbound import DataRequested
 from hybrid_bridge.messages.outbound import encode, encode_account, encode_positions
 from hybrid_bridge.settings import Settings
 from hybrid_bridge.status import StatusBoard
+from hybrid_bridge.streams.channel_state import ChannelState
 from hybrid_bridge.streams.event_publisher import KafkaEventChannel
 from hybrid_bridge.streams.signal_consumer import KafkaSignalConsumer
 from hybrid_bridge.streams.tick_publisher import KafkaTickSink
@@ -238,15 +239,14 @@ class Bridge:
         }
 
     def _redpanda_state(self) -> Mapping[str, object]:
-        states = {"signals": self.consumer, "events": self.events, "ticks": self.sink}
-        parts = {
-            name: part.state
-            for name, part in states.items()
-            if not isinstance(part, WebSocketTickSink | None)
-        }
-        worst = next((state for state in parts.values() if state.phase != "up"), None)
+        states: dict[str, ChannelState] = {}
+        if self.consumer is not None and self.events is not None and isinstance(self.sink, KafkaTickSink):
+            states = {"signals": self.consumer.state, "events": self.events.state, "ticks": self.sink.state}
+        # Events connect when there is something to say: until then they are no news of the channel.
+        judged = [state for name, state in states.items() if name != "events" or state.phase == "down"]
+        worst = next((state for state in judged if state.phase != "up"), None)
         return {
             "state": "up" if worst is None else worst.phase.value,
             "error": "" if worst is None else worst.last_error,
-            **{name: state.phase.value for name, state in parts.items()},
+            **{name: state.phase.value for name, state in states.items()},
         }

@@ -11,17 +11,21 @@ from tests.scenarios.harness import Backend, BridgeProcess, Broker, Simulator, r
 @pytest.fixture
 def simulator(tmp_path: Path) -> Iterator[Simulator]:
     program = Simulator(tmp_path, "--symbols", "EURUSD,USDJPY,XAUUSD", "--seed", "7")
-    program.start()
-    yield program
-    program.kill()
+    try:
+        program.start()
+        yield program
+    finally:
+        program.kill()
 
 
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[Broker]:
     program = Broker(tmp_path)
-    program.start()
-    yield program
-    program.kill()
+    try:
+        program.start()
+        yield program
+    finally:
+        program.kill()
 
 
 @pytest.fixture

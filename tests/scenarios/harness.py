@@ -110,7 +110,8 @@ class BridgeProcess:
             "TRADING_ENABLED": "true",
             "STATE_DIR": folder / "state",
             "LOG_FILE": folder / "mt5_bridge.log",
-            "ACCOUNT_INTERVAL_S": 1,
+            "ACCOUNT_INTERVAL_S": 0.5,
+            "MAX_RISK_PERCENT": 90,  # stops in scenarios are far away, so that prices never reach them
             "BACKEND_AUTH_TOKEN": TOKEN,
             **settings,
         }
@@ -226,10 +227,16 @@ class Backend:
         return [result for result in self.of("trade_result") if result["signal_id"] == signal_id]
 
     async def open_for_orders(self) -> None:
-        """Wait until the bridge has seen the account and accepts orders."""
+        """Wait until the bridge accepts orders and its channels are up."""
+
         def opened() -> bool:
             statuses = self.of("bridge_status")
-            return bool(statuses) and statuses[-1]["reason"] == "" and bool(self.of("account_info"))
+            if not statuses or statuses[-1]["reason"] or not self.of("account_info"):
+                return False
+            channels = statuses[-1]["channels"]
+            return all(
+                channels[name]["state"] == "up" for name in ("websocket", "redpanda") if name in channels
+            )
 
         await self.wait_until(opened)
 
@@ -259,9 +266,7 @@ def signal_body(**data: object) -> bytes:
 
 def read_topic(broker: str, topic: str, quiet_s: float = 2.0) -> list[tuple[bytes, dict[str, Any]]]:
     """Read a whole topic with another client; ends after `quiet_s` without anything new."""
-    consumer = Consumer(
-        {"bootstrap.servers": broker, "group.id": f"judge-{time.time_ns()}", "log_level": 0}
-    )
+    consumer = Consumer({"bootstrap.servers": broker, "group.id": f"judge-{time.time_ns()}", "log_level": 0})
     try:
         partitions = consumer.list_topics(topic, 10).topics[topic].partitions
         consumer.assign([TopicPartition(topic, number, 0) for number in partitions])

@@ -83,7 +83,9 @@ async def test_the_trader_stops_and_resumes_at_the_pc_with_every_channel_down(
     assert "EMERGENCY STOP" in bridge.log
 
 
-def test_wrong_settings_are_all_told_at_once_and_exit_with_2(make_bridge: Callable[..., BridgeProcess]) -> None:
+def test_wrong_settings_are_all_told_at_once_and_exit_with_2(
+    make_bridge: Callable[..., BridgeProcess],
+) -> None:
     bridge = make_bridge(MAX_RISK_PERCENT="-1", TICK_RATE_HZ="fast", SYMBOLS="").start()
     assert bridge.process is not None
     assert bridge.process.wait(20) == 2

@@ -40,7 +40,13 @@ async def test_a_signal_on_each_channel_becomes_one_position_each(
     bridge: BridgeProcess, simulator: Simulator, broker: Broker, backend: Backend
 ) -> None:
     await backend.send(
-        "trading_signal", id="ws-1", symbol="EURUSD", action="BUY", stop_loss=0.5, volume=0.01, timestamp=utc_now()
+        "trading_signal",
+        id="ws-1",
+        symbol="EURUSD",
+        action="BUY",
+        stop_loss=0.5,
+        volume=0.01,
+        timestamp=utc_now(),
     )
     body = signal_body(id="rp-1", symbol="USDJPY", action="SELL", stop_loss=500.0, volume=0.01)
     produce(broker.address, "trading_signals", body, body)
@@ -97,7 +103,11 @@ async def test_positions_are_modified_closed_in_part_and_closed(
     gone = await backend.wait_for("trade_result", signal_id="c3", status="denied")
 
     assert gone["reason"] == "position"
-    assert [(deal["entry"], deal["volume"]) for deal in simulator.deals()] == [(0, 0.03), (1, 0.01), (1, 0.02)]
+    assert [(deal["entry"], deal["volume"]) for deal in simulator.deals()] == [
+        (0, 0.03),
+        (1, 0.01),
+        (1, 0.02),
+    ]
     assert "Position closed" in bridge.log
 
 
@@ -116,7 +126,9 @@ async def test_an_emergency_stop_closes_halts_and_outlives_a_restart(
     backend.received.clear()
     bridge.start()
     await backend.wait_until(lambda: bool(backend.of("account_info")))
-    produce(broker.address, "trading_signals", signal_body(id="c", symbol="EURUSD", action="BUY", stop_loss=0.5))
+    produce(
+        broker.address, "trading_signals", signal_body(id="c", symbol="EURUSD", action="BUY", stop_loss=0.5)
+    )
     still = await backend.wait_for("trade_result", signal_id="c", status="denied")
     assert "emergency_stop" in still["detail"]
     await backend.send("resume_trading", reason="from afar")

@@ -324,7 +324,9 @@ def answer(state: EngineState, replied: OrderReplied) -> tuple[Event, ...]:
     if outcome.answer is Answer.UNKNOWN:
         to = OrderState.UNKNOWN
     elif outcome.answer is Answer.NO:
-        to = OrderState.REJECTED
+        # With neither retcode nor error nobody was asked: it was never written.
+        asked_nobody = not outcome.retcode and not outcome.error_code
+        to = OrderState.NOT_EXECUTED if asked_nobody else OrderState.REJECTED
     elif outcome.placed:
         to = OrderState.PLACED
     else:
