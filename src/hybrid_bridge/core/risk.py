@@ -8,6 +8,7 @@ unknown (no equity, no quote, NaN) denies. The engine calls these; nobody else a
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import takewhile
 
 from hybrid_bridge.core.account import AccountReport
 from hybrid_bridge.core.appraisal import Appraisal
@@ -83,9 +84,10 @@ def check_trading_state(case: Case) -> Denial | None:
 def check_duplicate_signal(case: Case) -> Denial | None:
     """Not the same symbol, side and volume again within the window under another id."""
     signal, oldest = case.signal, case.now_msc - case.limits.duplicate_window_ms
-    for sent_msc, intent in case.state.entries:
-        same = (intent.symbol, intent.side, intent.volume) == (signal.symbol, signal.side, signal.volume)
-        if same and sent_msc > oldest:
+    for sent_msc, intent in reversed(case.state.entries):
+        if sent_msc <= oldest:
+            return None
+        if (intent.symbol, intent.side, intent.volume) == (signal.symbol, signal.side, signal.volume):
             return Denial(
                 "duplicate_signal",
                 f"the like once in {case.limits.duplicate_window_ms} ms",
@@ -123,7 +125,8 @@ def check_daily_trades(case: Case) -> Denial | None:
 def check_order_rate(case: Case) -> Denial | None:
     """At most so many entries in any minute."""
     limit = case.limits.max_orders_per_minute
-    recent = sum(1 for sent_msc, _ in case.state.entries if sent_msc > case.now_msc - 60_000)
+    minute_ago = case.now_msc - 60_000
+    recent = sum(1 for _ in takewhile(lambda entry: entry[0] > minute_ago, reversed(case.state.entries)))
     if recent < limit:
         return None
     return Denial("order_rate", f"{limit} a minute", str(recent), "denied, not queued")

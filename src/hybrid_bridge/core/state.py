@@ -34,7 +34,7 @@ from hybrid_bridge.core.orders import (
 )
 
 CLOSED_ORDERS_KEPT = 5_000
-ENTRIES_WINDOW_MS = 60_000
+ENTRIES_KEPT_MS = 86_400_000  # The longest DUPLICATE_WINDOW_S; the order rate needs a minute of it.
 
 
 class IllegalTransition(Exception):
@@ -117,19 +117,20 @@ def _send(state: EngineState, event: OrderSending) -> None:
     if record.intent.kind is not IntentKind.ENTRY:
         return
     state.entries.append((event.at_msc, record.intent))
-    while state.entries and state.entries[0][0] < event.at_msc - ENTRIES_WINDOW_MS:
+    while state.entries and state.entries[0][0] < event.at_msc - ENTRIES_KEPT_MS:
         state.entries.popleft()
-    if event.server_day is None or event.server_day == state.server_day:
-        state.daily_entries += 1
+    # Whatever day the event names: a broker's clock that goes back must not open a day without a limit.
+    state.daily_entries += 1
 
 
 def _answer(state: EngineState, event: OrderAnswered) -> None:
     record = state.orders.get(event.number)
     if record is None or record.state is not event.state:
+        closed_before = record is not None and record.state not in OPEN_STATES
         record = _move(state, event.number, event.state)
+        if event.state not in OPEN_STATES and not closed_before:
+            _forget_oldest(state, event.number)
     record.answer = event
-    if event.state not in OPEN_STATES:
-        _forget_oldest(state, event.number)
 
 
 def _finish(state: EngineState, number: int, to: OrderState) -> None:

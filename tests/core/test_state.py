@@ -1,0 +1,230 @@
+"""The fold: which moves it refuses, what it counts, and what it keeps of the past."""
+
+import pytest
+from tests.core.builders import (
+    DAY,
+    NOW,
+    fold,
+    make_answer,
+    make_intent,
+    make_order,
+    make_state,
+    sending_events,
+    state_with,
+)
+
+from hybrid_bridge.core.events import (
+    BrokerDayOpened,
+    Denial,
+    DuplicateReceived,
+    EquityPeakRaised,
+    Event,
+    IntentDenied,
+    IntentExpired,
+    IntentReceived,
+    OrderApproved,
+    OrderSending,
+    TradingState,
+    TradingStateChanged,
+)
+from hybrid_bridge.core.orders import TRANSITIONS, Channel, IntentKind, OrderState, Source
+from hybrid_bridge.core.state import (
+    CLOSED_ORDERS_KEPT,
+    ENTRIES_KEPT_MS,
+    EngineState,
+    IllegalTransition,
+    apply,
+)
+
+LOCAL = Source(Channel.LOCAL)
+NO = (Denial("volume", "1", "2", ""),)
+INTENT = make_intent()
+ORDER = make_order(INTENT)
+RECEIVED = IntentReceived(INTENT, "h-1")
+ANSWERS = (
+    OrderState.FILLED,
+    OrderState.PARTIAL,
+    OrderState.PLACED,
+    OrderState.REJECTED,
+    OrderState.UNKNOWN,
+    OrderState.NOT_EXECUTED,
+    OrderState.ESCALATED,
+)
+MOVES: dict[OrderState, Event] = {
+    OrderState.DENIED: IntentDenied(1, NO, NOW),
+    OrderState.EXPIRED: IntentExpired(1, "late", NOW),
+    OrderState.APPROVED: OrderApproved(ORDER, NOW),
+    OrderState.SENDING: OrderSending(1, DAY, NOW),
+    **{state: make_answer(1, state) for state in ANSWERS},
+}
+PATHS: dict[OrderState, tuple[OrderState, ...]] = {
+    OrderState.RECEIVED: (),
+    OrderState.DENIED: (OrderState.DENIED,),
+    OrderState.EXPIRED: (OrderState.EXPIRED,),
+    OrderState.APPROVED: (OrderState.APPROVED,),
+    OrderState.SENDING: (OrderState.APPROVED, OrderState.SENDING),
+    OrderState.ESCALATED: (
+        OrderState.APPROVED,
+        OrderState.SENDING,
+        OrderState.UNKNOWN,
+        OrderState.ESCALATED,
+    ),
+    **{
+        state: (OrderState.APPROVED, OrderState.SENDING, state)
+        for state in ANSWERS
+        if state is not OrderState.ESCALATED
+    },
+}
+
+
+def state_in(at: OrderState) -> EngineState:
+    return fold(make_state(), [RECEIVED, *(MOVES[step] for step in PATHS[at])])
+
+
+@pytest.mark.parametrize("at", list(OrderState))
+@pytest.mark.parametrize("to", list(MOVES))
+def test_the_fold_allows_exactly_the_moves_of_the_table(at: OrderState, to: OrderState) -> None:
+    state = state_in(at)
+    repeated_answer = at is to and to in ANSWERS
+
+    if to in TRANSITIONS[at] or repeated_answer:
+        apply(state, MOVES[to])
+        assert state.orders[1].state is to
+    else:
+        with pytest.raises(IllegalTransition, match=f"intent 1 is {at}, cannot become {to}"):
+            apply(state, MOVES[to])
+        assert state.orders[1].state is at
+
+
+def test_an_event_about_an_unknown_intent_is_refused() -> None:
+    with pytest.raises(IllegalTransition, match="intent 9 is not known, cannot become filled"):
+        apply(make_state(), make_answer(9, OrderState.FILLED))
+
+
+def test_an_intent_received_twice_is_refused() -> None:
+    with pytest.raises(IllegalTransition, match="intent 1 was received twice"):
+        fold(make_state(), [RECEIVED, RECEIVED])
+
+
+def test_numbers_go_on_after_the_highest() -> None:
+    state = fold(make_state(), [IntentReceived(make_intent(41), "h"), IntentReceived(make_intent(7), "h")])
+
+    assert state.next_number == 42
+    assert state.numbers == {"s-41": 41, "s-7": 7}
+
+
+def test_an_entry_counts_for_the_day_when_it_reaches_sending() -> None:
+    state = fold(make_state(), [RECEIVED, OrderApproved(ORDER, NOW)])
+    assert state.daily_entries == 0
+
+    fold(state, [OrderSending(1, DAY, NOW)])
+    assert (state.daily_entries, list(state.entries)) == (1, [(NOW, INTENT)])
+
+
+@pytest.mark.parametrize("day", [DAY, None, DAY - 1])
+def test_an_entry_counts_even_when_the_broker_s_clock_went_back_or_is_not_known(day: int | None) -> None:
+    assert fold(make_state(), sending_events(ORDER, day=day)).daily_entries == 1
+
+
+@pytest.mark.parametrize("kind", [IntentKind.CLOSE, IntentKind.MODIFY, IntentKind.CANCEL])
+def test_only_entries_count(kind: IntentKind) -> None:
+    state = fold(make_state(), sending_events(make_order(make_intent(kind=kind))))
+
+    assert (state.daily_entries, len(state.entries)) == (0, 0)
+
+
+@pytest.mark.parametrize("outcome", [state for state in ANSWERS if state is not OrderState.ESCALATED])
+def test_no_outcome_gives_an_entry_back(outcome: OrderState) -> None:
+    state = fold(make_state(), [*sending_events(ORDER), make_answer(1, outcome)])
+
+    assert state.daily_entries == 1
+
+
+def test_a_new_broker_day_starts_the_count_anew() -> None:
+    state = fold(state_with(ORDER), [BrokerDayOpened(DAY + 1, 9_500.0, NOW)])
+
+    assert (state.server_day, state.daily_entries, state.day_equity) == (DAY + 1, 0, 9_500.0)
+
+
+def test_entries_are_kept_as_long_as_the_longest_duplicate_window() -> None:
+    day_ms = 86_400_000
+    state = fold(make_state(), sending_events(ORDER))
+    fold(state, sending_events(make_order(make_intent(2)), NOW + day_ms))
+    assert [at for at, _ in state.entries] == [NOW, NOW + day_ms]
+
+    fold(state, sending_events(make_order(make_intent(3)), NOW + day_ms + 1))
+    assert [at for at, _ in state.entries] == [NOW + day_ms, NOW + day_ms + 1]
+    assert day_ms == ENTRIES_KEPT_MS
+
+
+def test_the_latch_keeps_state_reason_and_emergency() -> None:
+    state = fold(make_state(), [TradingStateChanged(TradingState.HALTED, "by hand", LOCAL, True, NOW)])
+
+    assert (state.trading, state.halt_reason, state.emergency) == (TradingState.HALTED, "by hand", True)
+    fold(state, [TradingStateChanged(TradingState.ACTIVE, "checked", LOCAL, False, NOW)])
+    assert (state.trading, state.emergency) == (TradingState.ACTIVE, False)
+
+
+def test_the_peak_is_kept() -> None:
+    assert fold(make_state(), [EquityPeakRaised(12_000.0, NOW)]).equity_peak == 12_000.0
+
+
+def test_a_duplicate_changes_nothing() -> None:
+    state, other = state_with(ORDER), state_with(ORDER)
+
+    apply(state, DuplicateReceived(1, "s-1", False, LOCAL, NOW))
+
+    assert state == other
+
+
+def test_the_answer_that_came_last_is_kept() -> None:
+    late = make_answer(1, OrderState.FILLED, price=1.2)
+    state = fold(state_with(ORDER), [late])
+
+    assert state.orders[1].answer == late
+
+
+def test_orders_whose_outcome_is_not_known_are_in_doubt() -> None:
+    for at in OrderState:
+        expected = [1] if at in (OrderState.SENDING, OrderState.UNKNOWN) else []
+
+        assert [record.intent.number for record in state_in(at).in_doubt()] == expected
+
+
+def deny_many(state: EngineState, first: int, count: int) -> None:
+    """Fold in this many denied intents, whose records may be forgotten first."""
+    for number in range(first, first + count):
+        fold(state, [IntentReceived(make_intent(number), "h"), IntentDenied(number, NO, NOW)])
+
+
+@pytest.mark.parametrize(
+    "at", [OrderState.SENDING, OrderState.UNKNOWN, OrderState.RECEIVED, OrderState.APPROVED]
+)
+def test_an_open_order_is_never_forgotten(at: OrderState) -> None:
+    state = state_in(at)
+
+    deny_many(state, 2, CLOSED_ORDERS_KEPT + 10)
+
+    assert state.numbers["s-1"] == 1
+    assert state.orders[1].state is at
+
+
+def test_the_oldest_closed_orders_are_forgotten_with_their_ids() -> None:
+    state = make_state()
+
+    deny_many(state, 1, CLOSED_ORDERS_KEPT + 3)
+
+    assert len(state.orders) == len(state.numbers) == len(state.closed) == CLOSED_ORDERS_KEPT
+    assert min(state.orders) == 4
+    assert "s-3" not in state.numbers
+    assert state.next_number == CLOSED_ORDERS_KEPT + 4
+
+
+def test_an_answer_that_is_repeated_costs_no_other_order_its_record() -> None:
+    state = state_in(OrderState.FILLED)
+
+    for _ in range(CLOSED_ORDERS_KEPT + 5):
+        apply(state, MOVES[OrderState.FILLED])
+
+    assert state.orders[1].state is OrderState.FILLED
+    assert len(state.closed) == 1
