@@ -13,7 +13,7 @@ import structlog
 from pydantic import SecretStr
 from websockets.exceptions import ConnectionClosed
 
-from hybrid_bridge.control.client import FRAME_BYTES_MAX, ControlClient
+from hybrid_bridge.control.client import FRAME_BYTES_MAX, READS_PER_TURN, ControlClient
 from hybrid_bridge.control.state import ControlLimits, Link
 from hybrid_bridge.core.inputs import (
     CloseRequested,
@@ -189,6 +189,26 @@ async def test_a_flood_is_taken_in_whole_in_order_and_without_a_cut(backend, sta
     assert "" == flooded.first_wrong
     assert (0, 0) == (client.state.reconnects, client.state.refused)
     assert psutil.Process().memory_info().rss - before < 20_000_000
+
+
+async def test_a_flood_leaves_the_rest_of_the_bridge_its_turns(backend, start_client):
+    count = 3_000
+    flooded = OrderCheckingInbox(last=count)
+    client, _ = start_client(backend.url, inbox=flooded)
+    connection = await backend.connection()
+    most, before = 0, 0
+
+    async def take_turns() -> None:
+        nonlocal most, before
+        while not flooded.finished.is_set():
+            await asyncio.sleep(0)
+            most, before = max(most, client.state.received - before), client.state.received
+
+    turns = asyncio.gather(take_turns())
+    for number in range(count):
+        await connection.send(signal(number))
+    await turns
+    assert READS_PER_TURN >= most
 
 
 async def test_a_full_inbox_stops_the_reading_and_holds_the_sender_back(backend, start_client, small_inbox):

@@ -89,6 +89,6 @@ class Mailbox:
         """Begin a new connection: kept slots are due again, answers to the old one are void."""
         self._answers.clear()
         self._answer_bytes = 0
-        self._unsent.update(dict.fromkeys(name for name, slot in self._slots.items() if slot.kept))
+        self._unsent.update(dict.fromkeys(self._slots))  # Slots not kept are gone once sent.
         if self._unsent:
             self._filled.set()
