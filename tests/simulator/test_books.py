@@ -1,0 +1,232 @@
+"""No sequence of requests and ticks breaks the books."""
+
+import json
+import tempfile
+from collections import defaultdict
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hybrid_bridge.simulator import constants as mt5
+from hybrid_bridge.simulator.ledger import Ledger
+from hybrid_bridge.simulator.savedstate import SavedState
+from tests.simulator.trading import Account
+
+SYMBOLS = {"EURUSD": 1.085, "USDJPY": 150.0, "XAUUSD": 2350.0}
+VOLUMES = (0.01, 0.1, 0.33, 1.0, 5.0)
+
+symbol = st.sampled_from(sorted(SYMBOLS))
+volume = st.sampled_from(VOLUMES)
+side = st.sampled_from((mt5.ORDER_TYPE_BUY, mt5.ORDER_TYPE_SELL))
+pick = st.integers(0, 5)
+shift = st.integers(-300, 300)
+step = st.one_of(
+    st.tuples(st.just("tick"), symbol, shift),
+    st.tuples(st.just("tick"), symbol, shift),
+    st.tuples(st.just("deal"), symbol, side, volume, shift, shift),
+    st.tuples(st.just("close"), pick, volume),
+    st.tuples(st.just("levels"), pick, shift, shift),
+    st.tuples(st.just("pending"), symbol, st.integers(2, 7), volume, shift),
+    st.tuples(st.just("modify"), pick, shift),
+    st.tuples(st.just("remove"), pick),
+    st.tuples(st.just("close_by"), pick, pick),
+    st.tuples(st.just("wait"), st.integers(1, 40)),
+)
+
+
+class Run:
+    """One account, driven by drawn steps."""
+
+    def __init__(self, mode: str, ledger: Ledger, state: SavedState | None = None) -> None:
+        self.account = Account(
+            ledger, state, account_mode=mode, balance=5000.0, commission_per_lot=3.5
+        )
+        self.ticks = dict.fromkeys(SYMBOLS, 0)
+        for name in SYMBOLS:
+            self._quote(name)
+
+    def _price(self, name: str, points: int) -> float:
+        point = 1e-5 if name == "EURUSD" else 1e-3
+        scale = 20 if name == "XAUUSD" else 1
+        base = SYMBOLS[name] + self.ticks[name] * point * scale
+        return round(base + points * point * scale, 5 if name == "EURUSD" else 3)
+
+    def _quote(self, name: str) -> None:
+        self.account.quote(name, self._price(name, 0), self._price(name, 9))
+
+    def take(self, action: str, *drawn: object) -> None:
+        getattr(self, f"_{action}")(*drawn)
+
+    def _tick(self, name: str, moved: int) -> None:
+        self.ticks[name] += moved
+        self._quote(name)
+
+    def _deal(self, name: str, order_type: int, lots: float, sl: int, tp: int) -> None:
+        self.account.deal(
+            order_type,
+            name,
+            lots,
+            price=self._price(name, 9 if order_type == mt5.ORDER_TYPE_BUY else 0),
+            sl=self._price(name, sl) if sl % 2 else 0.0,
+            tp=self._price(name, tp) if tp % 2 else 0.0,
+        )
+
+    def _close(self, index: int, lots: float) -> None:
+        positions = self.account.exchange.positions()
+        if positions:
+            position = positions[index % len(positions)]
+            self.account.deal(
+                1 - position.type,
+                position.symbol,
+                min(lots, position.volume),
+                position=position.ticket,
+                price=position.price_current,
+            )
+
+    def _levels(self, index: int, sl: int, tp: int) -> None:
+        positions = self.account.exchange.positions()
+        if positions:
+            position = positions[index % len(positions)]
+            self.account.send(
+                mt5.TRADE_ACTION_SLTP,
+                position=position.ticket,
+                sl=self._price(position.symbol, sl),
+                tp=self._price(position.symbol, tp),
+            )
+
+    def _pending(self, name: str, order_type: int, lots: float, points: int) -> None:
+        price = self._price(name, points)
+        self.account.pending(order_type, name, lots, price, stoplimit=price)
+
+    def _modify(self, index: int, points: int) -> None:
+        orders = self.account.exchange.orders()
+        if orders:
+            order = orders[index % len(orders)]
+            price = self._price(order.symbol, points)
+            self.account.send(mt5.TRADE_ACTION_MODIFY, order=order.ticket, price=price)
+
+    def _remove(self, index: int) -> None:
+        orders = self.account.exchange.orders()
+        if orders:
+            self.account.send(mt5.TRADE_ACTION_REMOVE, order=orders[index % len(orders)].ticket)
+
+    def _close_by(self, first: int, second: int) -> None:
+        positions = self.account.exchange.positions()
+        if positions:
+            self.account.send(
+                mt5.TRADE_ACTION_CLOSE_BY,
+                position=positions[first % len(positions)].ticket,
+                position_by=positions[second % len(positions)].ticket,
+            )
+
+    def _wait(self, hours: int) -> None:
+        self.account.wait(hours * 3_600_000)
+
+
+def exact(value: float) -> Decimal:
+    return Decimal(repr(value))
+
+
+def check_money(account: Account) -> None:
+    info = account.exchange.account_info()
+    deals = account.exchange.history_deals(0, 2**40)
+    paid = sum((exact(d.profit) + exact(d.commission) + exact(d.swap) for d in deals), Decimal(0))
+    floating = sum(
+        (exact(p.profit) + exact(p.swap) for p in account.exchange.positions()), Decimal(0)
+    )
+    assert exact(info.balance) == paid
+    assert exact(info.profit) == floating
+    assert exact(info.equity) == paid + floating
+    assert info.margin >= 0
+    assert exact(info.margin_free) == exact(info.equity) - exact(info.margin)
+
+
+def check_volumes(account: Account) -> None:
+    """Every position's volume is what its deals leave, and every deal has its order."""
+    left: defaultdict[int, Decimal] = defaultdict(Decimal)
+    for deal in account.exchange.history_deals(0, 2**40)[1:]:
+        signed = exact(deal.volume) if deal.type == mt5.DEAL_TYPE_BUY else -exact(deal.volume)
+        left[deal.position_id] += signed
+        order = account.exchange.history_order(deal.order)
+        assert order is not None
+        assert mt5.ORDER_STATE_FILLED == order.state
+    for position in account.exchange.positions():
+        sign = 1 if position.type == mt5.POSITION_TYPE_BUY else -1
+        assert sign * exact(position.volume) == left.pop(position.identifier)
+    assert not any(left.values())
+
+
+def check_ledger(account: Account, path: Path) -> None:
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    deals = account.exchange.history_deals(0, 2**40)[1:]
+    assert [
+        (d.ticket, d.order, d.position_id, d.symbol, d.type, d.entry, d.volume, d.price, d.profit)
+        for d in deals
+    ] == [
+        (
+            row["deal"],
+            row["order"],
+            row["position"],
+            row["symbol"],
+            row["type"],
+            row["entry"],
+            row["volume"],
+            row["price"],
+            row["profit"],
+        )
+        for row in rows
+    ]
+    if rows:
+        assert account.balance() == rows[-1]["balance"]
+
+
+@pytest.mark.parametrize("mode", ["hedging", "netting"])
+@given(steps=st.lists(step, min_size=1, max_size=40))
+@settings(max_examples=60, deadline=None)
+def test_no_sequence_of_requests_and_ticks_breaks_the_books(
+    mode: str, steps: list[tuple[object, ...]]
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "ledger.jsonl"
+        with Ledger(path) as ledger:
+            run = Run(mode, ledger)
+            for action, *drawn in steps:
+                run.take(str(action), *drawn)
+                check_money(run.account)
+                check_volumes(run.account)
+            check_ledger(run.account, path)
+
+
+@pytest.mark.parametrize("mode", ["hedging", "netting"])
+@given(steps=st.lists(step, min_size=1, max_size=40))
+@settings(max_examples=30, deadline=None)
+def test_an_account_saved_and_restored_is_the_same_account(
+    mode: str, steps: list[tuple[object, ...]]
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "state.jsonl"
+        config = Account(account_mode=mode).exchange._config
+        with Ledger(Path(folder) / "ledger.jsonl") as ledger, SavedState(path, config) as state:
+            run = Run(mode, ledger, state)
+            for action, *drawn in steps:
+                run.take(str(action), *drawn)
+            before = run.account.exchange
+            with SavedState(path, config) as saved:
+                restored = Account(
+                    None, saved, account_mode=mode, balance=5000.0, commission_per_lot=3.5
+                )
+                for name in SYMBOLS:
+                    tick = before._instruments[name]
+                    restored.exchange._instruments[name].take_tick(
+                        tick.time_msc, tick.bid, tick.ask
+                    )
+                after = restored.exchange
+                assert before.positions() == after.positions()
+                assert before.orders() == after.orders()
+                assert before.history_deals(0, 2**40) == after.history_deals(0, 2**40)
+                assert before.history_orders(0, 2**40) == after.history_orders(0, 2**40)
+                assert before.account_info() == after.account_info()
+                assert before._books.last_deal == after._books.last_deal
