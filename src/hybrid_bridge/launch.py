@@ -34,11 +34,14 @@ def start(*, websocket_only: bool = False) -> int:
     """Run the command line and return its exit code."""
     with explained():
         from hybrid_bridge.cli import main
-    return main(websocket_only=websocket_only)
+
+        return main(websocket_only=websocket_only)
 
 
 def remedy(root: Path) -> str:
     """Return what a person should type on this computer, as the end of a sentence."""
+    if not (root / "pyproject.toml").is_file():
+        return "install hybrid-mt5-bridge again, with its extra demo"
     windows = sys.platform == "win32"
     environment = root / ".venv"
     python = environment / ("Scripts/python.exe" if windows else "bin/python")
