@@ -41,4 +41,4 @@ async def test_publishing_without_a_connection_returns_at_once_and_only_the_newe
 
 async def test_a_websocket_has_nothing_to_recover(backend, start_client):
     client, _ = start_client(backend.url)
-    assert {} == await WebSocketTickSink(client).recover([TickCursor("EURUSD", 1, 1, 1)])
+    assert {"EURUSD": 0} == await WebSocketTickSink(client).recover([TickCursor("EURUSD", 1, 1, 1)])

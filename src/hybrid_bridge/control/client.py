@@ -24,6 +24,7 @@ from hybrid_bridge.control.backoff import reconnect_delay_s
 from hybrid_bridge.control.credentials import authorization, crosses_network_in_clear
 from hybrid_bridge.control.intake import Intake
 from hybrid_bridge.control.mailbox import Mailbox
+from hybrid_bridge.control.standing import Standing
 from hybrid_bridge.control.state import ControlLimits, ControlState, Link
 from hybrid_bridge.core.inputs import MalformedReceived
 from hybrid_bridge.core.orders import Channel, Source
@@ -92,13 +93,8 @@ class ControlClient:
         self._connection: ClientConnection | None = None
         self._up = asyncio.Event()
         self._given_up: Trouble | None = None  # why this side ended the present connection
-        self._failures = 0
-        self._last_cause = ""
-        self._last_error = ""
-        self._link = Link.DOWN
-        self._since_msc = clock.utc_msc()
+        self._standing = Standing(self._shown_url, clock)
         self._refusals_told_at = -REFUSALS_TOLD_EVERY_S
-        self._sent = self._received = self._malformed = self._refused = self._connects = 0
 
     @property
     def name(self) -> str:
@@ -108,16 +104,7 @@ class ControlClient:
     @property
     def state(self) -> ControlState:
         """Return how the connection stands, with its figures."""
-        return ControlState(
-            self._link,
-            self._since_msc,
-            self._last_error,
-            self._sent,
-            self._received,
-            self._malformed,
-            self._refused,
-            max(0, self._connects - 1),
-        )
+        return self._standing.snapshot()
 
     def post_latest(self, slot: str, body: bytes, *, keep: bool = True) -> None:
         """Send a message as soon as may be; a later one in the same slot replaces it. Never blocks.
@@ -157,7 +144,7 @@ class ControlClient:
                 await (await connection.ping())
         except TimeoutError as error:
             if connection is None:
-                why = self._last_error or "not yet"
+                why = self._standing.last_error or "not yet"
                 raise ChannelError(f"no connection to the backend: {why}") from error
             text = f"the backend confirmed nothing within {self._limits.deliver_s:g} s; is it hung?"
             self._give_up(connection, text)
@@ -175,26 +162,23 @@ class ControlClient:
                 group.create_task(self._intake.run())
                 await self._stay_connected()
         finally:
-            self._set_link(Link.DOWN)
+            self._standing.enter(Link.DOWN)
             if len(self._intake):
                 log.warning("Messages read from the WebSocket were not acted on", count=len(self._intake))
 
     async def _stay_connected(self) -> None:
-        limits = self._limits
+        low_s, high_s = self._limits.backoff_low_s, self._limits.backoff_high_s
         while True:
             trouble = await self._connect_once()
-            self._set_link(Link.DOWN)
-            delay_s = reconnect_delay_s(
-                self._failures, self._draw, limits.backoff_low_s, limits.backoff_high_s
-            )
-            delay_s = max(delay_s, trouble.least_delay_s)
-            self._failures += 1
-            self._note_trouble(trouble, delay_s)
-            await self._clock.sleep(delay_s)
+            self._standing.enter(Link.DOWN)
+            wait_s = reconnect_delay_s(self._standing.failures, self._draw, low_s, high_s)
+            wait_s = max(wait_s, trouble.least_delay_s)
+            self._standing.down(trouble, wait_s)
+            await self._clock.sleep(wait_s)
 
     async def _connect_once(self) -> Trouble:
         """Make one connection and serve it to its end; return why it ended, or was not made."""
-        self._set_link(Link.CONNECTING)
+        self._standing.enter(Link.CONNECTING)
         try:
             connection = await self._open()
         except InvalidStatus as error:
@@ -238,7 +222,7 @@ class ControlClient:
                     task.cancel()
         finally:
             self._forget(connection)
-            self._set_link(Link.DOWN)
+            self._standing.enter(Link.DOWN)
             if trouble is None:
                 await self._say_goodbye(connection)
             else:
@@ -248,9 +232,7 @@ class ControlClient:
     async def _settle(self) -> None:
         """Count the connection as good once it has lasted."""
         await self._clock.sleep(self._limits.dwell_s)
-        if self._flapping:
-            log.info("WebSocket connected", url=self._shown_url, connections=self._connects)
-        self._failures, self._last_cause = 0, ""
+        self._standing.settled()
 
     async def _read(self, connection: ClientConnection) -> Trouble:
         """Take in messages until the connection ends; return why."""
@@ -258,7 +240,7 @@ class ControlClient:
             while True:
                 for _ in range(READS_PER_TURN):
                     raw = await connection.recv(decode=False)
-                    self._received += 1
+                    self._standing.received += 1
                     await self._accept(raw)
                     if self._given_up is not None:
                         return self._given_up
@@ -268,13 +250,13 @@ class ControlClient:
 
     async def _accept(self, raw: bytes) -> None:
         """Hand one received message on."""
-        fallback_id = f"ws-{self._run_id}-{self._received}"
+        fallback_id = f"ws-{self._run_id}-{self._standing.received}"
         item = decode_or_reject(raw, _SOURCE, self._clock.utc_msc(), fallback_id)
         if isinstance(item, DataRequested):
             self._answer(item)
             return
         if isinstance(item, MalformedReceived):
-            self._malformed += 1
+            self._standing.malformed += 1
         if not await self._intake.offer(item):
             self._refuse(raw)
 
@@ -287,8 +269,10 @@ class ControlClient:
                 return
 
     def _refuse(self, raw: bytes) -> None:
-        self._refused += 1
-        detail = f"the bridge is too far behind; {self._refused} messages were not taken since it started"
+        self._standing.refused += 1
+        detail = (
+            f"the bridge is too far behind; {self._standing.refused} messages were not taken since it started"
+        )
         self._owe_error("overloaded", detail, excerpt(raw))
         now = self._clock.monotonic()
         if now - self._refusals_told_at >= REFUSALS_TOLD_EVERY_S:
@@ -296,7 +280,7 @@ class ControlClient:
             log.warning(
                 "Too far behind; messages from the WebSocket are refused",
                 waiting=len(self._intake),
-                refused=self._refused,
+                refused=self._standing.refused,
             )
 
     def _owe_error(self, reason: str, detail: str, of: str) -> None:
@@ -319,7 +303,7 @@ class ControlClient:
 
     async def _write_one(self, connection: ClientConnection, body: bytes) -> None:
         await connection.send(body, text=True)
-        self._sent += 1
+        self._standing.sent += 1
 
     async def _say_goodbye(self, connection: ClientConnection) -> None:
         """Write what is due and close, as the bridge stops."""
@@ -369,34 +353,14 @@ class ControlClient:
             self._owe_error("too_long", detail, "")
         return advice.closed_by_bridge(sent.code, sent.reason)
 
-    @property
-    def _flapping(self) -> bool:
-        """Whether the backend keeps closing connections as soon as they are made."""
-        return self._failures > 0 and self._last_cause.startswith("closed_")
-
     def _note_up(self, connection: ClientConnection) -> None:
-        self._connects += 1
-        level = logging.DEBUG if self._flapping else logging.INFO
-        log.log(level, "WebSocket connected", url=self._shown_url, connections=self._connects)
+        self._standing.up()
         self._given_up = None
         self._mailbox.reopen()
-        self._set_link(Link.UP)
         self._connection = connection
         if self._on_connect is not None:
             self._on_connect()
         self._up.set()
-
-    def _note_trouble(self, trouble: Trouble, delay_s: float) -> None:
-        self._last_error = trouble.text
-        level = logging.DEBUG if trouble.cause == self._last_cause else logging.WARNING
-        self._last_cause = trouble.cause
-        retry_in_s = round(delay_s, 1)
-        log.log(level, "WebSocket down", url=self._shown_url, why=trouble.text, retry_in_s=retry_in_s)
-
-    def _set_link(self, link: Link) -> None:
-        if link is not self._link:
-            self._link = link
-            self._since_msc = self._clock.utc_msc()
 
 
 def _check_url(url: str) -> None:

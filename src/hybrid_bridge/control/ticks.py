@@ -17,9 +17,9 @@ class WebSocketTickSink:
     def __init__(self, client: ControlClient) -> None:
         self._client = client
 
-    async def recover(self, cursors: Sequence[TickCursor]) -> dict[str, int]:  # noqa: ARG002 -- the port's
-        """Return nothing: a WebSocket keeps no ticks, so there is nothing to go on from."""
-        return {}
+    async def recover(self, cursors: Sequence[TickCursor]) -> dict[str, int]:
+        """Return 0 for every symbol: a WebSocket keeps no ticks."""
+        return {cursor.symbol: 0 for cursor in cursors}
 
     async def publish(self, ticks: Sequence[SequencedTick]) -> None:
         """Post the latest tick of each symbol; returns at once, connected or not."""
