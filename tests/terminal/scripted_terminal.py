@@ -156,6 +156,7 @@ def _begin(name):
         os.write(1, b"and writes to file descriptor 1\n")
         print(f"{name} prints on standard error", file=sys.stderr, flush=True)
     if name in script.get("stall", ()):
+        Path(os.environ["SCRIPTED_TERMINAL"] + ".stalled").touch()
         ctypes.PyDLL(None).sleep(3600)
     if name in script.get("raises", {}):
         raise SystemError(script["raises"][name])

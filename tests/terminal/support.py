@@ -34,6 +34,11 @@ class Script:
         """What a worker needs to find module and script."""
         return {"SCRIPTED_TERMINAL": str(self.path), "PYTHONPATH": str(HERE)}
 
+    @property
+    def stalled(self) -> bool:
+        """Whether a call has reached its stall."""
+        return Path(f"{self.path}.stalled").exists()
+
     def orders_sent(self) -> list[tuple[str, dict[str, Any]]]:
         """Return the order_check and order_send calls so far."""
         calls = Path(f"{self.path}.calls")

@@ -1,16 +1,20 @@
 """How a lane's process begins and ends: it never outlives the daemon, and Ctrl-C reaches only the daemon.
 
-Owns what differs between operating systems. The daemon calls `spawn_options` and `adopt`, the worker calls
-`die_with_parent`.
+Owns what differs between operating systems. The daemon calls `spawn_options`, `adopt` and `kill`, the
+worker calls `die_with_parent`.
 
 Linux: the kernel kills the worker when the daemon's thread that started it ends (PR_SET_PDEATHSIG).
 Other POSIX: a thread of the worker waits for the end of its standard input and watches its parent's id.
 Windows: a job object that kills its processes when the daemon's handle to it closes, however that happens.
 """
 
+import contextlib
 import os
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import asyncio
 
 PR_SET_PDEATHSIG = 1
 SIGKILL = 9
@@ -91,6 +95,11 @@ if sys.platform == "win32":
         flags = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
         return {"creationflags": flags}
 
+    def kill(process: "asyncio.subprocess.Process") -> None:
+        """End a worker that has not been seen to end."""
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+
     def adopt(pid: int) -> None:
         """Tie a just started worker to the daemon's life.
 
@@ -117,6 +126,12 @@ else:
     def spawn_options() -> dict[str, Any]:
         """Return the keywords with which to start a worker's process."""
         return {"start_new_session": True}
+
+    def kill(process: "asyncio.subprocess.Process") -> None:
+        """End a worker that has not been seen to end."""
+        # Not process.kill(): before 3.12 that may collect the exit status which asyncio is waiting for.
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process.pid, SIGKILL)
 
     def adopt(pid: int) -> None:
         """Leave it to the worker, which ties itself to the daemon's life."""

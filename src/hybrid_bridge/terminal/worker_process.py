@@ -139,27 +139,33 @@ class WorkerProcess:
     def kill(self) -> None:
         """End the process at once, whatever it is doing."""
         if self._process.returncode is None:
-            try:
-                self._process.kill()
-            except ProcessLookupError:
-                pass  # It ended by itself in this very moment.
+            process_care.kill(self._process)
 
     async def stop(self, grace_s: float) -> None:
-        """End the process: politely for `grace_s`, then not; returns within a bounded time."""
+        """End the process: politely for `grace_s`, then not; returns within a bounded time.
+
+        A cancellation meanwhile takes effect only once the process is gone: nothing may be left behind.
+        """
         if self._process.stdin is not None:
             self._process.stdin.close()
-        try:
-            async with asyncio.timeout(grace_s):
-                await self._process.wait()
-        except TimeoutError:
-            pass
-        finally:
-            self.kill()
-        try:
-            async with asyncio.timeout(KILL_GRACE_S):
-                await self._process.wait()
-        except TimeoutError:
+        cancelled = await self._ended_within(grace_s)
+        self.kill()
+        cancelled = await self._ended_within(KILL_GRACE_S) or cancelled
+        if self._process.returncode is None:
             self._log.error("Worker does not end although it was killed", waited_s=KILL_GRACE_S)
+        if cancelled is not None:
+            raise cancelled
+
+    async def _ended_within(self, seconds: float) -> asyncio.CancelledError | None:
+        """Wait for the end; return the cancellation that cut the wait short, if one did."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._process.wait()
+        except TimeoutError:
+            return None
+        except asyncio.CancelledError as cancelled:
+            return cancelled
+        return None
 
     def _take(self, payload: bytes) -> None:
         kind, *parts = self._frame.decode(payload)

@@ -1,0 +1,261 @@
+import asyncio
+import os
+import signal
+
+import pytest
+
+from hybrid_bridge.errors import CallFailed, LaneInterrupted, LaneUnavailable
+from hybrid_bridge.terminal import lane as lane_module
+from hybrid_bridge.terminal.lane import LanePhase
+from hybrid_bridge.terminal.operations import (
+    NEWEST_TICKS,
+    REPORT,
+    SUBMIT,
+    Nothing,
+    Operation,
+    SubmitArgs,
+)
+from hybrid_bridge.terminal.waiting_calls import WAITING_MAX
+from tests.terminal.support import until
+
+CLOSE = SubmitArgs(1, "EURUSD", 0.1, 1.1, 0.0, 0.0, 10, 1, 1, 0, 42, 0, 5, "note")
+
+
+def quick(operation: Operation, *, timeout_s: float = 0.3, wait_s: float = 5.0) -> Operation:
+    return Operation(
+        operation.name, operation.args, operation.reply, operation.priority, timeout_s, wait_s
+    )
+
+
+async def ready(lane):
+    async with asyncio.timeout(10):
+        await lane.wait_ready()
+    return lane
+
+
+async def test_a_lane_connects_selects_and_answers(start_lane, script):
+    script.say(login=5, positions=[{"ticket": 8}])
+    lane = await ready(start_lane(mt5_login=5))
+    report = await lane.call(REPORT, Nothing())
+    assert [position.ticket for position in report.positions] == [8]
+    assert [spec.name for spec in lane.selection.specs] == ["EURUSD"]
+    state = lane.state
+    assert (state.name, state.phase, state.reason, state.restarts, state.connects) == (
+        "market",
+        LanePhase.READY,
+        "",
+        0,
+        1,
+    )
+    os.kill(state.pid, 0)
+
+
+async def test_a_terminals_error_is_the_callers_and_the_lane_goes_on(start_lane, script):
+    lane = await ready(start_lane())
+    script.say(errors={"positions_get": [-1, "Terminal: Call failed"]})
+    with pytest.raises(CallFailed) as caught:
+        await lane.call(REPORT, Nothing())
+    assert (caught.value.call, caught.value.code) == ("positions_get", -1)
+    script.say(errors=None)
+    await lane.call(REPORT, Nothing())
+    assert lane.state.connects == 1
+
+
+async def test_a_killed_worker_is_replaced_and_waiting_callers_are_served(start_lane):
+    lane = await ready(start_lane())
+    first = lane.state.pid
+    os.kill(first, signal.SIGKILL)
+    await until(lambda: not lane.ready)
+    await lane.call(REPORT, Nothing())
+    assert lane.state.restarts == 1
+    assert lane.state.pid != first
+
+
+async def test_a_call_past_its_deadline_is_interrupted_and_the_loop_never_stands_still(start_lane, script):
+    lane = await ready(start_lane())
+    first = lane.state.pid
+    script.say(stall=["positions_get"])
+    beats = 0
+
+    async def beat():
+        nonlocal beats
+        while True:
+            await asyncio.sleep(0.01)
+            beats += 1
+
+    beating = asyncio.create_task(beat())
+    with pytest.raises(LaneInterrupted, match=r"report took longer than 0\.3 s"):
+        await lane.call(quick(REPORT), Nothing())
+    beating.cancel()
+    assert beats > 10
+    script.say(stall=None)
+    await lane.call(REPORT, Nothing())
+    assert lane.state.pid != first
+
+
+async def test_a_worker_that_dies_during_a_call_leaves_its_outcome_unknown(start_lane, script):
+    lane = await ready(start_lane())
+    script.say(stall=["order_send"])
+    call = asyncio.create_task(lane.call(SUBMIT, CLOSE))
+    await until(lambda: script.orders_sent() != [])
+    os.kill(lane.state.pid, signal.SIGKILL)
+    with pytest.raises(LaneInterrupted):
+        await call
+
+
+async def test_without_a_connection_a_call_is_certainly_not_written(start_lane, script):
+    script.say(errors={"initialize": [-10003, "IPC initialize failed, Pipe server didn't answer in 60 sec"]})
+    lane = start_lane()
+    await until(lambda: lane.connect_failures > 0)
+    with pytest.raises(LaneUnavailable, match="Python integration"):
+        await lane.call(quick(SUBMIT, wait_s=0.1), CLOSE)
+    script.say(errors=None)
+    await ready(lane)
+    await lane.call(REPORT, Nothing())
+    assert script.orders_sent() == []
+
+
+@pytest.mark.parametrize("code", [-10000, -10001, -10002, -10004])
+async def test_an_error_that_sticks_is_ended_by_connecting_again(start_lane, script, code):
+    lane = await ready(start_lane())
+    worker = lane.state.pid
+    script.say(sticky=[code, "IPC"])
+    with pytest.raises(CallFailed):
+        await lane.call(REPORT, Nothing())
+    script.say(sticky=None)
+    await lane.call(REPORT, Nothing())
+    assert lane.state.connects == 2
+    assert lane.state.pid == worker
+
+
+async def test_a_lost_link_while_sending_reaches_the_caller_raw_and_reconnects(start_lane, script):
+    lane = await ready(start_lane())
+    script.say(errors={"order_send": [-10002, "IPC recv failed"]})
+    reply = await lane.call(SUBMIT, CLOSE)
+    assert (reply.sent, reply.result, reply.code) == (True, None, -10002)
+    script.say(errors=None)
+    await until(lambda: lane.state.connects == 2)
+    assert len(script.orders_sent()) == 1
+
+
+async def test_the_wrong_account_closes_the_lane_until_it_is_right(start_lane, script):
+    script.say(login=7)
+    lane = start_lane(mt5_login=5)
+    await until(lambda: lane.state.phase is LanePhase.MISMATCH)
+    with pytest.raises(LaneUnavailable, match="account 7 is logged in, MT5_LOGIN expects 5"):
+        await lane.call(REPORT, Nothing())
+    script.say(login=5)
+    await ready(lane)
+    await lane.call(REPORT, Nothing())
+
+
+async def test_an_account_switched_meanwhile_is_noticed_at_the_next_connect(start_lane, script):
+    lane = await ready(start_lane(mt5_login=1001))
+    script.say(login=7, sticky=[-10001, "IPC send failed"])
+    with pytest.raises(CallFailed):
+        await lane.call(REPORT, Nothing())
+    script.say(sticky=None)
+    await until(lambda: lane.state.phase is LanePhase.MISMATCH)
+    assert not lane.ready
+
+
+async def test_a_missing_package_is_said_with_what_to_do(start_lane):
+    lane = start_lane(module="MetaTrader5_is_not_here")
+    await until(lambda: lane.connect_failures > 0)
+    assert "No module named" in lane.state.reason
+    assert "SIMULATION_MODE" in lane.state.reason
+
+
+async def test_a_connect_that_hangs_is_killed_at_its_deadline(start_lane, script, monkeypatch):
+    monkeypatch.setattr(lane_module, "CONNECT", quick(lane_module.CONNECT, timeout_s=-0.5))
+    script.say(stall=["initialize"])
+    lane = start_lane(mt5_timeout_ms=1000)
+    await until(lambda: lane.state.restarts > 0)
+    script.say(stall=None)
+    monkeypatch.undo()
+    await ready(lane)
+
+
+async def test_orders_overtake_ticks_in_the_queue(start_lane, script):
+    lane = await ready(start_lane())
+    served = []
+
+    async def call(operation, args):
+        await lane.call(operation, args)
+        served.append(operation.name)
+
+    calls = [(NEWEST_TICKS, Nothing())] * 5 + [(REPORT, Nothing())] * 2 + [(SUBMIT, CLOSE)]
+    async with asyncio.TaskGroup() as group:
+        for operation, args in calls:
+            group.create_task(call(operation, args))
+    assert served == ["submit", "report", "report", *["newest"] * 5]
+
+
+async def test_too_many_waiting_calls_are_turned_away_at_once(start_lane, script):
+    lane = await ready(start_lane())
+    script.say(stall=["positions_get"])
+    calls = [asyncio.create_task(lane.call(quick(REPORT), Nothing())) for _ in range(WAITING_MAX + 2)]
+    await until(lambda: any(call.done() for call in calls))
+    turned_away = [call for call in calls if call.done()]
+    assert all("calls are waiting" in str(call.exception()) for call in turned_away)
+    script.say(stall=None)
+    results = await asyncio.gather(*calls, return_exceptions=True)
+    kinds = [type(result).__name__ for result in results]
+    assert kinds.count("LaneInterrupted") == 1
+    assert kinds.count("LaneUnavailable") in (1, 2)
+    assert kinds.count("ReportReply") >= WAITING_MAX - 1
+
+
+async def test_a_caller_that_gives_up_is_never_written_for(start_lane, script):
+    script.say(errors={"initialize": [-6, "Terminal: Authorization failed"]})
+    lane = start_lane()
+    await until(lambda: lane.connect_failures > 0)
+    call = asyncio.create_task(lane.call(SUBMIT, CLOSE))
+    await asyncio.sleep(0)
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    script.say(errors=None)
+    await ready(lane)
+    await lane.call(REPORT, Nothing())
+    assert script.orders_sent() == []
+
+
+async def test_a_caller_that_gives_up_during_the_call_does_not_upset_the_next(start_lane, script):
+    lane = await ready(start_lane())
+    calls = [asyncio.create_task(lane.call(REPORT, Nothing())) for _ in range(3)]
+    await asyncio.sleep(0.001)
+    calls[0].cancel()
+    results = await asyncio.gather(*calls, return_exceptions=True)
+    assert [type(result).__name__ for result in results[1:]] == ["ReportReply"] * 2
+    assert lane.state.restarts == 0
+
+
+async def test_a_reply_that_cannot_be_read_leaves_the_outcome_unknown(start_lane, script):
+    lane = await ready(start_lane())
+    script.say(send={"retcode": "strange"})
+    with pytest.raises(LaneInterrupted, match="cannot be read"):
+        await lane.call(SUBMIT, CLOSE)
+
+
+async def test_a_stopped_lane_leaves_no_process_and_turns_callers_away(script, start_lane):
+    lane = start_lane()
+    await ready(lane)
+    pid = lane.state.pid
+    script.say(stall=["positions_get"])
+    in_flight = asyncio.create_task(lane.call(REPORT, Nothing()))
+    waiting = asyncio.create_task(lane.call(REPORT, Nothing()))
+    await until(lambda: script.stalled)
+    running = next(task for task in asyncio.all_tasks() if "Lane.run" in repr(task))
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        async with asyncio.timeout(5):
+            await running
+    with pytest.raises(LaneInterrupted):
+        await in_flight
+    with pytest.raises(LaneUnavailable, match="stopped"):
+        await waiting
+    with pytest.raises(LaneUnavailable, match="stopped"):
+        await lane.call(REPORT, Nothing())
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
