@@ -60,8 +60,8 @@ from hybrid_bridge.core.risk import (
     find_stops_denial,
     screen,
 )
-from hybrid_bridge.core.sizing import floor_to_step
-from hybrid_bridge.core.state import EngineState
+from hybrid_bridge.core.sizing import floor_to_step, is_positive
+from hybrid_bridge.core.state import EngineState, apply
 
 COMMAND_MAX_AGE_MS = 60_000  # A close or change that could not be sent for a minute is reported, not sent.
 RETCODE_DONE_PARTIAL = 10_010
@@ -98,7 +98,8 @@ def judge_appraised(state: EngineState, limits: Limits, appraised: OrderAppraise
     if appraisal is None:
         denial = Denial("account", "an answering terminal", "none", appraised.problem)
         return (received, IntentDenied(intent.number, (denial,), appraised.now_msc))
-    observed = _observe(state, appraisal.report)
+    strange = find_account_denial(appraisal.report, limits) is not None
+    observed = () if strange else _observe(state, appraisal.report)
     intent = _complete(intent, appraised.wanted, appraised.position)
     verdict = _verdict(state, limits, appraised, appraisal, intent, observed)
     received = IntentReceived(intent, appraised.wanted.payload_hash)
@@ -133,8 +134,7 @@ def _verdict(
 ) -> ApprovedOrder | tuple[Denial, ...]:
     wanted, position = appraised.wanted, appraised.position
     if isinstance(wanted, SignalReceived):
-        day_begins = any(isinstance(event, BrokerDayOpened) for event in observed)
-        seen = _on_new_day(state, appraisal.report) if day_begins else state
+        seen = _as_observed(state, observed)
         return approve(AppraisedCase(wanted, seen, limits, appraised.now_msc, appraisal), intent)
     wrong = find_account_denial(appraisal.report, limits)
     if wrong is not None:
@@ -149,9 +149,12 @@ def _verdict(
     return _approve_modify(intent, position, appraisal.spec, appraisal.quote, magic)
 
 
-def _on_new_day(state: EngineState, report: AccountReport) -> EngineState:
-    """Return the state as it will be once the new broker day's event is folded in."""
-    return replace(state, server_day=report.server_day, daily_entries=0, day_equity=report.account.equity)
+def _as_observed(state: EngineState, observed: tuple[Event, ...]) -> EngineState:
+    """Return the state as it will be once these observations, which touch no container, are folded in."""
+    seen = replace(state)
+    for event in observed:
+        apply(seen, event)
+    return seen
 
 
 def _approve_close(
@@ -288,6 +291,8 @@ def observe(state: EngineState, limits: Limits, observed: AccountObserved) -> tu
 
 def _observe(state: EngineState, report: AccountReport) -> tuple[Event, ...]:
     equity, events = report.account.equity, list[Event]()
+    if not is_positive(equity):
+        return ()  # A terminal that has not loaded the account yet; taken as a reference it would last.
     if report.server_day is not None and (state.server_day is None or report.server_day > state.server_day):
         events.append(BrokerDayOpened(report.server_day, equity, report.at_msc))
     if equity > (state.equity_peak or 0.0):
