@@ -1,0 +1,279 @@
+"""Holds the code to its design: who may import whom, what the core may touch, how large things may get."""
+
+import ast
+import statistics
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+TESTS = Path(__file__).parent
+SOURCE = TESTS.parent / "src" / "hybrid_bridge"
+MODULES = sorted(path.relative_to(SOURCE).as_posix() for path in SOURCE.rglob("*.py"))
+
+LINES_MAX = 400
+FUNCTION_LINES_MAX = 60
+FUNCTION_LINES_MEDIAN_MAX = 8
+
+# Folders of outside systems: they never import each other.
+OUTSIDE = {"terminal", "streams", "control", "execution", "journal", "demo"}
+LEAVES = {"errors", "settings"}
+# Small parts without dependencies that the folders share.
+SHARED = {"clock", "children", "figures"}
+COMPOSITION = {"app", "bridge", "status", "summary", "loop_lag"}
+SETTINGS = {
+    "settings_fields",
+    "settings_file",
+    "settings_model",
+    "settings_path",
+    "settings_problems",
+}
+LOGS = {"log_file", "log_library", "log_lines", "log_mask", "log_outlet"}
+
+BELOW_OUTSIDE = {"core", "ports", "messages"} | LEAVES | SHARED
+BELOW_CLI = OUTSIDE | COMPOSITION | BELOW_OUTSIDE | {"simulator", "logs", "health"}
+
+# What each part at the top of the package may import, besides itself.
+MAY_IMPORT: dict[str, set[str]] = {
+    "__init__": set(),
+    "errors": set(),
+    "core": set(),
+    "simulator": {"errors"},
+    "ports": {"core", "errors"},
+    "messages": {"core", "errors"},
+    "settings": {"errors"} | SETTINGS,
+    "logs": LEAVES | LOGS,
+    "health": set(),
+    "cli": BELOW_CLI,
+    "launch": {"cli"},
+    "__main__": {"launch"},
+    **{name: {"errors"} | SETTINGS for name in SETTINGS},
+    **{name: {"errors", "log_lines"} for name in LOGS},
+    **{name: {"errors"} for name in SHARED},
+    **dict.fromkeys(OUTSIDE, BELOW_OUTSIDE),
+    **dict.fromkeys(COMPOSITION, BELOW_CLI),
+}
+
+# Where each foreign library may be imported: a module, or a folder and its parts. Its exceptions end there.
+HOMES: dict[str, tuple[str, ...]] = {
+    "MetaTrader5": ("terminal/worker.py",),
+    "aiokafka": ("streams/",),
+    "confluent_kafka": ("streams/embedded.py",),
+    "websockets": ("control/", "demo/"),
+    "psutil": ("health.py",),
+    "pydantic": ("settings",),
+    "pydantic_core": ("settings",),
+    "pydantic_settings": ("settings",),
+    "dotenv": ("settings_file.py",),
+    "numpy": ("simulator/",),
+    "msgspec": ("messages/", "terminal/", "journal/", "streams/codecs.py"),
+    "structlog": ("",),
+}
+
+CORE_MAY_IMPORT = {
+    "collections",
+    "dataclasses",
+    "decimal",
+    "enum",
+    "functools",
+    "hybrid_bridge",
+    "itertools",
+    "math",
+    "operator",
+    "typing",
+}
+IMPURE_CALLS = {"open", "print", "input", "eval", "exec"}
+IMPURE_METHODS = {"now", "utcnow", "today", "read_text", "write_text"}
+
+# Modules without decisions of their own, so without a test of their own.
+UNTESTED = {
+    "__main__.py",  # tests/test_launchers.py runs it
+    "errors.py",
+    "ports.py",
+    "simulator/constants.py",
+    "simulator/records.py",
+}
+# Tests of something else than one module of the package.
+UNMAPPED = {
+    "streams/test_kafka.py",  # the whole folder against a broker that keeps its data
+    "test_architecture.py",
+    "test_launchers.py",
+    "test_start_redpanda.py",
+}
+UNMAPPED_FOLDERS = {"scenarios"}
+
+
+@cache
+def tree(module: str) -> ast.Module:
+    return ast.parse((SOURCE / module).read_text(encoding="utf-8"), module)
+
+
+def part(module: str) -> str:
+    """The module's or folder's name at the top of the package."""
+    return module.partition("/")[0].removesuffix(".py")
+
+
+def imports(module: str) -> Iterator[tuple[int, str]]:
+    """Every imported name with its line, those of the package with the name that is taken from it."""
+    for node in ast.walk(tree(module)):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}:{node.lineno}: relative import"
+            base = node.module or ""
+            if base == "hybrid_bridge":
+                yield from ((node.lineno, f"{base}.{alias.name}") for alias in node.names)
+            else:
+                yield node.lineno, base
+        elif isinstance(node, ast.Call) and name_of(node.func).endswith("import_module"):
+            yield from (
+                (node.lineno, argument.value)
+                for argument in node.args[:1]
+                if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
+            )
+
+
+def name_of(node: ast.AST) -> str:
+    if isinstance(node, ast.Attribute):
+        return f"{name_of(node.value)}.{node.attr}"
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def functions(module: str) -> Iterator[tuple[str, int]]:
+    for node in ast.walk(tree(module)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield f"{module}:{node.lineno} {node.name}", (node.end_lineno or 0) - node.lineno + 1
+
+
+def test_every_part_has_its_place_in_the_design() -> None:
+    assert {part(module) for module in MODULES} == set(MAY_IMPORT)
+
+
+def test_imports_point_one_way() -> None:
+    wrong = []
+    for module in MODULES:
+        for line, name in imports(module):
+            package, _, rest = name.partition(".")
+            imported = rest.partition(".")[0]
+            if package != "hybrid_bridge" or imported in {"", "__version__", part(module)}:
+                continue
+            if imported not in MAY_IMPORT[part(module)]:
+                wrong.append(f"{module}:{line} imports {imported}")
+    assert wrong == []
+
+
+def test_each_foreign_library_has_one_home() -> None:
+    wrong = []
+    for module in MODULES:
+        for line, name in imports(module):
+            library = name.partition(".")[0]
+            if library in sys.stdlib_module_names or library == "hybrid_bridge":
+                continue
+            if not module.startswith(HOMES.get(library, ("nowhere",))):
+                wrong.append(f"{module}:{line} imports {library}")
+    assert wrong == []
+
+
+def test_the_core_is_pure() -> None:
+    wrong = []
+    for module in MODULES:
+        if part(module) != "core":
+            continue
+        for line, name in imports(module):
+            if name.partition(".")[0] not in CORE_MAY_IMPORT:
+                wrong.append(f"{module}:{line} imports {name}")
+        for node in ast.walk(tree(module)):
+            if isinstance(node, ast.AsyncFunctionDef | ast.Await | ast.Global | ast.Nonlocal):
+                wrong.append(f"{module}:{node.lineno} {type(node).__name__}")
+            elif isinstance(node, ast.Call):
+                called = name_of(node.func)
+                if called in IMPURE_CALLS or called.rpartition(".")[2] in IMPURE_METHODS:
+                    wrong.append(f"{module}:{node.lineno} calls {called}")
+    assert wrong == []
+
+
+def test_tasks_belong_to_the_app_or_to_a_group_around_them() -> None:
+    wrong = []
+    for module in MODULES:
+        groups = {
+            name_of(item.optional_vars)
+            for node in ast.walk(tree(module))
+            if isinstance(node, ast.AsyncWith)
+            for item in node.items
+            if item.optional_vars
+            and isinstance(item.context_expr, ast.Call)
+            and name_of(item.context_expr.func) in {"asyncio.TaskGroup", "TaskGroup"}
+        }
+        for node in ast.walk(tree(module)):
+            if not isinstance(node, ast.Call):
+                continue
+            owner, _, called = name_of(node.func).rpartition(".")
+            loose = called == "ensure_future" or (called == "create_task" and owner not in groups)
+            if loose and module != "app.py":
+                wrong.append(f"{module}:{node.lineno} {name_of(node.func)}")
+    assert wrong == []
+
+
+def test_no_error_is_swallowed_whole() -> None:
+    wrong = []
+    for module in MODULES:
+        for node in ast.walk(tree(module)):
+            if not isinstance(node, ast.ExceptHandler):
+                continue
+            kinds = ast.walk(node.type) if node.type else ()
+            broad = node.type is None or any(
+                isinstance(kind, ast.Name) and kind.id in {"Exception", "BaseException"} for kind in kinds
+            )
+            silent = all(
+                isinstance(line, ast.Pass | ast.Continue)
+                or (isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant))
+                for line in node.body
+            )
+            if broad and silent:
+                wrong.append(f"{module}:{node.lineno}")
+    assert wrong == []
+
+
+def test_modules_stay_small() -> None:
+    sizes = {module: len((SOURCE / module).read_text(encoding="utf-8").splitlines()) for module in MODULES}
+    assert {name: size for name, size in sizes.items() if size >= LINES_MAX} == {}
+
+
+def test_functions_stay_small() -> None:
+    sizes = {name: lines for module in MODULES for name, lines in functions(module)}
+    assert {name: lines for name, lines in sizes.items() if lines > FUNCTION_LINES_MAX} == {}
+    assert statistics.median(sizes.values()) <= FUNCTION_LINES_MEDIAN_MAX
+
+
+def test_every_module_says_what_it_is() -> None:
+    assert [module for module in MODULES if not ast.get_docstring(tree(module))] == []
+
+
+def test_every_module_has_its_test() -> None:
+    expected = {module for module in MODULES if not module.endswith("__init__.py") and module not in UNTESTED}
+    missing = sorted(module for module in expected if not path_of_test(module).exists())
+    assert missing == []
+
+
+def test_every_test_has_its_module() -> None:
+    tests = {
+        path.relative_to(TESTS)
+        for path in TESTS.rglob("test_*.py")
+        if path.relative_to(TESTS).parts[0] not in UNMAPPED_FOLDERS
+    }
+    lost = {
+        test.as_posix()
+        for test in tests
+        if test.as_posix() not in UNMAPPED
+        and not (SOURCE / test.with_name(test.name.removeprefix("test_"))).exists()
+    }
+    assert lost == set()
+
+
+def test_modules_said_to_need_no_test_exist() -> None:
+    assert set(MODULES) >= UNTESTED
+
+
+def path_of_test(module: str) -> Path:
+    path = TESTS / module
+    return path.with_name(f"test_{path.name}")
