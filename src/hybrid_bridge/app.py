@@ -138,7 +138,7 @@ class _Session:
 
     async def _live(self, bridge: Bridge) -> None:
         lag = LoopLag(bridge.clock)
-        summary = Summary(bridge, lag, self._simulator_control)
+        summary = Summary(bridge, lag, self._settings.symbols, self._simulator_control)
         await bridge.restore()
         bridge.board.phase = "running"
         loops = [lag.run, lambda: self._status_lines(bridge), *(child.watch for child in self._children)]

@@ -146,7 +146,7 @@ class Bridge:
 
     def _fill_board(self) -> None:
         self.board.closed_because = lambda: self.executor.closed_because
-        self.board.channels = {"terminal": self.lanes.status, "websocket": self._websocket_state}
+        self.board.channels = {"terminal": self._terminal_state, "websocket": self._websocket_state}
         if self.consumer is not None:
             self.board.channels["redpanda"] = self._redpanda_state
         self.board.counters = {
@@ -227,6 +227,11 @@ class Bridge:
         self.control.post_latest("positions", encode_positions(report.positions))
         self.post_status()
         await self.inbox.put(AccountObserved(report))
+
+    def _terminal_state(self) -> Mapping[str, object]:
+        lanes = self.lanes.status()
+        ready = self.lanes.for_orders().ready and self.lanes.for_market().ready
+        return {"state": "up" if ready else "down", **lanes}
 
     def _websocket_state(self) -> Mapping[str, object]:
         state = self.control.state

@@ -5,6 +5,7 @@ counted it; those of the simulated terminal are asked of the terminal itself.
 """
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 from hybrid_bridge import __version__
@@ -17,14 +18,16 @@ from hybrid_bridge.simulator.control_client import SimulatorControl
 class Summary:
     """Gathers the figures of one run."""
 
-    def __init__(self, bridge: Bridge, lag: LoopLag, simulator_control: str) -> None:
+    def __init__(self, bridge: Bridge, lag: LoopLag, symbols: Sequence[str], simulator_control: str) -> None:
         """Start the run's clock.
 
         Args:
+            symbols: whose ticks count.
             simulator_control: host:port of the simulated terminal's control; empty where there is none.
         """
         self._bridge = bridge
         self._lag = lag
+        self._symbols = symbols
         self._simulator_control = simulator_control
         self._cost = ProcessCost()
         self._started_s = bridge.clock.monotonic()
@@ -56,7 +59,7 @@ class Summary:
         }
 
     async def _generated(self) -> int | None:
-        """Ask the simulated terminal how many ticks it made; None where there is none or it is gone."""
+        """Ask the simulated terminal how many ticks of our symbols it made; None where there is none."""
         if not self._simulator_control:
             return None
         try:
@@ -64,7 +67,7 @@ class Summary:
         except OSError:
             return None
         generated: dict[str, int] = figures["ticks"]
-        return sum(generated.values())
+        return sum(generated.get(symbol, 0) for symbol in self._symbols)
 
 
 def _ask_stats(address: str) -> dict[str, Any]:

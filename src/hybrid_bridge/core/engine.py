@@ -318,6 +318,9 @@ def resume(state: EngineState, limits: Limits, request: ResumeRequested) -> tupl
         return Denial("resume", "EMERGENCY_STOP=false", "true", "set it to false, restart, then resume")
     if state.trading is TradingState.ACTIVE:
         return ()
+    if request.received_msc <= state.latched_msc:
+        # A stop overtakes what was sent before it; a resume from before it must not undo it.
+        return Denial("resume", "a resume from after the halt", "one from before it", "send it again")
     return (
         TradingStateChanged(TradingState.ACTIVE, request.reason, request.source, False, request.received_msc),
     )

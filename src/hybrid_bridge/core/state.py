@@ -60,6 +60,7 @@ class EngineState:
     Attributes:
         orders: by intent number; closed ones are forgotten after CLOSED_ORDERS_KEPT.
         numbers: signal id to intent number, for the orders above.
+        latched_msc: when the trading state last changed, UTC milliseconds.
         daily_entries: entries that reached SENDING on `server_day`.
         day_equity: at the first look on `server_day`, account currency.
         entries: instants (UTC ms) and intents of recent entries that reached SENDING, oldest first.
@@ -72,6 +73,7 @@ class EngineState:
     trading: TradingState = TradingState.ACTIVE
     halt_reason: str = ""
     emergency: bool = False
+    latched_msc: int = 0
     server_day: int | None = None
     daily_entries: int = 0
     day_equity: float | None = None
@@ -163,6 +165,7 @@ def _latch(state: EngineState, event: TradingStateChanged) -> None:
     state.trading = event.state
     state.halt_reason = event.reason
     state.emergency = event.emergency
+    state.latched_msc = event.at_msc
 
 
 def _open_day(state: EngineState, event: BrokerDayOpened) -> None:

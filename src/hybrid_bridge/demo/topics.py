@@ -16,6 +16,7 @@ log = logging.getLogger("demo-backend")
 BATCH = 500
 WAIT_S = 0.2
 FLUSH_S = 2.0
+ASK_S = 5.0
 
 
 class Topics:
@@ -34,8 +35,11 @@ class Topics:
                 "topic.metadata.refresh.interval.ms": 2_000,  # So that a topic made later is found soon.
             }
         )
-        self._consumer.subscribe(list(read))
         self._producer = Producer(common | {"acks": "all", "message.timeout.ms": 5_000})
+        # Asking for a topic has it made where that is permitted; one made later would cost a rebalance.
+        for topic in read:
+            self._producer.list_topics(topic, ASK_S)
+        self._consumer.subscribe(list(read))
 
     async def run(self, receive: Callable[[bytes], Awaitable[None]], stopping: asyncio.Event) -> None:
         """Hand every message to `receive`, in order, until stopping is set; then close."""
