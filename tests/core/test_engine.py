@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from tests.core.builders import (
     DAY,
     INF,
@@ -29,6 +30,7 @@ from tests.core.builders import (
     sending_events,
     state_with,
 )
+from tests.core.engine_machine import EngineMachine
 
 from hybrid_bridge.core import engine
 from hybrid_bridge.core.appraisal import Appraisal, account_only
@@ -623,3 +625,9 @@ def test_late_is_told_with_how_late() -> None:
     late = engine.receive(make_state(), make_limits(), make_signal(), NOW + 5_250)[1]
 
     assert late == IntentExpired(1, "250 ms too late by this PC's clock", NOW + 5_250)
+
+
+class TestTheEngineUnderAnyOrderOfInputs(EngineMachine.TestCase):  # type: ignore[misc, name-defined]
+    """Runs the machine; its rules and invariants are the tests."""
+
+    settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
