@@ -194,7 +194,7 @@ async def test_orders_overtake_ticks_in_the_queue(start_lane, script):
 async def test_too_many_waiting_calls_are_turned_away_at_once(start_lane, script):
     lane = await ready(start_lane())
     script.say(stall=["positions_get"])
-    calls = [asyncio.create_task(lane.call(quick(REPORT), Nothing())) for _ in range(WAITING_MAX + 2)]
+    calls = [asyncio.create_task(lane.call(quick(REPORT, timeout_s=1.0), Nothing())) for _ in range(WAITING_MAX + 2)]
     await until(lambda: any(call.done() for call in calls))
     turned_away = [call for call in calls if call.done()]
     assert all("calls are waiting" in str(call.exception()) for call in turned_away)
