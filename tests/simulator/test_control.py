@@ -15,7 +15,7 @@ from hybrid_bridge.simulator.control_client import ControlError, SimulatorContro
 from hybrid_bridge.simulator.exchange import Exchange
 from hybrid_bridge.simulator.faults import FaultBoard
 from hybrid_bridge.simulator.feed import FeedOptions, make_feed
-from hybrid_bridge.simulator.terminal_server import TerminalServer, utc_now_msc
+from hybrid_bridge.simulator.terminal_server import OrderArrival, TerminalServer, utc_now_msc
 from hybrid_bridge.simulator.wire import Command
 
 SYMBOL = catalogue_symbol("EURUSD")
@@ -93,6 +93,16 @@ async def test_figures_are_given(parts: Parts) -> None:
     }
 
 
+async def test_the_arrivals_of_orders_are_given(parts: Parts) -> None:
+    parts.server.arrivals.append(OrderArrival(1 << 60, "first", 1_400_000_000_123_456_789))
+
+    def control() -> list[tuple[int, str, int]]:
+        with SimulatorControl(parts.address) as simulator:
+            return simulator.arrivals()
+
+    assert await asyncio.to_thread(control) == [(1 << 60, "first", 1_400_000_000_123_456_789)]
+
+
 async def test_stop_and_kill_reach_the_server(parts: Parts) -> None:
     def control() -> None:
         with SimulatorControl(parts.address) as simulator:
@@ -109,7 +119,7 @@ async def test_stop_and_kill_reach_the_server(parts: Parts) -> None:
     [
         (b"{", "not a line of JSON"),
         (b"\xff", "not a line of JSON"),
-        (b"[]", '"do" must be one of fault, clear, stats, stop, kill, got []'),
+        (b"[]", '"do" must be one of fault, clear, stats, arrivals, stop, kill, got []'),
         (b'{"do": "dance"}', '"do" must be one of'),
         (b'{"do": ["fault"]}', '"do" must be one of'),
         (b'{"do": "fault"}', "unknown fault ''"),

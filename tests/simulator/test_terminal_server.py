@@ -150,6 +150,17 @@ async def test_a_slow_order_delays_nobody_else(terminal: Running) -> None:
     assert await watcher.ask(Command.POSITIONS_TOTAL) == 1
 
 
+async def test_an_order_is_noted_when_it_arrives_and_not_when_it_is_done(terminal: Running) -> None:
+    client = await terminal.connect()
+    terminal.fault("latency:ms=200")
+    before_ns = time.time_ns()
+    await client.send(Command.ORDER_SEND, BUY._replace(magic=77, comment="c"))
+    await client.receive()
+    [arrival] = terminal.server.arrivals
+    assert (77, "c") == (arrival.magic, arrival.comment)
+    assert before_ns <= arrival.time_ns < time.time_ns() - 150_000_000
+
+
 async def test_an_order_whose_client_leaves_is_carried_out_all_the_same(
     terminal: Running,
 ) -> None:

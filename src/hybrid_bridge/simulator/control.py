@@ -6,6 +6,7 @@ the server and the fault board. `control_client` is its other end.
     {"do": "fault", "name": "stall", "seconds": 2}    put a fault in force, see `faults`
     {"do": "clear"}                                   lift all faults; stalled calls go on
     {"do": "stats"}                                   what was served and generated so far
+    {"do": "arrivals"}                                when the latest 10,000 orders arrived
     {"do": "stop"}                                    end in order
     {"do": "kill"}                                    end at once, in the middle of whatever it does
 
@@ -42,6 +43,7 @@ class ControlPort:
             "fault": self._add_fault,
             "clear": lambda _: server.clear_faults(),
             "stats": lambda _: self._stats(),
+            "arrivals": lambda _: {"arrivals": list(server.arrivals)},
             "stop": lambda _: server.stop(),
             "kill": lambda _: kill(),
         }

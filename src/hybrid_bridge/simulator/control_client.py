@@ -60,6 +60,16 @@ class SimulatorControl:
         """
         return self._ask({"do": "stats"})
 
+    def arrivals(self) -> list[tuple[int, str, int]]:
+        """Ask when the latest orders reached the terminal.
+
+        Returns:
+            Magic, comment and time (wall clock, nanoseconds since 1970) of each order_send, oldest first; at
+            most the latest 10,000.
+        """
+        arrivals = self._ask({"do": "arrivals"})["arrivals"]
+        return [(magic, comment, time_ns) for magic, comment, time_ns in arrivals]
+
     def stop(self) -> None:
         """End the simulator in order."""
         self._ask({"do": "stop"})

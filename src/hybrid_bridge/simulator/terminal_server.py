@@ -8,9 +8,9 @@ one write. Run by `server`, and by tests inside their own event loop.
 
 import asyncio
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import structlog
 
@@ -29,8 +29,22 @@ log = structlog.get_logger(__name__)
 CLIENTS_MAX: Final = 64
 # Other clients get their turn after so many ticks of one batch.
 _TICKS_IN_A_ROW: Final = 500
+# Arrivals of orders that are remembered.
+_ARRIVALS_MAX: Final = 10_000
 # The clock moves at least so often, for expiries and swaps, when there is no tick.
 _CLOCK_STEP_S: Final = 1.0
+
+
+class OrderArrival(NamedTuple):
+    """An order_send as it reached the terminal, before anything is done about it.
+
+    Attributes:
+        time_ns: the computer's wall clock, nanoseconds since 1970.
+    """
+
+    magic: int
+    comment: str
+    time_ns: int
 
 
 def utc_now_msc() -> int:
@@ -51,6 +65,7 @@ class TerminalServer:
     Attributes:
         calls: requests per command since the start.
         ticks: ticks per symbol since the start.
+        arrivals: the latest order_send requests, oldest first.
     """
 
     def __init__(
@@ -64,6 +79,7 @@ class TerminalServer:
     ) -> None:
         self.calls: Counter[Command] = Counter()
         self.ticks: Counter[str] = Counter()
+        self.arrivals: deque[OrderArrival] = deque(maxlen=_ARRIVALS_MAX)
         self.feed = feed
         self._exchange = exchange
         self._faults = faults
@@ -201,6 +217,7 @@ class TerminalServer:
         self.calls[command] += 1
         fault = self._faults.take(command)
         if command is Command.ORDER_SEND:
+            self.arrivals.append(OrderArrival(parameters[0].magic, parameters[0].comment, time.time_ns()))
             await asyncio.sleep(self._faults.order_latency_s())
         if fault is None:
             return self._execute(command, parameters)
