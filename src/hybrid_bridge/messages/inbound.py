@@ -272,7 +272,12 @@ _DECODERS: dict[str, Callable[[bytes, Source, int, str], Input | DataRequested]]
 
 
 def _id(given: str | int | None, fallback: str) -> str:
-    return fallback if given is None else str(given)
+    if given is None:
+        return fallback
+    text = str(given)
+    if len(text) > ID_CHARS_MAX:
+        raise MalformedMessage("invalid_field", f"id of {len(text)} characters; at most {ID_CHARS_MAX}")
+    return text
 
 
 def _to_msc(moment: datetime | None) -> int | None:
