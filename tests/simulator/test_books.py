@@ -16,25 +16,30 @@ from hybrid_bridge.simulator.savedstate import SavedState
 from tests.simulator.trading import Account
 
 SYMBOLS = {"EURUSD": 1.085, "USDJPY": 150.0, "XAUUSD": 2350.0}
-VOLUMES = (0.01, 0.1, 0.33, 1.0, 5.0)
+VOLUMES = (0.01, 0.1, 0.33, 1.0, 2.5)
 
 symbol = st.sampled_from(sorted(SYMBOLS))
 volume = st.sampled_from(VOLUMES)
 side = st.sampled_from((mt5.ORDER_TYPE_BUY, mt5.ORDER_TYPE_SELL))
 pick = st.integers(0, 5)
-shift = st.integers(-300, 300)
+moved = st.integers(-300, 300)
+distance = st.one_of(st.just(0), st.integers(150, 500))
 step = st.one_of(
-    st.tuples(st.just("tick"), symbol, shift),
-    st.tuples(st.just("tick"), symbol, shift),
-    st.tuples(st.just("deal"), symbol, side, volume, shift, shift),
+    st.tuples(st.just("tick"), symbol, moved),
+    st.tuples(st.just("tick"), symbol, moved),
+    st.tuples(st.just("deal"), symbol, side, volume, distance, distance),
+    st.tuples(st.just("deal"), symbol, side, volume, distance, distance),
     st.tuples(st.just("close"), pick, volume),
-    st.tuples(st.just("levels"), pick, shift, shift),
-    st.tuples(st.just("pending"), symbol, st.integers(2, 7), volume, shift),
-    st.tuples(st.just("modify"), pick, shift),
+    st.tuples(st.just("levels"), pick, distance, distance),
+    st.tuples(st.just("pending"), symbol, st.integers(2, 7), volume, st.integers(150, 400)),
+    st.tuples(st.just("modify"), pick, st.integers(150, 400)),
     st.tuples(st.just("remove"), pick),
     st.tuples(st.just("close_by"), pick, pick),
     st.tuples(st.just("wait"), st.integers(1, 40)),
 )
+steps_drawn = st.lists(step, min_size=25, max_size=60)
+# Pending types that wait below the market.
+BELOW = (mt5.ORDER_TYPE_BUY_LIMIT, mt5.ORDER_TYPE_SELL_STOP, mt5.ORDER_TYPE_SELL_STOP_LIMIT)
 
 
 class Run:
@@ -60,19 +65,21 @@ class Run:
     def take(self, action: str, *drawn: object) -> None:
         getattr(self, f"_{action}")(*drawn)
 
-    def _tick(self, name: str, moved: int) -> None:
-        self.ticks[name] += moved
+    def _tick(self, name: str, points: int) -> None:
+        self.ticks[name] += points
         self._quote(name)
 
+    def _levels_of(self, name: str, buy: bool, sl: int, tp: int) -> dict[str, float]:
+        side = 1 if buy else -1
+        return {
+            "sl": self._price(name, -side * sl) if sl else 0.0,
+            "tp": self._price(name, side * tp) if tp else 0.0,
+        }
+
     def _deal(self, name: str, order_type: int, lots: float, sl: int, tp: int) -> None:
-        self.account.deal(
-            order_type,
-            name,
-            lots,
-            price=self._price(name, 9 if order_type == mt5.ORDER_TYPE_BUY else 0),
-            sl=self._price(name, sl) if sl % 2 else 0.0,
-            tp=self._price(name, tp) if tp % 2 else 0.0,
-        )
+        buy = order_type == mt5.ORDER_TYPE_BUY
+        levels = self._levels_of(name, buy, sl, tp)
+        self.account.deal(order_type, name, lots, price=self._price(name, 9 if buy else 0), **levels)
 
     def _close(self, index: int, lots: float) -> None:
         positions = self.account.exchange.positions()
@@ -90,23 +97,22 @@ class Run:
         positions = self.account.exchange.positions()
         if positions:
             position = positions[index % len(positions)]
-            self.account.send(
-                mt5.TRADE_ACTION_SLTP,
-                position=position.ticket,
-                sl=self._price(position.symbol, sl),
-                tp=self._price(position.symbol, tp),
-            )
+            levels = self._levels_of(position.symbol, position.type == 0, sl, tp)
+            self.account.send(mt5.TRADE_ACTION_SLTP, position=position.ticket, **levels)
+
+    def _waiting(self, name: str, order_type: int, points: int) -> dict[str, float]:
+        price = self._price(name, -points if order_type in BELOW else points)
+        return {"price": price, "stoplimit": price}
 
     def _pending(self, name: str, order_type: int, lots: float, points: int) -> None:
-        price = self._price(name, points)
-        self.account.pending(order_type, name, lots, price, stoplimit=price)
+        self.account.pending(order_type, name, lots, **self._waiting(name, order_type, points))
 
     def _modify(self, index: int, points: int) -> None:
         orders = self.account.exchange.orders()
         if orders:
             order = orders[index % len(orders)]
-            price = self._price(order.symbol, points)
-            self.account.send(mt5.TRADE_ACTION_MODIFY, order=order.ticket, price=price)
+            waiting = self._waiting(order.symbol, order.type, points)
+            self.account.send(mt5.TRADE_ACTION_MODIFY, order=order.ticket, **waiting)
 
     def _remove(self, index: int) -> None:
         orders = self.account.exchange.orders()
@@ -184,7 +190,7 @@ def check_ledger(account: Account, path: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", ["hedging", "netting"])
-@given(steps=st.lists(step, min_size=1, max_size=40))
+@given(steps=steps_drawn)
 @settings(max_examples=60, deadline=None)
 def test_no_sequence_of_requests_and_ticks_breaks_the_books(
     mode: str, steps: list[tuple[object, ...]]
@@ -201,7 +207,7 @@ def test_no_sequence_of_requests_and_ticks_breaks_the_books(
 
 
 @pytest.mark.parametrize("mode", ["hedging", "netting"])
-@given(steps=st.lists(step, min_size=1, max_size=40))
+@given(steps=steps_drawn)
 @settings(max_examples=30, deadline=None)
 def test_an_account_saved_and_restored_is_the_same_account(
     mode: str, steps: list[tuple[object, ...]]

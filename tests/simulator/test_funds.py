@@ -58,7 +58,7 @@ def test_the_estimate_never_differs_from_the_exact_answer(currency: str) -> None
     account = Account(currency=currency, balance=30_000.0)
     prices = {"EURUSD": 1.085, "USDJPY": 150.0, "EURGBP": 0.854, "EURJPY": 162.75, "GBPUSD": 1.27}
     funds = account.exchange._funds
-    for _ in range(600):
+    for _ in range(250):
         symbol = draw.choice(list(prices))
         prices[symbol] *= 1 + draw.gauss(0, 0.002)
         digits = 3 if symbol.endswith("JPY") else 5
@@ -66,6 +66,11 @@ def test_the_estimate_never_differs_from_the_exact_answer(currency: str) -> None
         account.quote(symbol, bid, round(bid * 1.0001, digits))
         if draw.random() < 0.3:
             account.deal(draw.choice((0, 1)), symbol, draw.choice((0.1, 0.5, 1.0)))
+        if draw.random() < 0.1 and (positions := account.exchange.positions()):
+            position = draw.choice(positions)
+            account.deal(
+                1 - position.type, position.symbol, position.volume, position=position.ticket
+            )
         if draw.random() < 0.02:
             account.wait(DAY_MSC)
         figures = funds.figures()
@@ -74,6 +79,12 @@ def test_the_estimate_never_differs_from_the_exact_answer(currency: str) -> None
             assert (figures.equity >= needed) == funds.can_afford(needed, Decimal(0))
         needed = figures.equity - Decimal("0.01")
         assert funds.can_afford(needed, Decimal(0))
+        if figures.margin:
+            for spare in ("-0.01", "0", "0.01"):
+                funds._stop_out = (figures.equity + Decimal(spare)) / figures.margin
+                expected = figures.equity <= figures.margin * funds._stop_out
+                assert expected == funds.is_stopped_out()
+            funds._stop_out = Decimal("0.5")
 
 
 def test_many_positions_make_neither_ticks_nor_orders_slow() -> None:
@@ -94,3 +105,14 @@ def test_many_positions_make_neither_ticks_nor_orders_slow() -> None:
         account.quote("EURUSD", 1.08500 + step / 1e5, 1.08510 + step / 1e5)
         account.deal(mt5.ORDER_TYPE_BUY, "EURUSD", 0.01)
     assert 0 == calls
+
+
+def test_the_estimate_forgets_what_is_closed() -> None:
+    account = dollar_account()
+    closing, _ = account.buy("EURUSD", 1.0), account.buy("EURUSD", 1.0)
+    account.quote("EURUSD", 1.09510, 1.09520)
+    funds = account.exchange._funds
+    assert funds.can_afford(Decimal("102_000.00"), Decimal(0))
+    account.sell("EURUSD", 1.0, position=closing.order)
+    assert funds.can_afford(Decimal("102_000.00"), Decimal(0))
+    assert not funds.can_afford(Decimal("102_000.01"), Decimal(0))

@@ -1,7 +1,7 @@
 """Netting: averaging, reducing, reversing; and the commission of deals."""
 
 from hybrid_bridge.simulator import constants as mt5
-from tests.simulator.trading import DONE, Account
+from tests.simulator.trading import DAY_MSC, DONE, Account
 
 
 def netting_account(**config: float) -> Account:
@@ -71,6 +71,14 @@ def test_a_larger_order_the_other_way_turns_the_position_round_in_one_deal() -> 
     )
     assert 100_000 - 0.90 - 1.50 + 30.00 == account.balance()
     assert 2 == len(account.exchange.history_deals_of_position(opened.order))
+
+
+def test_a_reversal_pays_the_swap_and_begins_without_any() -> None:
+    account = netting_account()
+    account.buy("EURUSD", 1.0)
+    account.wait(DAY_MSC)
+    account.sell("EURUSD", 1.5)
+    assert (-6.90, 0.0) == (account.last_deal().swap, account.position().swap)
 
 
 def test_a_close_by_ticket_reduces_but_never_reverses() -> None:

@@ -58,6 +58,9 @@ def test_swap_is_in_equity_and_paid_with_the_part_that_closes() -> None:
     account.sell("EURUSD", 0.1, position=opened.order)
     assert (-0.69, -1.38) == (account.last_deal().swap, account.position().swap)
     assert 100_000 - 1.00 - 0.69 == account.balance()
+    account.sell("EURUSD", 0.2, position=opened.order)
+    assert -1.38 == account.last_deal().swap
+    assert 100_000 - 3.00 - 2.07 == account.balance()
 
 
 @pytest.mark.parametrize(
