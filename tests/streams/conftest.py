@@ -5,10 +5,13 @@ import socket
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from tests.kafka_broker import kafka_address, kafka_process, kafka_session
 from tests.streams.support import SystemClock, stream_settings
 
 from hybrid_bridge.settings import StreamSettings
 from hybrid_bridge.streams.embedded import EmbeddedBroker
+
+__all__ = ["kafka_address", "kafka_process", "kafka_session"]
 
 
 @pytest.fixture

@@ -30,7 +30,14 @@ from hybrid_bridge.errors import ChannelError
 from hybrid_bridge.ports import Clock
 from hybrid_bridge.settings import StreamSettings
 from hybrid_bridge.streams.channel_state import ChannelState
-from hybrid_bridge.streams.clients import REQUEST_TIMEOUT_S, TROUBLE, close_client, connection_options
+from hybrid_bridge.streams.clients import (
+    REQUEST_TIMEOUT_S,
+    TROUBLE,
+    close_client,
+    connection_options,
+    log_failure,
+    own_cancellation_only,
+)
 from hybrid_bridge.streams.diagnosis import explain
 from hybrid_bridge.streams.tail import find_written
 from hybrid_bridge.streams.topics import require_topic
@@ -169,7 +176,8 @@ class BatchProducer:
         backoff_s = BACKOFF_FIRST_S
         while True:
             try:
-                await attempt()
+                with own_cancellation_only():
+                    await attempt()
             except TROUBLE as error:
                 await self._recover_from(error, backoff_s)
                 backoff_s = min(backoff_s * 2, BACKOFF_MAX_S)
@@ -187,12 +195,14 @@ class BatchProducer:
 
     async def _recover_from(self, error: BaseException, backoff_s: float) -> None:
         """Drop the connection, name the cause and wait; raise where trying again is of no use."""
+        log_failure(self._state.name, error)
         await self.close()
         if isinstance(error, _SEQUENCE_LOST):
             self._producer_id = None
             return
-        self._cause = await explain(self._settings, self._topic, error)
-        self._state.down(self._cause)
+        if backoff_s > BACKOFF_FIRST_S or not _is_passing(error):
+            self._cause = await explain(self._settings, self._topic, error)
+            self._state.down(self._cause)
         if isinstance(error, _HOPELESS):
             raise ChannelError(f"{self._topic}: {self._cause}") from error
         await self._clock.sleep(backoff_s * random.uniform(0.5, 1.0))  # noqa: S311  Not a secret.
@@ -309,6 +319,11 @@ class BatchProducer:
         self.batches += 1
         self.bytes_sent += len(batch.payload)
         self._on_acknowledged(batch.records)
+
+
+def _is_passing(error: BaseException) -> bool:
+    """Tell whether the broker itself asks for a moment, as after its start or when a leader moves."""
+    return isinstance(error, kafka.BrokerResponseError) and bool(error.retriable)
 
 
 async def _new_producer_id(client: AIOKafkaClient) -> tuple[int, int]:

@@ -9,6 +9,7 @@ of this folder.
 import asyncio
 import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import structlog
@@ -22,9 +23,10 @@ REQUEST_TIMEOUT_S = 5.0
 STOP_TIMEOUT_S = 1.5
 CUT_TIMEOUT_S = 1.0
 
-# What aiokafka 0.14 raises when the other side fails. It also lets assertions and key errors of its own out
-# when a connection vanishes between two of its awaits, so those count as trouble of the connection too.
-TROUBLE = (KafkaError, OSError, TimeoutError, AssertionError, KeyError, AttributeError)
+# aiokafka 0.14 lets errors of its own out when a connection vanishes between two of its awaits.
+SLIPS = (AssertionError, KeyError, AttributeError)
+# Everything that a client raises when the other side fails.
+TROUBLE = (KafkaError, OSError, TimeoutError, *SLIPS)
 
 # Of a coordinator with a group, and of one without.
 _COORDINATOR_TASKS = (
@@ -58,21 +60,45 @@ def _quieten_aiokafka() -> None:
         logger.setLevel(logging.CRITICAL)
 
 
+@contextmanager
+def own_cancellation_only() -> Iterator[None]:
+    """Turn a CancelledError that nobody asked this task for into a KafkaError.
+
+    aiokafka 0.14 cancels tasks of its own and then awaits them, in Fetcher.close() for one. What comes out
+    looks like a cancellation of the caller, and would end a loop of the bridge without a word.
+    """
+    try:
+        yield
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        raise KafkaError("the Kafka client cancelled a task of its own") from error
+
+
+def log_failure(channel: str, error: BaseException) -> None:
+    """Log what made a client fail, for whoever looks into it; the channel's state has it in words."""
+    if isinstance(error, SLIPS):
+        log.warning("Unexpected error in the Kafka client", channel=channel, exc_info=error)
+    else:
+        log.debug("Kafka client failed", channel=channel, cause=repr(error))
+
+
 async def close_client(client: AIOKafkaClient | AIOKafkaConsumer) -> None:
     """Close a client within about two and a half seconds, whatever its broker does."""
     consumer = client if isinstance(client, AIOKafkaConsumer) else None
     network: AIOKafkaClient = client if consumer is None else consumer._client
     transports = list(_transports(network))
+    stopping = asyncio.ensure_future(network.close() if consumer is None else consumer.stop())
     try:
-        async with asyncio.timeout(STOP_TIMEOUT_S):
-            await (network.close() if consumer is None else consumer.stop())
-    except TROUBLE as error:
-        log.debug("Client did not stop in time and is cut off", cause=repr(error))
+        await asyncio.wait({stopping}, timeout=STOP_TIMEOUT_S)
     finally:
         transports.extend(_transports(network))
         for transport in transports:
             transport.abort()
-        await _cancel([*_consumer_tasks(consumer), network._sync_task])
+        await _cancel([stopping, *_consumer_tasks(consumer), network._sync_task])
+        if stopping.done() and not stopping.cancelled() and stopping.exception() is not None:
+            log.debug("Kafka client did not stop cleanly", cause=repr(stopping.exception()))
 
 
 def _transports(network: AIOKafkaClient) -> Iterator[asyncio.WriteTransport]:
@@ -92,7 +118,7 @@ def _consumer_tasks(consumer: AIOKafkaConsumer | None) -> Iterator[asyncio.Task[
         yield from consumer._fetcher._pending_tasks
 
 
-async def _cancel(tasks: list[asyncio.Task[Any] | None]) -> None:
+async def _cancel(tasks: list[asyncio.Future[Any] | None]) -> None:
     left = {task for task in tasks if task is not None and not task.done()}
     for _ in range(3):  # A task of aiokafka may spend its first cancellation on a task that it waits for.
         if not left:

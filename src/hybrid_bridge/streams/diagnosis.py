@@ -14,7 +14,7 @@ from aiokafka import errors as kafka
 from aiokafka.client import AIOKafkaClient
 
 from hybrid_bridge.settings import StreamSettings
-from hybrid_bridge.streams.clients import TROUBLE, close_client, connection_options
+from hybrid_bridge.streams.clients import TROUBLE, close_client, connection_options, own_cancellation_only
 
 PROBE_TIMEOUT_S = 2.0
 PROBED_ADDRESSES_MAX = 3
@@ -132,8 +132,9 @@ async def _probe_kafka(settings: StreamSettings, host: str, port: int) -> str:
     options = connection_options(settings, PROBE_TIMEOUT_S) | {"bootstrap_servers": f"{host}:{port}"}
     client = AIOKafkaClient(**options)
     try:
-        async with asyncio.timeout(PROBE_TIMEOUT_S):
-            await client.bootstrap()
+        with own_cancellation_only():
+            async with asyncio.timeout(PROBE_TIMEOUT_S):
+                await client.bootstrap()
         advertised = [(broker.host, broker.port) for broker in client.cluster.brokers()]
     except TROUBLE:
         return (

@@ -21,8 +21,14 @@ from hybrid_bridge.messages.inbound import DataRequested, decode_or_reject, exce
 from hybrid_bridge.ports import Clock, Inbox
 from hybrid_bridge.settings import StreamSettings
 from hybrid_bridge.streams.channel_state import ChannelState
-from hybrid_bridge.streams.clients import TROUBLE, close_client, connection_options
-from hybrid_bridge.streams.diagnosis import explain
+from hybrid_bridge.streams.clients import (
+    TROUBLE,
+    close_client,
+    connection_options,
+    log_failure,
+    own_cancellation_only,
+)
+from hybrid_bridge.streams.diagnosis import explain, probe
 from hybrid_bridge.streams.offsets import OffsetLedger
 from hybrid_bridge.streams.topics import create_topic
 
@@ -36,6 +42,7 @@ SESSION_TIMEOUT_MS = (
 HEARTBEAT_MS = 1_500
 FETCH_WAIT_MS = 500
 POLL_MS = 500
+FETCH_PATIENCE_S = 2.0  # A poll takes longer only while the group forms.
 RECORDS_PER_POLL = 100
 UNSETTLED_MAX = 5_000  # Messages read and not settled; more are not read.
 COMMIT_INTERVAL_S = 0.5
@@ -43,7 +50,7 @@ COMMIT_TIMEOUT_S = 3.0
 LAST_COMMIT_TIMEOUT_S = 1.0
 START_TIMEOUT_S = 15.0
 BACKOFF_FIRST_S = 0.5
-BACKOFF_MAX_S = 15.0
+BACKOFF_MAX_S = 5.0
 
 log = structlog.get_logger(__name__)
 
@@ -70,13 +77,13 @@ class KafkaSignalConsumer:
         clock: Clock,
         *,
         stall_timeout_s: float = 8.0,
-        join_timeout_s: float = 30.0,
+        join_timeout_s: float = 20.0,
     ) -> None:
         """Prepare to read; nothing is connected before `run`.
 
         Args:
             stall_timeout_s: the client is rebuilt after this long without an answer to a fetch.
-            join_timeout_s: the same for joining the group.
+            join_timeout_s: the same for joining the group of a broker that answers.
         """
         self.state = ChannelState("redpanda signals", clock)
         self.received = 0
@@ -98,11 +105,12 @@ class KafkaSignalConsumer:
         while True:
             self._answered = False
             try:
-                await self._session()
+                with own_cancellation_only():
+                    await self._session()
             except (*TROUBLE, Stalled) as error:
                 self.rebuilds += 1
                 self.state.down(await self._words(error))
-                log.debug("Signal client is rebuilt", exc_info=error)
+                log_failure(self.state.name, error)
             backoff_s = BACKOFF_FIRST_S if self._answered else min(backoff_s * 2, BACKOFF_MAX_S)
             await self._clock.sleep(backoff_s * random.uniform(0.5, 1.0))  # noqa: S311  Not a secret.
             self.state.connecting()
@@ -147,29 +155,39 @@ class KafkaSignalConsumer:
             raise group.exceptions[0] from group
 
     async def _read(self, consumer: AIOKafkaConsumer, membership: "_Membership") -> None:
-        watchdog = _Watchdog(self._clock, self._stall_timeout_s, self._join_timeout_s)
+        watchdog = _Watchdog(self._clock)
         while True:
-            fetched = await self._fetch(consumer, watchdog)
-            if watchdog.saw(consumer, membership.joined, bool(fetched)):
+            fetched = await self._fetch(consumer)
+            if watchdog.saw_answer(consumer, membership.joined, bool(fetched)):
                 self._answered = True
                 self.state.up()
+            else:
+                await self._check_silence(watchdog.silent_s, joining=membership.joined is None)
             if fetched:
                 await self._hand_on(
                     membership, [record for records in fetched.values() for record in records]
                 )
                 watchdog.rest()
 
-    async def _fetch(
-        self, consumer: AIOKafkaConsumer, watchdog: "_Watchdog"
-    ) -> dict[TopicPartition, list[ConsumerRecord]]:
+    async def _check_silence(self, silent_s: float, *, joining: bool) -> None:
+        """Raise Stalled when the client should have had an answer by now."""
+        if silent_s <= self._stall_timeout_s:
+            return
+        # A group may take its time to form, but only around a broker that answers.
+        if not joining or silent_s > self._join_timeout_s or await probe(self._settings):
+            what = "the consumer group did not form" if joining else "no fetch was answered"
+            raise Stalled(f"{what} for {silent_s:.0f} s")
+
+    async def _fetch(self, consumer: AIOKafkaConsumer) -> dict[TopicPartition, list[ConsumerRecord]]:
         """Wait for records for a moment, and choose where to start when there is no offset to start from."""
         try:
-            async with asyncio.timeout(watchdog.patience_s):
-                fetched: dict[TopicPartition, list[ConsumerRecord]] = await consumer.getmany(
-                    timeout_ms=POLL_MS, max_records=RECORDS_PER_POLL
-                )
-        except TimeoutError as error:
-            raise Stalled(f"the consumer group did not form within {watchdog.patience_s:g} s") from error
+            with own_cancellation_only():
+                async with asyncio.timeout(FETCH_PATIENCE_S):
+                    fetched: dict[TopicPartition, list[ConsumerRecord]] = await consumer.getmany(
+                        timeout_ms=POLL_MS, max_records=RECORDS_PER_POLL
+                    )
+        except TimeoutError:
+            return {}  # The group is forming.
         except kafka.NoOffsetForPartitionError as error:
             await self._start_from_now(consumer, [error.args[0]])
             return {}
@@ -182,8 +200,9 @@ class KafkaSignalConsumer:
         """Skip what is too old to act on: start with the first message that may still be valid."""
         oldest_msc = self._clock.utc_msc() - int(self._settings.signal_max_age_s * 1000)
         for partition in partitions:
-            found = (await consumer.offsets_for_times({partition: oldest_msc}))[partition]
-            end = (await consumer.end_offsets([partition]))[partition]
+            with own_cancellation_only():
+                found = (await consumer.offsets_for_times({partition: oldest_msc}))[partition]
+                end = (await consumer.end_offsets([partition]))[partition]
             offset = end if found is None else found.offset
             consumer.seek(partition, offset)
             self._ledger.start(partition.partition, offset)
@@ -247,8 +266,11 @@ class KafkaSignalConsumer:
         if not offsets:
             return
         try:
-            async with asyncio.timeout(timeout_s):
-                await consumer.commit({TopicPartition(topic, number): at for number, at in offsets.items()})
+            with own_cancellation_only():
+                async with asyncio.timeout(timeout_s):
+                    await consumer.commit(
+                        {TopicPartition(topic, number): at for number, at in offsets.items()}
+                    )
         except TROUBLE as error:
             log.info(
                 "Offsets not committed, messages may come twice", topic=topic, cause=type(error).__name__
@@ -297,40 +319,31 @@ class _Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
 class _Watchdog:
     """Tells a quiet topic from a client that is stuck: a healthy one has its fetches answered."""
 
-    def __init__(self, clock: Clock, stall_timeout_s: float, join_timeout_s: float) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._stall_timeout_s = stall_timeout_s
-        self._join_timeout_s = join_timeout_s
         self._seen: tuple[int | None, ...] = ()
         self._joined = False
-        self._progress_at = clock.monotonic()
+        self._answer_at = clock.monotonic()
 
     @property
-    def patience_s(self) -> float:
-        """How long one call of the client may take."""
-        return self._join_timeout_s
+    def silent_s(self) -> float:
+        """Seconds since the last answer or rest."""
+        return self._clock.monotonic() - self._answer_at
 
     def rest(self) -> None:
         """Start to count anew, after a time without fetching."""
-        self._progress_at = self._clock.monotonic()
+        self._answer_at = self._clock.monotonic()
 
-    def saw(self, consumer: AIOKafkaConsumer, joined: set[TopicPartition] | None, records: bool) -> bool:
-        """Look at the client after a poll; return whether it got an answer since the last look.
-
-        Raises:
-            Stalled: when it has got none for too long.
-        """
+    def saw_answer(
+        self, consumer: AIOKafkaConsumer, joined: set[TopicPartition] | None, records: bool
+    ) -> bool:
+        """Look at the client after a poll; return whether it got an answer since the last look."""
         if joined is not None and not self._joined:
             self.rest()
         self._joined = joined is not None
         seen = tuple(consumer.last_poll_timestamp(tp) for tp in sorted(consumer.assignment()))
-        moved = records or joined == set() or (joined is not None and seen != self._seen and any(seen))
+        answered = records or joined == set() or (self._joined and seen != self._seen and any(seen))
         self._seen = seen
-        if moved:
+        if answered:
             self.rest()
-            return True
-        silent_s = self._clock.monotonic() - self._progress_at
-        if silent_s > (self._join_timeout_s if joined is None else self._stall_timeout_s):
-            what = "the consumer group did not form" if joined is None else "no fetch was answered"
-            raise Stalled(f"{what} for {silent_s:.0f} s")
-        return False
+        return answered

@@ -14,7 +14,7 @@ from hybrid_bridge.ports import Clock
 from hybrid_bridge.settings import StreamSettings
 from hybrid_bridge.streams.batch_producer import BatchProducer, Record
 from hybrid_bridge.streams.channel_state import ChannelState
-from hybrid_bridge.streams.clients import TROUBLE
+from hybrid_bridge.streams.clients import TROUBLE, own_cancellation_only
 from hybrid_bridge.streams.codecs import SCHEMA_VERSION, TickEncoder
 from hybrid_bridge.streams.diagnosis import explain
 from hybrid_bridge.streams.tail import read_last_sequences
@@ -147,7 +147,8 @@ class KafkaTickSink:
         """Read what the topic holds and believe it."""
         partitions = await self._producer.partition_count()
         try:
-            found = await read_last_sequences(self._settings, partitions, known)
+            with own_cancellation_only():
+                found = await read_last_sequences(self._settings, partitions, known)
         except TROUBLE as error:
             cause = await explain(self._settings, self._settings.tick_topic, error)
             self.state.down(cause)
