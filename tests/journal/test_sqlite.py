@@ -74,6 +74,13 @@ async def test_every_kind_of_event_is_read_back_as_it_was_written(journal, path)
     journal_again.close()
 
 
+async def test_every_event_of_an_intent_is_found_by_its_number(journal, path):
+    await journal.record(_every_kind, [])
+    found = rows(path, "SELECT kind FROM events WHERE number=1 ORDER BY seq")
+    kinds = ["IntentReceived", "OrderApproved", "OrderSending", "OrderAnswered", "DuplicateReceived"]
+    assert [(kind,) for kind in kinds] == found
+
+
 async def test_numbers_that_json_lacks_do_not_make_the_journal_unreadable(journal):
     await journal.record([BrokerDayOpened(1, float("nan"), 2), EquityPeakRaised(float("inf"), 3)], [])
     strange = make_answer(1, OrderState.UNKNOWN, price=float("-inf"))

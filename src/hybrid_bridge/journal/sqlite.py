@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from hybrid_bridge.core import events as event_types
-from hybrid_bridge.core.events import Event, IntentReceived
+from hybrid_bridge.core.events import Event, IntentReceived, OrderApproved
 from hybrid_bridge.errors import AlreadyJournaled, RecoveryRefused
 from hybrid_bridge.journal.sqlite_thread import DamagedFile, SqliteThread
 from hybrid_bridge.ports import OutboxMessage
@@ -119,8 +119,18 @@ def _prepare(db: sqlite3.Connection, path: Path, account: str, channels: Sequenc
 
 
 def _row(event: Event) -> tuple[str, int | None, str]:
-    number = event.intent.number if isinstance(event, IntentReceived) else getattr(event, "number", None)
-    return type(event).__name__, number, _encode(event).decode()
+    return type(event).__name__, _number(event), _encode(event).decode()
+
+
+def _number(event: Event) -> int | None:
+    """Return the intent that an event is about, so that its life can be looked up; None for the account's."""
+    match event:
+        case IntentReceived():
+            return event.intent.number
+        case OrderApproved():
+            return event.order.intent.number
+        case _:
+            return getattr(event, "number", None)
 
 
 def _encode(event: Event) -> bytes:

@@ -76,6 +76,7 @@ def explain(path: Path, error: sqlite3.Error) -> str:
     advice = {
         "SQLITE_FULL": "free space on the disk",
         "SQLITE_IOERR_WRITE": "free space on the disk or check it for errors",
+        "SQLITE_BUSY": "close the program that has the file open",
         "SQLITE_READONLY": "make the file and its folder writable",
         "SQLITE_CANTOPEN": "make the folder of STATE_DIR exist and writable",
         "SQLITE_CORRUPT": "keep a copy of the file and start with a new STATE_DIR",
