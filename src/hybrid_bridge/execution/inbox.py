@@ -1,8 +1,8 @@
 """Where both channels leave what they received, and where the executor takes it from.
 
 Owns two bounded queues: wanted orders, in order, and facts (stops, resumes, observations, malformed
-messages), which never wait behind orders. A full queue makes the channel wait, so it stops reading; only an
-emergency stop never waits.
+messages), which never wait behind orders. A full queue makes the channel wait, so it stops reading; an
+emergency stop waits for nothing but a crowd of other stops.
 """
 
 import asyncio
@@ -10,10 +10,17 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from hybrid_bridge.core.inputs import AccountObserved, EmergencyStopRequested, Input, Wanted
+from hybrid_bridge.core.inputs import (
+    AccountObserved,
+    EmergencyStopRequested,
+    Input,
+    ResumeRequested,
+    Wanted,
+)
 
 ORDERS_MAX = 1_000
 FACTS_MAX = 1_000
+STOPS_MAX = 100
 
 
 def _nobody_waits() -> None:
@@ -22,11 +29,16 @@ def _nobody_waits() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One received input and the callback that tells its channel it needs no second delivery."""
+    """One received input and the callback that tells its channel it needs no second delivery.
+
+    Attributes:
+        urgent: it follows from an emergency stop, so it passes a door that is closed for others.
+    """
 
     item: Input
     settled: Callable[[], None]
     received_s: float
+    urgent: bool = False
 
 
 class PriorityInbox:
@@ -39,11 +51,12 @@ class PriorityInbox:
         self._changed = asyncio.Condition()
 
     async def put(self, item: Input, settled: Callable[[], None] | None = None) -> None:
-        """Hand over one input; waits while its queue is full, except for an emergency stop."""
+        """Hand over one input; waits while its queue is full."""
         delivery = Delivery(item, settled or _nobody_waits, self._monotonic())
         async with self._changed:
             if isinstance(item, EmergencyStopRequested):
-                self._facts.appendleft(delivery)
+                await self._changed.wait_for(lambda: self._stops_waiting < STOPS_MAX)
+                self._insert_stop(delivery)
             elif isinstance(item, AccountObserved):
                 self._replace_observation(delivery)
             elif isinstance(item, Wanted):
@@ -55,11 +68,22 @@ class PriorityInbox:
             self._changed.notify_all()
 
     async def put_first(self, items: Sequence[Wanted | EmergencyStopRequested]) -> None:
-        """Queue what follows from an emergency stop ahead of every order that waits."""
+        """Queue what follows from an emergency stop ahead of every order that waits.
+
+        A stop is left out when another that asks for the same is there already.
+        """
         async with self._changed:
             now = self._monotonic()
-            self._orders.extendleft(Delivery(item, _nobody_waits, now) for item in reversed(items))
+            fresh = [item for item in items if not self._is_repeated_stop(item)]
+            self._orders.extendleft(Delivery(item, _nobody_waits, now, True) for item in reversed(fresh))
             self._changed.notify_all()
+
+    async def put_back(self, stop: EmergencyStopRequested) -> None:
+        """Queue a stop again that could not be carried out yet, behind what waits."""
+        async with self._changed:
+            if not self._is_repeated_stop(stop):
+                self._orders.append(Delivery(stop, _nobody_waits, self._monotonic(), True))
+                self._changed.notify_all()
 
     async def next_order(self) -> Delivery:
         """Wait for the next signal or command."""
@@ -74,12 +98,37 @@ class PriorityInbox:
         """How many signals and commands wait."""
         return len(self._orders)
 
+    @property
+    def stop_waits(self) -> bool:
+        """Whether an emergency stop was received that nobody has taken yet."""
+        return self._stops_waiting > 0
+
+    @property
+    def _stops_waiting(self) -> int:
+        return sum(isinstance(waiting.item, EmergencyStopRequested) for waiting in self._facts)
+
     async def _next(self, queue: deque[Delivery]) -> Delivery:
         async with self._changed:
             await self._changed.wait_for(lambda: bool(queue))
             delivery = queue.popleft()
             self._changed.notify_all()
             return delivery
+
+    def _insert_stop(self, delivery: Delivery) -> None:
+        """Overtake everything but earlier stops and resumes: whichever of them came last must win."""
+        place = 0
+        for index, waiting in enumerate(self._facts, 1):
+            if isinstance(waiting.item, EmergencyStopRequested | ResumeRequested):
+                place = index
+        self._facts.insert(place, delivery)
+
+    def _is_repeated_stop(self, item: Wanted | EmergencyStopRequested) -> bool:
+        return isinstance(item, EmergencyStopRequested) and any(
+            (waiting.item.close_positions, waiting.item.cancel_orders)
+            == (item.close_positions, item.cancel_orders)
+            for waiting in self._orders
+            if isinstance(waiting.item, EmergencyStopRequested)
+        )
 
     def _replace_observation(self, delivery: Delivery) -> None:
         """Keep only the latest look at the account."""
