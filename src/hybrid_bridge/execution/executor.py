@@ -30,7 +30,7 @@ from hybrid_bridge.core.inputs import (
     Wanted,
 )
 from hybrid_bridge.core.limits import Limits
-from hybrid_bridge.core.orders import Answer, IntentKind, SubmitOutcome
+from hybrid_bridge.core.orders import Answer, Intent, IntentKind, SubmitOutcome
 from hybrid_bridge.core.reconciliation import look_query
 from hybrid_bridge.core.requests import ACTION_DEAL
 from hybrid_bridge.core.results import explain
@@ -46,7 +46,6 @@ log = structlog.get_logger(__name__)
 
 JOURNAL_RETRY_S = 1.0
 STOP_RETRY_S = 1.0
-STOP_TRIES = 60
 
 
 class Executor:
@@ -68,16 +67,21 @@ class Executor:
         self._clock = clock
         self._figures = figures
         self._closed: Denial | None = Denial("trading_state", "a recovered bridge", "starting", "recovering")
-        self._idle = asyncio.Event()
-        self._idle.set()
+        self._stopping = False
+        self._stop_under_way: EmergencyStopRequested | None = None
+        self._uncleared_because = ""
+        self._busy = False
+        self._turn_over = asyncio.Event()
 
     def close_for(self, observed: str, detail: str) -> None:
         """Deny every signal and command from now on, with this explanation."""
-        self._closed = Denial("trading_state", "a running bridge", observed, detail)
+        if not self._stopping:
+            self._closed = Denial("trading_state", "a running bridge", observed, detail)
 
     def open(self) -> None:
-        """Accept signals and commands."""
-        self._closed = None
+        """Accept signals and commands, unless the bridge is stopping: that door stays closed."""
+        if not self._stopping:
+            self._closed = None
 
     @property
     def closed_because(self) -> str:
@@ -87,19 +91,25 @@ class Executor:
     async def drain(self) -> None:
         """Refuse what still waits and return once the order on its way has its result."""
         self.close_for("stopping", "received while the bridge was stopping")
-        while self._inbox.orders_waiting or not self._idle.is_set():
-            await self._idle.wait()
-            await self._clock.sleep(0)
+        self._stopping = True
+        while self._busy or self._inbox.orders_waiting:
+            self._turn_over.clear()
+            await self._turn_over.wait()
+
+    async def clear_account(self, stop: EmergencyStopRequested) -> None:
+        """Cancel and close what an emergency stop asks for, ahead of every order that waits."""
+        await self._inbox.put_first([stop])
 
     async def run_orders(self) -> None:
         """Process signals and commands one by one, for ever."""
         while True:
             delivery = await self._inbox.next_order()
-            self._idle.clear()
+            self._busy = True
             try:
                 await self._process(delivery)
             finally:
-                self._idle.set()
+                self._busy = False
+                self._turn_over.set()
 
     async def run_facts(self) -> None:
         """Process stops, resumes, observations and malformed messages, for ever."""
@@ -109,20 +119,18 @@ class Executor:
                 await self._take_fact(delivery.item)
             except JournalError as error:
                 log.error("Journal cannot be written", error=str(error), lost=type(delivery.item).__name__)
-                if isinstance(delivery.item, EmergencyStopRequested):
-                    self.close_for("emergency stop", f"the journal cannot be written: {error}")
             else:
                 delivery.settled()
 
     async def _process(self, delivery: Delivery) -> None:
         if isinstance(delivery.item, EmergencyStopRequested):
-            await self._clear_account(delivery.item)
+            await self._clear(delivery.item)
             return
         wanted = delivery.item
         assert isinstance(wanted, Wanted)  # noqa: S101 - the inbox sorts; this tells the type checker
         self._figures.received[wanted.source.channel.value] += 1
         try:
-            record = await self._decide(wanted)
+            record = await self._decide(wanted, delivery)
         except JournalError as error:
             # Not settled: Redpanda will deliver it again; nothing may be sent without a journal.
             log.error("Signal not processed, journal cannot be written", signal=_id(wanted), error=str(error))
@@ -131,28 +139,35 @@ class Executor:
         if record is not None:
             await self._send(record, delivery)
 
-    async def _decide(self, wanted: Wanted) -> OrderRecord | None:
+    async def _decide(self, wanted: Wanted, delivery: Delivery) -> OrderRecord | None:
         """Decide and journal one signal or command; returns the order that is now to be sent."""
+        state, limits = self._recorder.state, self._limits
         async with self._recorder.lock:
-            events = self._first_verdict(wanted)
+            events = self._refuse(wanted, delivery) or engine.receive(
+                state, limits, wanted, self._now_msc(wanted, delivery)
+            )
             if events:
                 await self._commit_wanted(wanted, events)
                 return None
-        appraised = await self._appraise(wanted)
+        appraised = await self._appraise(wanted, delivery)
         async with self._recorder.lock:
-            events = engine.judge_appraised(self._recorder.state, self._limits, appraised)
+            events = self._refuse(wanted, delivery) or engine.judge_appraised(state, limits, appraised)
             if not await self._commit_wanted(wanted, events):
                 return None
-        for event in events:
-            if isinstance(event, OrderSending):
-                return self._recorder.state.orders[event.number]
-        return None
+        sending = next((event for event in events if isinstance(event, OrderSending)), None)
+        return None if sending is None else state.orders[sending.number]
 
-    def _first_verdict(self, wanted: Wanted) -> tuple[Event, ...]:
-        state, now_msc = self._recorder.state, self._clock.utc_msc()
-        if self._closed is not None:
-            return engine.refuse(state, self._limits, wanted, self._closed, now_msc)
-        return engine.receive(state, self._limits, wanted, now_msc)
+    def _refuse(self, wanted: Wanted, delivery: Delivery) -> tuple[Event, ...]:
+        """Say no where the door is closed; what an emergency stop does to the account passes it."""
+        if self._closed is None or delivery.urgent:
+            return ()
+        now_msc = self._now_msc(wanted, delivery)
+        return engine.refuse(self._recorder.state, self._limits, wanted, self._closed, now_msc)
+
+    def _now_msc(self, wanted: Wanted | Intent, delivery: Delivery) -> int:
+        """Return the time by which it may be too late: a PC clock set back makes nothing fresh again."""
+        waited_s = self._clock.monotonic() - delivery.received_s
+        return max(self._clock.utc_msc(), wanted.received_msc + int(waited_s * 1000))
 
     async def _commit_wanted(self, wanted: Wanted, events: Sequence[Event]) -> bool:
         """Commit; False when the journal knew the id from before what memory holds."""
@@ -166,7 +181,7 @@ class Executor:
             return False
         return True
 
-    async def _appraise(self, wanted: Wanted) -> OrderAppraised:
+    async def _appraise(self, wanted: Wanted, delivery: Delivery) -> OrderAppraised:
         appraisal: Appraisal | None = None
         position: Position | None = None
         problem = ""
@@ -183,12 +198,12 @@ class Executor:
                     appraisal = await self._lane.appraise(query)
         except LaneError as error:
             appraisal, problem = None, str(error)
-        return OrderAppraised(wanted, appraisal, position, problem, self._clock.utc_msc())
+        return OrderAppraised(wanted, appraisal, position, problem, self._now_msc(wanted, delivery))
 
     async def _send(self, record: OrderRecord, delivery: Delivery) -> None:
         number, order = record.intent.number, record.order
         assert order is not None  # noqa: S101 - SENDING follows APPROVED, which carries the order
-        withheld = self._last_check(record)
+        withheld = self._last_check(record, delivery)
         if withheld is not None:
             await self._commit_answer(engine.withhold(withheld))
             return
@@ -199,16 +214,19 @@ class Executor:
         replied = OrderReplied(number, outcome, sent_msc, self._clock.utc_msc())
         await self._commit_answer(engine.answer(self._recorder.state, replied))
 
-    def _last_check(self, record: OrderRecord) -> SendWithheld | None:
+    def _last_check(self, record: OrderRecord, delivery: Delivery) -> SendWithheld | None:
         """Look once more at what may have changed while the journal was written."""
-        number, now_msc = record.intent.number, self._clock.utc_msc()
-        if record.intent.kind is not IntentKind.ENTRY:
+        intent, state = record.intent, self._recorder.state
+        if intent.kind is not IntentKind.ENTRY:
             return None
-        if self._recorder.state.emergency:
-            return SendWithheld(number, "emergency_stop", self._recorder.state.halt_reason, now_msc)
-        if now_msc > record.intent.expires_msc:
-            late = now_msc - record.intent.expires_msc
-            return SendWithheld(number, "expiry", f"{late} ms too late at the moment of sending", now_msc)
+        now_msc = self._now_msc(intent, delivery)
+        if self._stop_under_way is not None or self._inbox.stop_waits or state.emergency:
+            detail = state.halt_reason or "received while the order was journaled"
+            return SendWithheld(intent.number, "emergency_stop", detail, now_msc)
+        if now_msc > intent.expires_msc:
+            late = now_msc - intent.expires_msc
+            detail = f"{late} ms too late at the moment of sending"
+            return SendWithheld(intent.number, "expiry", detail, now_msc)
         return None
 
     async def _with_price(self, record: OrderRecord, outcome: SubmitOutcome) -> SubmitOutcome:
@@ -225,7 +243,9 @@ class Executor:
         deals = [deal for deal in findings.deals if deal.magic == query.magic]
         volume = sum(deal.volume for deal in deals)
         if not volume:
-            return outcome
+            # The history may be behind; the position that the order opened is there at once.
+            opened = (held.price_open for held in findings.positions if held.magic == query.magic)
+            return replace(outcome, price=next(opened, outcome.price))
         price = sum(deal.price * deal.volume for deal in deals) / volume
         return replace(outcome, price=price, volume=volume, deal=deals[0].ticket)
 
@@ -245,9 +265,7 @@ class Executor:
         state = self._recorder.state
         match fact:
             case EmergencyStopRequested():
-                async with self._recorder.lock:
-                    await self._recorder.commit(engine.stop(state, fact))
-                await self._inbox.put_first([fact])
+                await self._stop_trading(fact)
             case ResumeRequested():
                 await self._resume(fact)
             case AccountObserved():
@@ -257,6 +275,21 @@ class Executor:
                 await self._answer_malformed(fact)
             case _:
                 raise TypeError(f"{type(fact).__name__} is no fact")
+
+    async def _stop_trading(self, stop: EmergencyStopRequested) -> None:
+        """Latch a stop, however long the journal refuses; nothing is sent from its arrival on."""
+        self._stop_under_way = stop
+        while True:
+            try:
+                async with self._recorder.lock:
+                    await self._recorder.commit(engine.stop(self._recorder.state, stop))
+            except JournalError as error:
+                log.error("Emergency stop not journaled, trying again; nothing is sent", error=str(error))
+                await self._clock.sleep(JOURNAL_RETRY_S)
+            else:
+                break
+        self._stop_under_way = None
+        await self.clear_account(stop)
 
     async def _resume(self, request: ResumeRequested) -> None:
         async with self._recorder.lock:
@@ -281,18 +314,29 @@ class Executor:
         async with self._recorder.lock:
             await self._recorder.commit((), [(f"error:{place}:{fact.received_msc}", message)])
 
-    async def _clear_account(self, stop: EmergencyStopRequested) -> None:
+    async def _clear(self, stop: EmergencyStopRequested) -> None:
         """After the latch: cancel pending orders, and close positions where that is wanted."""
-        for _ in range(STOP_TRIES):
-            try:
-                report = await self._lane.report()
-            except LaneError as error:
-                log.error("Emergency stop cannot see the account yet", error=str(error))
-                await self._clock.sleep(STOP_RETRY_S)
-            else:
-                await self._inbox.put_first(self._clearing(stop, report))
-                return
-        log.error("Emergency stop latched, but pending orders and positions could not be looked at")
+        if not self._recorder.state.emergency:
+            log.warning("Account not cleared, the emergency stop was lifted before", reason=stop.reason)
+            return
+        try:
+            report = await self._lane.report()
+        except LaneError as error:
+            await self._clear_later(stop, str(error))
+            return
+        self._uncleared_because = ""
+        await self._inbox.put_first(self._clearing(stop, report))
+
+    async def _clear_later(self, stop: EmergencyStopRequested, reason: str) -> None:
+        """Come back to a stop whose account cannot be seen; what waits is answered in between."""
+        if self._stopping:
+            log.error("Emergency stop is latched, but the account was not cleared", reason=reason)
+            return
+        if reason != self._uncleared_because:
+            self._uncleared_because = reason
+            log.error("Emergency stop cannot see the account yet, trying again", reason=reason)
+        await self._clock.sleep(STOP_RETRY_S)
+        await self._inbox.put_back(stop)
 
     def _clearing(self, stop: EmergencyStopRequested, report: AccountReport) -> list[Wanted]:
         close = self._limits.close_positions_on_stop if stop.close_positions is None else stop.close_positions

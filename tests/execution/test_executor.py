@@ -1,0 +1,631 @@
+"""The executor: decide, journal, apply, and only then act; and a stop that nothing overtakes."""
+
+import asyncio
+from collections.abc import Sequence
+
+from structlog.testing import capture_logs
+from tests.core.builders import (
+    MAGIC_BASE,
+    make_account,
+    make_cancel,
+    make_close,
+    make_modify,
+    make_pending,
+    make_position,
+    make_report,
+)
+from tests.execution.rig import on_disk
+from tests.execution.venue import Reply, until
+
+from hybrid_bridge.core.events import (
+    Event,
+    IntentReceived,
+    OrderAnswered,
+    OrderApproved,
+    OrderSending,
+    TradingState,
+)
+from hybrid_bridge.core.inputs import AccountObserved, MalformedReceived
+from hybrid_bridge.core.orders import ApprovedOrder, Channel, OrderState, Source
+from hybrid_bridge.core.requests import make_magic
+from hybrid_bridge.core.state import CLOSED_ORDERS_KEPT
+
+REDPANDA = Source(Channel.REDPANDA, "trading_signals", 0, 41)
+
+
+# Journal first.
+
+
+async def test_one_commit_holds_the_whole_decision_and_is_on_disk_when_the_order_is_sent(rig):
+    seen: list[tuple[int, list[str], list[tuple[str]]]] = []
+    before = 0
+
+    def look_from_outside(order: ApprovedOrder) -> None:
+        kinds = [kind for (kind,) in on_disk(rig.path, "SELECT kind FROM events WHERE number=1 ORDER BY seq")]
+        seen.append(
+            (len(rig.journal.commits) - before, kinds, on_disk(rig.path, "SELECT signal_id FROM inbox"))
+        )
+
+    rig.venue.on_submit = look_from_outside
+    async with rig.running():
+        before = len(rig.journal.commits)
+        await rig.signal("a")
+        assert await rig.status("a") == "filled"
+        assert [(1, ["IntentReceived", "OrderApproved", "OrderSending"], [("a",)])] == seen
+        assert len(rig.journal.commits) - before == 2
+        await until(lambda: rig.settled == ["a"])
+
+
+async def test_a_signal_is_settled_after_its_commit_and_before_its_order_is_answered(rig):
+    settled_at_commit: list[list[str]] = []
+
+    async def note(_: Sequence[Event]) -> None:
+        settled_at_commit.append(list(rig.settled))
+
+    rig.venue.gate.clear()
+    async with rig.running():
+        rig.journal.after_commit = note
+        await rig.signal("a")
+        await until(lambda: rig.venue.submitted)
+        assert [[]] == settled_at_commit
+        assert rig.settled == ["a"]
+        rig.venue.gate.set()
+        await rig.status("a")
+
+
+async def test_a_denial_costs_one_commit_and_no_question_to_the_venue(rig):
+    async with rig.running():
+        rig.venue.asked.clear()
+        before = len(rig.journal.commits)
+        await rig.signal("a", symbol="NZDUSD")
+        assert await rig.status("a") == "denied"
+        assert len(rig.journal.commits) - before == 1
+        assert rig.venue.asked == []
+
+
+async def test_the_order_carries_its_intents_own_magic_and_the_result_the_venues_figures(rig):
+    async with rig.running():
+        await rig.signal("a")
+        await rig.signal("b", volume=0.2)
+        assert await rig.status("b") == "filled"
+        assert [make_magic(MAGIC_BASE, 1), make_magic(MAGIC_BASE, 2)] == [
+            order.request.magic for order in rig.venue.submitted
+        ]
+        told = [message["data"] for message in rig.told()]
+        assert [("a", 0.1), ("b", 0.2)] == [(data["signal_id"], data["volume"]) for data in told]
+        assert [1.10013, 1.10013] == [data["price"] for data in told]
+        assert rig.woken == 2
+
+
+async def test_a_venues_no_and_no_answer_are_told_apart(rig):
+    rig.venue.replies.extend([Reply.NO, Reply.LOST_NEVER_DONE])
+    async with rig.running():
+        await rig.signal("a")
+        await rig.signal("b")
+        assert [await rig.status("a"), await rig.status("b")] == ["rejected", "unknown"]
+        assert rig.last("a").retcode == 10006
+
+
+async def test_a_fill_reported_without_a_price_gets_it_from_its_deal(rig):
+    rig.venue.replies.append(Reply.YES_WITHOUT_PRICE)
+    async with rig.running():
+        await rig.signal("a")
+        await rig.status("a")
+        assert (rig.last("a").status, rig.last("a").price) == ("filled", 1.10013)
+
+
+async def test_a_fill_reported_without_a_price_gets_it_from_its_position_while_the_history_lags(rig):
+    rig.venue.history_lags = True
+    rig.venue.replies.append(Reply.YES_WITHOUT_PRICE)
+    async with rig.running():
+        await rig.signal("a")
+        await rig.status("a")
+        assert (rig.last("a").price, rig.last("a").volume) == (1.10013, 0.1)
+
+
+async def test_a_fill_whose_price_cannot_be_asked_for_is_a_fill_all_the_same(rig):
+    rig.venue.replies.append(Reply.YES_WITHOUT_PRICE)
+    async with rig.running():
+        rig.venue.failing = {"look"}
+        await rig.signal("a")
+        assert (await rig.status("a"), rig.last("a").price) == ("filled", 0.0)
+
+
+async def test_a_terminal_that_cannot_be_asked_denies_with_its_words(rig):
+    async with rig.running():
+        rig.venue.failing = {"appraise"}
+        await rig.signal("a")
+        assert await rig.status("a") == "denied"
+        assert "the lane was killed at its deadline" in rig.last("a").detail
+        assert rig.venue.submitted == []
+
+
+async def test_commands_on_a_position_reach_the_venue(rig):
+    rig.venue.positions[500] = make_position()
+    rig.venue.pending[900] = make_pending()
+    async with rig.running():
+        await rig.put(make_modify(stop_loss=1.095))
+        assert await rig.status("m-1") == "filled"
+        assert rig.venue.positions[500].stop_loss == 1.095
+        assert rig.venue.positions[500].take_profit == 1.12
+        await rig.put(make_close(volume=0.2))
+        assert await rig.status("c-1") == "filled"
+        assert rig.venue.positions[500].volume == 0.3
+        await rig.put(make_cancel())
+        assert await rig.status("x-1") == "filled"
+        assert rig.venue.pending == {}
+        await rig.put(make_close(command_id="c-2", ticket=501))
+        assert (await rig.status("c-2"), rig.last("c-2").reason) == ("denied", "position")
+
+
+async def test_a_question_about_the_position_that_fails_denies_the_command(rig):
+    rig.venue.positions[500] = make_position()
+    async with rig.running():
+        rig.venue.failing = {"report"}
+        await rig.put(make_close())
+        assert await rig.status("c-1") == "denied"
+        assert rig.venue.submitted == []
+
+
+# The same id again.
+
+
+async def test_the_same_id_over_both_channels_acts_once(rig):
+    async with rig.running():
+        await rig.signal("a", payload_hash="same")
+        await rig.signal("a", payload_hash="same", source=REDPANDA)
+        await until(lambda: len(rig.results) == 2)
+        assert rig.statuses("a") == ["filled", "duplicate"]
+        assert (rig.last("a").reason, rig.last("a").detail) == (
+            "duplicate_signal",
+            "already received; it is filled",
+        )
+        assert len(rig.venue.submitted) == 1
+        await until(lambda: rig.settled == ["a", "a"])
+
+
+async def test_the_same_id_with_another_content_is_called_a_conflict(rig):
+    async with rig.running():
+        await rig.signal("a", payload_hash="one")
+        await rig.signal("a", payload_hash="two", volume=0.9)
+        await until(lambda: len(rig.results) == 2)
+        assert (rig.last("a").status, rig.last("a").reason) == ("duplicate", "conflict")
+        assert len(rig.venue.submitted) == 1
+
+
+async def test_an_id_that_memory_has_forgotten_is_found_in_the_journal(rig):
+    async with rig.running():
+        await rig.signal("a", payload_hash="one")
+        await rig.status("a")
+        state = rig.recorder.state
+        assert state.closed.popleft() == 1
+        del state.orders[1], state.numbers["a"]
+        commits = len(rig.journal.commits)
+        await rig.signal("a", payload_hash="one")
+        await until(lambda: len(rig.results) == 2)
+        await rig.signal("a", payload_hash="two")
+        await until(lambda: len(rig.results) == 3)
+        assert ["filled", "duplicate", "duplicate"] == rig.statuses("a")
+        assert ["duplicate_signal", "conflict"] == [result.reason for result in rig.results[1:]]
+        assert len(rig.journal.commits) - commits == 2
+        assert len(rig.venue.submitted) == 1
+        await rig.signal("b")
+        assert await rig.status("b") == "filled"
+        assert rig.recorder.state.numbers["b"] == 2
+
+
+async def test_memory_is_bounded(rig):
+    assert CLOSED_ORDERS_KEPT == 5_000  # Raised, it makes the test above the only one that still holds.
+    async with rig.running():
+        await rig.signal("a")
+        await rig.status("a")
+        assert list(rig.recorder.state.closed) == [1]
+
+
+# The emergency stop.
+
+
+async def test_a_stop_is_decided_while_an_order_is_on_its_way_and_nothing_is_sent_after(rig):
+    rig.venue.gate.clear()
+    async with rig.running():
+        await rig.signal("flying")
+        await until(lambda: rig.venue.submitted)
+        for number in range(3):
+            await rig.signal(f"queued-{number}")
+        await rig.stop()
+        await until(lambda: rig.recorder.state.emergency)
+        assert rig.statuses("flying") == []
+        assert ("TradingStateChanged",) in on_disk(rig.path, "SELECT kind FROM events")
+        await until(lambda: "stop" in rig.settled)
+        rig.venue.gate.set()
+        assert await rig.status("flying") == "filled"
+        assert ["denied"] * 3 == [await rig.status(f"queued-{number}") for number in range(3)]
+        assert rig.last("queued-2").reason == "emergency_stop"
+        await rig.signal("later")
+        assert await rig.status("later") == "denied"
+        assert len(rig.venue.submitted) == 1
+
+
+async def test_a_stop_that_comes_while_the_order_is_journaled_withholds_it(rig):
+    async def stop_now(events: Sequence[Event]) -> None:
+        if any(isinstance(event, OrderSending) for event in events):
+            await rig.stop()
+
+    rig.journal.after_commit = stop_now
+    async with rig.running():
+        await rig.signal("a")
+        assert (await rig.status("a"), rig.last("a").reason) == ("not_executed", "emergency_stop")
+        assert rig.venue.submitted == []
+        assert rig.recorder.state.daily_entries == 1
+        await until(lambda: rig.recorder.state.emergency)
+
+
+async def test_a_stop_that_comes_during_the_appraisal_denies(rig):
+    rig.venue.appraisal_gate.clear()
+    async with rig.running():
+        await rig.signal("a")
+        await until(lambda: "appraise" in rig.venue.asked)
+        await rig.stop()
+        await until(lambda: rig.recorder.state.emergency)
+        rig.venue.appraisal_gate.set()
+        assert (await rig.status("a"), rig.last("a").reason) == ("denied", "emergency_stop")
+        assert rig.venue.submitted == []
+
+
+async def test_after_the_order_on_its_way_cancels_and_closes_go_before_everything_queued(rig):
+    rig.venue.pending[900] = make_pending()
+    rig.venue.positions[500] = make_position()
+    rig.venue.gate.clear()
+    async with rig.running():
+        await rig.signal("flying")
+        await until(lambda: rig.venue.submitted)
+        await rig.put(make_modify(), "m-1")
+        await rig.stop(cancel_orders=True, close_positions=True)
+        await until(lambda: rig.recorder.state.emergency)
+        rig.venue.gate.set()
+        await rig.status("m-1")
+        sent = [order.intent.signal_id.rpartition("-")[0] or "flying" for order in rig.venue.submitted]
+        stamp = f"stop-{rig.clock.utc_msc()}"
+        assert ["flying", f"{stamp}-cancel", f"{stamp}-close", f"{stamp}-close"] == sent
+        assert (rig.venue.pending, rig.venue.positions) == ({}, {})
+        assert (rig.last("m-1").status, rig.last("m-1").reason) == ("denied", "position")
+
+
+async def test_a_stop_closes_positions_as_configured_when_it_does_not_say(new_rig, venue):
+    for configured, left in ((False, [500]), (True, [])):
+        venue.positions[500] = make_position()
+        rig = new_rig(close_positions_on_stop=configured)
+        async with rig.running():
+            await rig.resume("again")
+            await rig.stop()
+            await until(lambda rig=rig: rig.settled == ["resume", "stop"])
+            await rig.signal(f"behind-{configured}")
+            await rig.status(f"behind-{configured}")
+            assert left == list(venue.positions)
+
+
+async def test_a_stop_acts_once_the_account_can_be_seen_and_what_waits_is_answered_meanwhile(rig):
+    rig.venue.positions[500] = make_position()
+    async with rig.running():
+        rig.venue.failing = {"report"}
+        await rig.stop(close_positions=True)
+        await until(lambda: rig.recorder.state.emergency)
+        await rig.signal("waiting")
+        await rig.clock.pass_until(lambda: rig.statuses("waiting"))
+        for _ in range(200):
+            rig.clock.advance(1.0)
+            await asyncio.sleep(0)
+        assert list(rig.venue.positions) == [500]
+        rig.venue.failing = set()
+        await rig.clock.pass_until(lambda: not rig.venue.positions)
+
+
+async def test_a_stop_that_was_lifted_before_it_could_act_does_not_act(rig):
+    rig.venue.positions[500] = make_position()
+    async with rig.running():
+        rig.venue.failing = {"report"}
+        await rig.stop(close_positions=True)
+        await until(lambda: rig.clock.sleeping == 2)
+        await rig.resume("false alarm")
+        await until(lambda: "resume" in rig.settled)
+        rig.venue.failing = set()
+        rig.clock.advance(1.0)
+        await rig.signal("next")
+        assert await rig.status("next") == "filled"
+        assert 500 in rig.venue.positions
+
+
+async def test_a_flood_of_stops_clears_the_account_once(rig):
+    rig.venue.positions = {ticket: make_position(ticket=ticket) for ticket in range(500, 505)}
+    rig.venue.gate.clear()
+    async with rig.running():
+        await rig.signal("flying")
+        await until(lambda: rig.venue.submitted)
+        for _ in range(300):
+            await rig.stop(close_positions=True)
+        await until(lambda: rig.settled.count("stop") == 300)
+        assert rig.inbox.orders_waiting == 1
+        rig.venue.gate.set()
+        await until(lambda: not rig.venue.positions)
+        assert len(rig.venue.submitted) == 1 + 6
+
+
+async def test_closes_of_a_stop_pass_the_door_that_is_closed_for_others(rig):
+    rig.venue.positions[500] = make_position()
+    async with rig.running(recover=False):
+        await rig.stop(close_positions=True)
+        await rig.signal("a")
+        await until(lambda: not rig.venue.positions)
+        assert (await rig.status("a"), rig.last("a").status) == ("denied", "denied")
+
+
+async def test_a_resume_and_a_stop_keep_their_order(rig):
+    async with rig.running(recover=False):
+        hold = rig.recorder.lock
+        await hold.acquire()
+        await rig.stop("first")
+        await rig.resume("second")
+        await rig.stop("third")
+        hold.release()
+        await until(lambda: len(rig.settled) == 3)
+        assert rig.settled == ["stop", "resume", "stop"]
+        assert (rig.recorder.state.trading, rig.recorder.state.halt_reason) == (TradingState.HALTED, "third")
+
+
+async def test_a_resume_from_afar_is_refused_and_answered(rig):
+    async with rig.running():
+        await rig.stop()
+        await rig.resume("please", Channel.WEBSOCKET)
+        await until(lambda: "resume" in rig.settled)
+        assert rig.recorder.state.emergency
+        (told,) = rig.told()
+        assert ("error", "resume_refused") == (told["type"], told["data"]["reason"])
+        assert "hybrid-bridge resume" in told["data"]["detail"]
+
+
+# Too late.
+
+
+async def test_a_signal_that_expires_while_it_is_journaled_is_not_sent(rig):
+    async def take_long(events: Sequence[Event]) -> None:
+        if any(isinstance(event, OrderSending) for event in events):
+            rig.clock.advance(5.001)
+
+    rig.journal.after_commit = take_long
+    async with rig.running():
+        await rig.signal("a")
+        assert (await rig.status("a"), rig.last("a").reason) == ("not_executed", "expiry")
+        assert "1 ms too late" in rig.last("a").detail
+        assert rig.venue.submitted == []
+
+
+async def test_a_signal_that_expires_while_it_waits_is_told_so(rig):
+    rig.venue.gate.clear()
+    async with rig.running():
+        await rig.signal("flying")
+        await until(lambda: rig.venue.submitted)
+        await rig.signal("queued")
+        rig.clock.advance(6.0)
+        rig.venue.gate.set()
+        assert await rig.status("queued") == "expired"
+
+
+async def test_a_pc_clock_that_is_set_back_makes_no_old_signal_fresh(rig):
+    rig.venue.gate.clear()
+    async with rig.running():
+        await rig.signal("flying")
+        await until(lambda: rig.venue.submitted)
+        await rig.signal("queued")
+        rig.clock.advance(6.0)
+        rig.clock.pc_ahead_ms = -3_600_000
+        rig.venue.gate.set()
+        assert await rig.status("queued") == "expired"
+
+
+# A journal that cannot be written.
+
+
+async def test_without_a_journal_nothing_is_sent_and_nothing_settled(rig):
+    async with rig.running():
+        await rig.journal.refuse_writes(True)
+        await rig.signal("a")
+        await rig.signal("b", symbol="NZDUSD")
+        await until(lambda: not rig.inbox.orders_waiting)
+        await rig.executor.drain()
+        assert (rig.venue.submitted, rig.settled, rig.results) == ([], [], [])
+        assert rig.recorder.state.next_number == 1
+        await rig.journal.refuse_writes(False)
+
+
+async def test_a_signal_that_could_not_be_journaled_may_come_again(rig):
+    async with rig.running():
+        await rig.journal.refuse_writes(True)
+        with capture_logs() as logged:
+            await rig.signal("a")
+            await until(lambda: any(line["log_level"] == "error" for line in logged))
+        (said,) = (line for line in logged if line["log_level"] == "error")
+        assert ("a", True) == (said["signal"], "close the program that has the file open" in said["error"])
+        await rig.journal.refuse_writes(False)
+        await rig.signal("a")
+        assert await rig.status("a") == "filled"
+        assert rig.settled == ["a"]
+
+
+async def test_a_result_is_written_however_long_it_takes_and_nothing_else_is_sent_meanwhile(new_rig):
+    rig = new_rig(signal_max_age_ms=60_000)
+    rig.venue.gate.clear()
+    async with rig.running():
+        await rig.signal("a")
+        await until(lambda: rig.venue.submitted)
+        await rig.signal("b")
+        await rig.journal.refuse_writes(True)
+        rig.venue.gate.set()
+        sleepers = rig.clock.sleeping
+        for _ in range(3):
+            await until(lambda: rig.clock.sleeping > sleepers)
+            rig.clock.advance(1.0)
+        assert rig.state("a") is OrderState.SENDING
+        assert len(rig.venue.submitted) == 1
+        await rig.journal.refuse_writes(False)
+        await rig.clock.pass_until(lambda: rig.statuses("a"))
+        assert rig.statuses("a") == ["filled"]
+        await until(lambda: len(rig.venue.submitted) == 2)
+        await rig.status("b")
+
+
+async def test_a_stop_that_cannot_be_journaled_holds_at_once_and_is_journaled_as_soon_as_possible(rig):
+    rig.venue.positions[500] = make_position()
+    async with rig.running():
+        await rig.journal.refuse_writes(True)
+        await rig.stop(close_positions=True)
+        await until(lambda: rig.clock.sleeping == 2)
+        assert rig.settled == []
+
+        async def mend(_: Sequence[Event]) -> None:
+            rig.journal.after_commit = None
+            await rig.journal.refuse_writes(True)
+
+        # The journal recovers for the order's commit alone: the stop, not yet on disk, still holds it back.
+        rig.journal.after_commit = mend
+        await rig.journal.refuse_writes(False)
+        await rig.signal("a")
+        await until(lambda: rig.state_known("a"))
+        await until(lambda: rig.clock.sleeping == 3)
+        assert rig.venue.submitted == []
+        await rig.journal.refuse_writes(False)
+        await rig.clock.pass_until(lambda: rig.statuses("a") and not rig.venue.positions)
+        assert (rig.last("a").status, rig.last("a").reason) == ("not_executed", "emergency_stop")
+        assert rig.recorder.state.emergency
+        assert rig.settled == ["a", "stop"]
+
+
+async def test_an_observation_that_cannot_be_journaled_costs_nothing_else(rig):
+    async with rig.running():
+        await rig.journal.refuse_writes(True)
+        richer = make_report(account=make_account(equity=20_000.0))
+        await rig.put(AccountObserved(richer), "seen")
+        await rig.journal.refuse_writes(False)
+        await rig.signal("a")
+        assert await rig.status("a") == "filled"
+
+
+# Facts.
+
+
+async def test_a_malformed_message_is_counted_and_answered_through_the_outbox(rig):
+    async with rig.running(recover=False):
+        fact = MalformedReceived("not_json", "expected value at 1", "{oops", REDPANDA, 5)
+        await rig.put(fact, "bad")
+        await until(lambda: rig.settled == ["bad"])
+        (told,) = rig.told()
+        assert told == {
+            "type": "error",
+            "data": {
+                "reason": "not_json",
+                "detail": "expected value at 1 (from trading_signals/0/41)",
+                "of": "{oops",
+            },
+        }
+        assert (rig.figures.malformed, rig.woken) == (1, 1)
+
+
+async def test_another_account_at_the_terminal_halts(rig):
+    async with rig.running():
+        await rig.put(AccountObserved(make_report(account=make_account(login=9))), "seen")
+        await until(lambda: rig.settled == ["seen"])
+        await rig.signal("a")
+        assert await rig.status("a") == "denied"
+        assert "expected login 7001" in rig.last("a").detail
+
+
+async def test_the_figures_add_up(rig):
+    async with rig.running():
+        await rig.signal("a")
+        await rig.signal("b", symbol="NZDUSD", source=REDPANDA)
+        await rig.signal("a")
+        await until(lambda: len(rig.results) == 3)
+        assert rig.figures.received == {"websocket": 2, "redpanda": 1}
+        assert rig.figures.statuses == {"filled": 1, "denied": 1, "duplicate": 1}
+        assert (rig.figures.signal_to_send.count, rig.figures.send_to_result.count) == (1, 1)
+
+
+# Opening, closing, draining.
+
+
+async def test_nothing_is_accepted_before_the_door_is_opened(rig):
+    async with rig.running(recover=False):
+        await rig.signal("a")
+        assert await rig.status("a") == "denied"
+        assert "recovering" in rig.last("a").detail
+        rig.executor.close_for("lane", "no terminal")
+        assert rig.executor.closed_because == "lane: no terminal"
+        await rig.signal("b")
+        assert await rig.status("b") == "denied"
+        assert "no terminal" in rig.last("b").detail
+        rig.executor.open()
+        await rig.signal("c")
+        assert await rig.status("c") == "filled"
+
+
+async def test_a_door_that_closes_during_the_appraisal_is_closed(rig):
+    rig.venue.appraisal_gate.clear()
+    async with rig.running():
+        await rig.signal("a")
+        await until(lambda: "appraise" in rig.venue.asked)
+        rig.executor.close_for("lane", "another account")
+        rig.venue.appraisal_gate.set()
+        assert await rig.status("a") == "denied"
+        assert rig.venue.submitted == []
+
+
+async def test_draining_refuses_what_waits_and_returns_once_the_order_on_its_way_has_its_result(rig):
+    rig.venue.gate.clear()
+    async with rig.running():
+        await rig.signal("flying")
+        await until(lambda: rig.venue.submitted)
+        await rig.signal("queued")
+        draining = asyncio.ensure_future(rig.executor.drain())
+        await asyncio.sleep(0.01)
+        assert not draining.done()
+        rig.venue.gate.set()
+        await draining
+        assert (rig.statuses("flying"), rig.statuses("queued")) == (["filled"], ["denied"])
+        assert "stopping" in rig.last("queued").detail
+        assert len(rig.venue.submitted) == 1
+        await rig.executor.drain()
+
+
+async def test_a_recovery_that_ends_during_the_drain_does_not_open_the_door_again(rig):
+    async with rig.running(recover=False):
+        await rig.executor.drain()
+        rig.executor.open()
+        rig.executor.close_for("recovering", "no terminal")
+        await rig.signal("a")
+        assert await rig.status("a") == "denied"
+        assert "stopping" in rig.last("a").detail
+
+
+async def test_draining_does_not_wait_for_a_terminal_that_cannot_be_seen(rig):
+    async with rig.running():
+        rig.venue.failing = {"report"}
+        await rig.stop(close_positions=True)
+        await until(lambda: rig.clock.sleeping == 2)
+        draining = asyncio.ensure_future(rig.executor.drain())
+        await rig.clock.pass_until(draining.done)
+        await draining
+
+
+async def test_a_crash_while_the_order_is_on_its_way_leaves_it_in_doubt_on_disk(rig):
+    rig.venue.gate.clear()
+    async with rig.running():
+        await rig.signal("a")
+        await until(lambda: rig.venue.submitted)
+    assert [("OrderSending",)] == on_disk(rig.path, "SELECT kind FROM events ORDER BY seq DESC LIMIT 1")
+
+
+async def test_events_of_an_order_are_in_the_journal_in_their_order(rig):
+    async with rig.running():
+        await rig.signal("a")
+        await rig.status("a")
+        kinds = [type(event) for commit in rig.journal.commits for event in commit][-4:]
+        assert [IntentReceived, OrderApproved, OrderSending, OrderAnswered] == kinds
