@@ -4,13 +4,17 @@ Owns the start (fold the journal, doubt what was in flight, open only when the a
 the looking for orders in doubt. Never sends anything. app awaits `restore`, then drives `run`.
 """
 
+from dataclasses import dataclass
+
 import structlog
 
 from hybrid_bridge.core import engine
+from hybrid_bridge.core.appraisal import Findings
 from hybrid_bridge.core.inputs import AccountObserved, EmergencyStopRequested
 from hybrid_bridge.core.limits import Limits
 from hybrid_bridge.core.orders import Channel, OrderState, Source
 from hybrid_bridge.core.reconciliation import Doubt, interrupt, look_query, resolve
+from hybrid_bridge.core.risk import find_account_denial
 from hybrid_bridge.core.state import OrderRecord
 from hybrid_bridge.errors import JournalError, LaneError
 from hybrid_bridge.execution.executor import Executor
@@ -21,6 +25,14 @@ log = structlog.get_logger(__name__)
 
 RETRY_S = 1.0
 LOOK_INTERVAL_S = 2.0
+
+
+@dataclass(slots=True)
+class Watch:
+    """How an order in doubt is being looked for: since when, and the clean looks in a row."""
+
+    since_s: float
+    clean_looks: int = 0
 
 
 class Recovery:
@@ -34,7 +46,8 @@ class Recovery:
         self._lane = lane
         self._limits = limits
         self._clock = clock
-        self._doubts: dict[int, Doubt] = {}
+        self._watches: dict[int, Watch] = {}
+        self._stop_at_start: EmergencyStopRequested | None = None
 
     async def restore(self) -> None:
         """Fold the journal; doubt what was being sent; latch EMERGENCY_STOP.
@@ -52,6 +65,7 @@ class Recovery:
                     "EMERGENCY_STOP=true at the start", None, True, Source(Channel.LOCAL), now_msc
                 )
                 await self._recorder.commit(engine.stop(state, request))
+                self._stop_at_start = request
         log.info(
             "Journal restored", events=count, in_doubt=len(state.in_doubt()), trading=state.trading.value
         )
@@ -59,6 +73,8 @@ class Recovery:
     async def run(self) -> None:
         """Open the executor once the account has been seen, then resolve doubts for ever."""
         await self._open()
+        if self._stop_at_start is not None:
+            await self._executor.clear_account(self._stop_at_start)
         while True:
             await self._clock.sleep(LOOK_INTERVAL_S)
             await self._look_for_all()
@@ -67,9 +83,9 @@ class Recovery:
         reason = ""
         while True:
             try:
-                report = await self._lane.report()
                 for record in self._unknown():
                     await self._look(record)
+                report = await self._lane.report()
                 async with self._recorder.lock:
                     observed = AccountObserved(report)
                     await self._recorder.commit(engine.observe(self._recorder.state, self._limits, observed))
@@ -102,17 +118,26 @@ class Recovery:
         return [record for record in self._recorder.state.in_doubt() if record.state is OrderState.UNKNOWN]
 
     async def _look(self, record: OrderRecord) -> None:
-        """Ask once; a complete look without a trace counts towards "it was not executed"."""
-        number = record.intent.number
+        """Ask once; complete looks in a row without a trace count towards "it was not executed"."""
+        watch = self._watches.setdefault(record.intent.number, Watch(self._clock.monotonic()))
+        looks_before, watch.clean_looks = watch.clean_looks, 0
         findings = await self._lane.look(look_query(record))
-        doubt = self._doubts.get(number) or Doubt(0, self._clock.utc_msc())
+        # The account after the look: what another account shows proves nothing.
+        report = await self._lane.report()
+        if find_account_denial(report, self._limits) is not None:
+            return
         if findings.connected:
-            doubt = Doubt(doubt.clean_looks + 1, doubt.since_msc)
-        self._doubts[number] = doubt
+            watch.clean_looks = looks_before + 1
         async with self._recorder.lock:
-            if record.state is not OrderState.UNKNOWN:
-                return
-            answer = resolve(record, findings, doubt, self._clock.utc_msc())
-            if answer is not None:
-                await self._recorder.commit((answer,))
-                self._doubts.pop(number, None)
+            if record.state is OrderState.UNKNOWN:
+                await self._judge(record, findings, watch)
+        if record.state is not OrderState.UNKNOWN:
+            del self._watches[record.intent.number]
+
+    async def _judge(self, record: OrderRecord, findings: Findings, watch: Watch) -> None:
+        now_msc = self._clock.utc_msc()
+        looked_ms = int((self._clock.monotonic() - watch.since_s) * 1000)
+        doubt = Doubt(watch.clean_looks, now_msc - looked_ms)
+        answer = resolve(record, findings, doubt, now_msc)
+        if answer is not None:
+            await self._recorder.commit((answer,))
