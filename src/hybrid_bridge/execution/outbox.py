@@ -30,6 +30,7 @@ class OutboxPump:
 
     def wake(self) -> None:
         """Tell that new messages wait or that the channel is up."""
+        self._empty.clear()
         self._news.set()
 
     async def wait_empty(self) -> None:
@@ -54,7 +55,6 @@ class OutboxPump:
             if not delivered and not self._news.is_set():
                 self._empty.set()
                 await self._news.wait()
-                self._empty.clear()
 
     async def _deliver_batch(self) -> int:
         self._news.clear()

@@ -52,9 +52,8 @@ class Recorder:
             for event in events:
                 apply(self.state, event)
         except IllegalTransition as error:
-            raise RecoveryRefused(
-                f"the journal does not add up: {error}; keep a copy of it and ask"
-            ) from error
+            mend = "keep a copy of it, look at the account's trades and start with a new STATE_DIR"
+            raise RecoveryRefused(f"the journal does not add up: {error}; {mend}") from error
         return len(events)
 
     async def commit(self, events: Sequence[Event], errors: Sequence[tuple[str, bytes]] = ()) -> None:

@@ -1,0 +1,71 @@
+"""Journal first, then memory: both change together or not at all."""
+
+import pytest
+from tests.core.builders import make_answer, make_intent, make_order, sending_events
+from tests.execution.rig import on_disk
+
+from hybrid_bridge.core.events import IntentReceived, OrderSending
+from hybrid_bridge.core.orders import OrderState
+from hybrid_bridge.errors import JournalError, RecoveryRefused
+
+
+@pytest.fixture
+def recorder(rig):
+    yield rig.recorder
+    rig.journal.close()
+
+
+async def test_a_commit_is_on_disk_and_in_memory_and_told_in_this_order(rig, recorder):
+    seen = []
+
+    async def look(_) -> None:
+        seen.append((len(recorder.state.orders), len(rig.results), rig.woken))
+
+    rig.journal.after_commit = look
+    async with recorder.lock:
+        await recorder.commit(
+            [*sending_events(make_order(make_intent(1))), make_answer(1, OrderState.FILLED)]
+        )
+    assert [(0, 0, 0)] == seen
+    assert recorder.state.orders[1].state is OrderState.FILLED
+    assert [("s-1", "filled")] == [(result.signal_id, result.status) for result in rig.results]
+    assert (rig.woken, rig.figures.statuses) == (1, {"filled": 1})
+    assert [("s-1:filled",)] == on_disk(rig.path, "SELECT key FROM outbox")
+
+
+async def test_what_the_journal_refuses_has_not_happened(rig, recorder):
+    await rig.journal.refuse_writes(True)
+    with pytest.raises(JournalError):
+        await recorder.commit(sending_events(make_order(make_intent(1))))
+    await rig.journal.refuse_writes(False)
+    assert (recorder.state.orders, rig.results, rig.woken) == ({}, [], 0)
+
+
+async def test_nothing_to_say_costs_no_commit(rig, recorder):
+    await recorder.commit([])
+    assert rig.journal.commits == []
+
+
+async def test_events_without_a_result_wake_nobody_and_errors_do(rig, recorder):
+    await recorder.commit([IntentReceived(make_intent(1), "h")])
+    assert rig.woken == 0
+    await recorder.commit([], [("error:1", b"{}")])
+    assert (rig.woken, rig.results) == (1, [])
+
+
+async def test_restoring_gives_the_state_that_was(rig, recorder, new_rig):
+    await recorder.commit(sending_events(make_order(make_intent(1))))
+    await recorder.commit([make_answer(1, OrderState.PARTIAL, volume=0.05)])
+    again = new_rig()
+    assert await again.recorder.restore() == 4
+    assert recorder.state == again.recorder.state
+    again.journal.close()
+
+
+async def test_a_journal_that_does_not_add_up_is_refused(rig, recorder):
+    await rig.journal.record([OrderSending(7, None, 1)], [])
+    with pytest.raises(
+        RecoveryRefused,
+        match=r"does not add up: intent 7 is not known.*keep a copy.*start with a new STATE_DIR",
+    ):
+        await recorder.restore()
