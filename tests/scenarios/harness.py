@@ -264,23 +264,28 @@ def signal_body(**data: object) -> bytes:
     return json.dumps({"type": "trading_signal", "data": data}).encode()
 
 
-def read_topic(broker: str, topic: str, quiet_s: float = 2.0) -> list[tuple[bytes, dict[str, Any]]]:
-    """Read a whole topic with another client; ends after `quiet_s` without anything new."""
+def read_topic(broker: str, topic: str) -> list[tuple[bytes, dict[str, Any]]]:
+    """Read with another client all that a topic holds at this moment."""
     consumer = Consumer({"bootstrap.servers": broker, "group.id": f"judge-{time.time_ns()}", "log_level": 0})
     try:
         partitions = consumer.list_topics(topic, 10).topics[topic].partitions
-        consumer.assign([TopicPartition(topic, number, 0) for number in partitions])
-        return list(_drain(consumer, quiet_s))
+        found: list[tuple[bytes, dict[str, Any]]] = []
+        for number in partitions:
+            _, end = consumer.get_watermark_offsets(TopicPartition(topic, number), 10)
+            consumer.assign([TopicPartition(topic, number, 0)])
+            found += _read_until(consumer, end)
+        return found
     finally:
         consumer.close()
 
 
-def _drain(consumer: Consumer, quiet_s: float) -> Iterator[tuple[bytes, dict[str, Any]]]:
-    while True:
-        message = consumer.poll(quiet_s)
-        if message is None:
-            return
+def _read_until(consumer: Consumer, end: int) -> Iterator[tuple[bytes, dict[str, Any]]]:
+    offset = 0
+    while offset < end:
+        message = consumer.poll(PATIENCE_S)
+        assert message is not None, "the topic ended before its end"
         if message.error() is None:
+            offset = message.offset() + 1
             yield message.key(), json.loads(message.value())
 
 

@@ -46,7 +46,7 @@ async def test_every_tick_of_the_played_window_is_in_the_topic_once_and_in_order
 
         def settled() -> bool:
             nonlocal last
-            before, last = last, len(read_topic(broker.address, "market_ticks", 1.0))
+            before, last = last, len(read_topic(broker.address, "market_ticks"))
             return before == last > 0
 
         await eventually(settled)

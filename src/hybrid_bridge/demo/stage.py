@@ -30,6 +30,7 @@ def demo_overrides(tick_files: Sequence[str]) -> dict[str, object]:
         "trading_enabled": True,
         "emergency_stop": False,
         "max_daily_trades": 1000,
+        "max_risk_percent": 0.5,  # small enough that the margin lasts for a story of a minute or two
         "state_dir": str(DEMO_DIR),
         "log_file": str(DEMO_DIR / "mt5_bridge.log"),
     }
