@@ -267,7 +267,7 @@ class EngineMachine(RuleBasedStateMachine):
             return
         request = EmergencyStopRequested("stop", None, True, source, self.now)
         self._commit(engine.stop(self.state, request))
-        if not self.emergency:
+        if not self.emergency or self.now > self.latched_at:
             self.latched_at = self.now
         self.halted = self.emergency = True
 

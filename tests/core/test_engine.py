@@ -539,6 +539,30 @@ def test_a_halt_is_lifted_by_a_person_or_where_the_trader_permits_it(
         assert verdict.check == "resume"
 
 
+def test_a_resume_from_before_the_halt_does_not_undo_it() -> None:
+    stopped = fold(
+        make_state(), engine.stop(make_state(), EmergencyStopRequested("s", None, True, SOURCE, NOW))
+    )
+
+    early = engine.resume(stopped, make_limits(), ResumeRequested("go", LOCAL, NOW))
+    late = engine.resume(stopped, make_limits(), ResumeRequested("go", LOCAL, NOW + 1))
+
+    assert isinstance(early, Denial)
+    assert not isinstance(late, Denial)
+
+
+def test_a_resume_is_undone_by_every_stop_that_came_after_it() -> None:
+    # Stops overtake what waits: stop, resume, stop may arrive as stop, stop, resume.
+    state = make_state()
+    for at in (NOW, NOW + 5):
+        fold(state, engine.stop(state, EmergencyStopRequested("s", None, True, SOURCE, at)))
+
+    between = engine.resume(state, make_limits(), ResumeRequested("go", LOCAL, NOW + 3))
+
+    assert isinstance(between, Denial)
+    assert state.emergency
+
+
 def test_resuming_what_is_active_changes_nothing() -> None:
     assert engine.resume(make_state(), make_limits(), ResumeRequested("", LOCAL, NOW)) == ()
 

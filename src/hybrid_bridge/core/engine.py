@@ -301,8 +301,8 @@ def _observe(state: EngineState, report: AccountReport) -> tuple[Event, ...]:
 
 
 def stop(state: EngineState, request: EmergencyStopRequested) -> tuple[Event, ...]:
-    """Latch the emergency stop; a second one changes nothing."""
-    if state.emergency:
+    """Latch the emergency stop; a later one only moves its instant, which no earlier resume can undo."""
+    if state.emergency and request.received_msc <= state.latched_msc:
         return ()
     return (
         TradingStateChanged(TradingState.HALTED, request.reason, request.source, True, request.received_msc),
