@@ -97,6 +97,7 @@ UNMAPPED = {
     "streams/test_kafka.py",  # the whole folder against a broker that keeps its data
     "test_architecture.py",
     "test_launchers.py",
+    "test_start_bridge.py",
     "test_start_redpanda.py",
 }
 UNMAPPED_FOLDERS = {"scenarios"}

@@ -8,6 +8,7 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from urllib.parse import quote, quote_plus
 
 MASK = "********"
@@ -44,12 +45,14 @@ class Mask:
         return {name: self._field(name, value, DEPTH_MAX) for name, value in entry.items()}
 
     def _field(self, name: object, value: object, depth: int) -> object:
-        if value is not None and SECRET_FIELDS.search(str(name)):
+        if value is not None and _is_secret_name(str(name)):
             return MASK
         return self._plain(value, depth)
 
     def _plain(self, value: object, depth: int) -> object:
-        if isinstance(value, bool | None):
+        if isinstance(value, str):
+            return self.text(_as_text(value))
+        if value is None or isinstance(value, bool):
             return value
         if isinstance(value, int):
             return int(value)
@@ -57,9 +60,14 @@ class Mask:
             return float(value) if math.isfinite(value) else str(value)
         if isinstance(value, Mapping) and depth:
             return {self.text(str(name)): self._field(name, one, depth - 1) for name, one in value.items()}
-        if isinstance(value, list | tuple | set | frozenset) and depth:
+        if isinstance(value, (list, tuple, set, frozenset)) and depth:
             return [self._plain(one, depth - 1) for one in value]
         return self.text(_as_text(value))
+
+
+@lru_cache(maxsize=1000)
+def _is_secret_name(name: str) -> bool:
+    return SECRET_FIELDS.search(name) is not None
 
 
 def _as_text(value: object) -> str:

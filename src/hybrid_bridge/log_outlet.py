@@ -50,7 +50,9 @@ class Outlet:
         self._sink = sink
         self._render = render
         self._on_trouble = on_trouble
-        self._queue: queue.Queue[Entry | threading.Event | None] = queue.Queue(capacity)
+        # The quickest queue to put into; the bound is kept in `put`.
+        self._queue: queue.SimpleQueue[Entry | threading.Event | None] = queue.SimpleQueue()
+        self._capacity = capacity
         self._left_out = 0
         self._lost = 0
         self._thread = threading.Thread(target=self._run, name=f"log {sink.name}", daemon=True)
@@ -58,26 +60,20 @@ class Outlet:
 
     def put(self, entry: Entry) -> None:
         """Take an entry; returns at once."""
-        try:
-            self._queue.put_nowait(entry)
-        except queue.Full:
+        if self._queue.qsize() < self._capacity:
+            self._queue.put(entry)
+        else:
             self._left_out += 1
 
     def flush(self, timeout_s: float = CLOSE_TIMEOUT_S) -> None:
         """Wait until everything queued so far is written, at most this long."""
         reached = threading.Event()
-        try:
-            self._queue.put(reached, timeout=timeout_s)
-        except queue.Full:
-            return
+        self._queue.put(reached)
         reached.wait(timeout_s)
 
     def close(self, timeout_s: float = CLOSE_TIMEOUT_S) -> None:
         """Write what is queued and let go of the sink; a sink that stands still is left behind."""
-        try:
-            self._queue.put(None, timeout=timeout_s)
-        except queue.Full:
-            return
+        self._queue.put(None)
         self._thread.join(timeout_s)
 
     def _run(self) -> None:
