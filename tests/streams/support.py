@@ -4,11 +4,13 @@ import asyncio
 import json
 import os
 import signal
+import struct
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, Producer, TopicPartition
@@ -92,20 +94,50 @@ async def eventually(condition: Callable[[], Any], what: str, timeout_s: float =
 @contextmanager
 def frozen(pid: int) -> Iterator[None]:
     """Stop a process as a hung machine would, and let it go on afterwards."""
-    os.kill(pid, signal.SIGSTOP)
-    try:
+    with frozen_at_will(pid) as freeze:
+        freeze()
         yield
-    finally:
-        os.kill(pid, signal.SIGCONT)
 
 
 @contextmanager
 def frozen_at_will(pid: int) -> Iterator[Callable[[], None]]:
     """Give a function that stops a process; let it go on at the end."""
     try:
-        yield lambda: os.kill(pid, signal.SIGSTOP)
+        yield lambda: _freeze(pid)
     finally:
         os.kill(pid, signal.SIGCONT)
+
+
+def _freeze(pid: int) -> None:
+    """Send the signal and return once it has reached every thread, which takes a moment."""
+    os.kill(pid, signal.SIGSTOP)
+    threads = Path(f"/proc/{pid}/task")
+    deadline = time.monotonic() + WAIT_S
+    while not all("State:\tT" in status.read_text() for status in threads.glob("*/status")):
+        assert time.monotonic() < deadline, "the process does not stop"
+
+
+@asynccontextmanager
+async def lying_proxy(broker: str, advertised: str) -> AsyncIterator[str]:
+    """Forward to a broker and put another port in place of the one that it advertises."""
+    host, _, port = broker.rpartition(":")
+    truth, lie = (struct.pack(">i", int(address.rpartition(":")[2])) for address in (broker, advertised))
+
+    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        up_reader, up_writer = await asyncio.open_connection(host, int(port))
+        await asyncio.gather(_pump(reader, up_writer, b"", b""), _pump(up_reader, writer, truth, lie))
+
+    server = await asyncio.start_server(forward, "127.0.0.1", 0)
+    async with server:
+        yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, truth: bytes, lie: bytes) -> None:
+    with suppress(OSError):
+        while chunk := await reader.read(65_536):
+            writer.write(chunk.replace(truth, lie) if truth else chunk)
+            await writer.drain()
+    writer.close()
 
 
 async def send(address: str, topic: str, values: Iterable[bytes | None], **record: Any) -> None:

@@ -1,0 +1,52 @@
+"""Outbox messages reach the event topic in order; a repeated call repeats nothing that was confirmed."""
+
+import pytest
+from tests.streams.support import SystemClock, frozen, read_topic, stream_settings
+
+from hybrid_bridge.errors import ChannelError
+from hybrid_bridge.ports import OutboxMessage
+from hybrid_bridge.settings import StreamSettings
+from hybrid_bridge.streams.channel_state import Phase
+from hybrid_bridge.streams.embedded import EmbeddedBroker
+from hybrid_bridge.streams.event_publisher import KafkaEventChannel
+
+
+def messages(first: int, count: int, key: str = "s1") -> list[OutboxMessage]:
+    """Return outbox messages, told apart by their bodies."""
+    return [OutboxMessage(seq, key, b'{"n":%d}' % seq) for seq in range(first, first + count)]
+
+
+async def test_messages_arrive_in_order_under_their_keys(
+    settings: StreamSettings, clock: SystemClock
+) -> None:
+    channel = KafkaEventChannel(settings, clock)
+    await channel.deliver(messages(1, 10))
+    await channel.deliver(messages(11, 10))
+    await channel.close()
+
+    found = await read_topic(settings.bootstrap_servers, settings.event_topic, 20)
+    assert [b'{"n":%d}' % seq for seq in range(1, 21)] == [message.value() for message in found]
+    assert {b"s1"} == {message.key() for message in found}
+    assert ("redpanda", Phase.UP, 20) == (channel.name, channel.state.phase, channel.acknowledged)
+
+
+async def test_a_refused_port_is_named(refused_address: str, clock: SystemClock) -> None:
+    channel = KafkaEventChannel(stream_settings(refused_address), clock, deliver_timeout_s=0.3)
+    with pytest.raises(ChannelError, match="nothing listens on"):
+        await channel.deliver(messages(1, 1))
+
+
+async def test_what_was_confirmed_or_is_in_doubt_is_not_repeated_when_the_call_is(
+    broker: EmbeddedBroker, settings: StreamSettings, clock: SystemClock
+) -> None:
+    """Keys of several partitions: some batches may be confirmed and others not when the call fails."""
+    batch = [OutboxMessage(seq, f"s{seq}", b'{"n":%d}' % seq) for seq in range(1, 31)]
+    channel = KafkaEventChannel(settings, clock, deliver_timeout_s=1.0)
+    await channel.deliver(batch[:10])
+    with frozen(broker.pid), pytest.raises(ChannelError):
+        await channel.deliver(batch[10:])
+    await channel.deliver(batch[10:])
+    await channel.close()
+
+    found = await read_topic(settings.bootstrap_servers, settings.event_topic, 30)
+    assert sorted(message.body for message in batch) == sorted(message.value() for message in found)

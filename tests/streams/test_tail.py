@@ -1,0 +1,73 @@
+"""The end of a topic is read as deep as needed and no deeper."""
+
+import pytest
+from tests.streams.support import SystemClock, make_ticks, send
+
+from hybrid_bridge.settings import StreamSettings
+from hybrid_bridge.streams import tail
+from hybrid_bridge.streams.tail import find_written, read_last_sequences
+from hybrid_bridge.streams.tick_publisher import KafkaTickSink
+from hybrid_bridge.streams.topics import create_topic, partition_of
+
+PARTITIONS = 4
+
+
+def same_partition(count: int) -> list[str]:
+    """Return symbols that live in one partition."""
+    names = [f"SYM{number}" for number in range(200) if partition_of(b"SYM%d" % number, PARTITIONS) == 1]
+    return names[:count]
+
+
+async def fill(settings: StreamSettings, clock: SystemClock, *runs: tuple[str, int, int]) -> None:
+    """Publish runs of ticks: symbol, first number, how many."""
+    sink = KafkaTickSink(settings, clock)
+    for symbol, first, count in runs:
+        await sink.publish(make_ticks(symbol, first, count))
+    await sink.close()
+
+
+async def test_an_empty_topic_holds_nothing(settings: StreamSettings) -> None:
+    await create_topic(settings, settings.tick_topic, PARTITIONS)
+
+    assert {} == await read_last_sequences(settings, PARTITIONS, {"EURUSD": 0})
+
+
+async def test_a_symbol_is_found_several_windows_back(
+    settings: StreamSettings, clock: SystemClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tail, "FIRST_WINDOW", 10)
+    quiet, busy = same_partition(2)
+    await fill(settings, clock, (quiet, 1, 7), (busy, 1, 300))
+
+    assert {quiet: 7, busy: 300} == await read_last_sequences(settings, PARTITIONS, {quiet: 0, busy: 0})
+
+
+async def test_a_symbol_with_a_cursor_is_looked_for_less_deep_than_one_without(
+    settings: StreamSettings, clock: SystemClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tail, "FIRST_WINDOW", 10)
+    monkeypatch.setattr(tail, "KNOWN_DEPTH", 20)
+    quiet, busy = same_partition(2)
+    await fill(settings, clock, (quiet, 1, 7), (busy, 1, 300))
+
+    assert {busy: 300} == await read_last_sequences(settings, PARTITIONS, {quiet: 7, busy: 290})
+    assert {busy: 300, quiet: 7} == await read_last_sequences(settings, PARTITIONS, {quiet: 0, busy: 290})
+
+
+async def test_other_peoples_messages_in_the_topic_are_passed_over(
+    settings: StreamSettings, clock: SystemClock
+) -> None:
+    (symbol,) = same_partition(1)
+    await fill(settings, clock, (symbol, 1, 3))
+    strangers = [b"{}", b"", b'{"data":{"symbol":"OTHER","seq":9}}']
+    await send(settings.bootstrap_servers, settings.tick_topic, strangers, partition=1)
+
+    assert {symbol: 3} == await read_last_sequences(settings, PARTITIONS, {symbol: 0})
+
+
+async def test_a_message_is_found_at_the_end_of_its_own_partition_only(settings: StreamSettings) -> None:
+    await send(settings.bootstrap_servers, "records", [b"a", b"b", b"c"], partition=0)
+    await send(settings.bootstrap_servers, "records", [b"c"], partition=1)
+
+    wanted = {0: (b"b", 1), 1: (b"b", 1)}
+    assert {0} == await find_written(settings, "records", wanted)
