@@ -8,7 +8,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
 import structlog
@@ -19,6 +19,7 @@ log = structlog.get_logger(__name__)
 
 READY_TIMEOUT_S = 20.0
 STOP_TIMEOUT_S = 3.0
+LAST_WORDS_TIMEOUT_S = 1.0
 LINE_BYTES_MAX = 65_536
 SOURCE_ROOT = Path(__file__).resolve().parents[1]
 
@@ -43,6 +44,7 @@ class Child:
         self.name = name
         self._command = [sys.executable, "-m", module, *arguments]
         self._process: asyncio.subprocess.Process | None = None
+        self._stopped = False
         self.ready: Mapping[str, object] = {}
 
     @property
@@ -60,13 +62,16 @@ class Child:
         try:
             async with asyncio.timeout(READY_TIMEOUT_S):
                 line = await _stream(self._process.stdout).readline()
-            self.ready = json.loads(line)
+            self.ready = _read_ready(line)
         except (TimeoutError, ValueError) as error:
             await self.stop()
             said = await self._last_words(self._process)
             raise BridgeError(
                 f"the {self.name} did not start: {said or error or 'no word from it'}"
             ) from error
+        except BaseException:
+            await self.stop()
+            raise
         return self.ready
 
     async def _spawn(self) -> asyncio.subprocess.Process:
@@ -86,12 +91,21 @@ class Child:
                 stderr.close()
 
     async def _last_words(self, process: asyncio.subprocess.Process) -> str:
-        if self._log_path is None:
-            return (await _stream(process.stderr).read()).decode(errors="replace").strip()
-        return f"see {self._log_path}"
+        """Return the end of what it wrote to stderr, as far as that is to be had."""
+        if self._log_path is not None:
+            return f"see {self._log_path}"
+        said, stream = b"", _stream(process.stderr)
+        try:
+            # A program of its own may hold the pipe open for ever.
+            async with asyncio.timeout(LAST_WORDS_TIMEOUT_S):
+                while part := await stream.read(LINE_BYTES_MAX):
+                    said = (said + part)[-LINE_BYTES_MAX:]
+        except TimeoutError:
+            pass
+        return said.decode(errors="replace").strip()
 
     async def watch(self) -> None:
-        """Pass its stderr to the log until it ends.
+        """Pass its stderr to the log until it is stopped.
 
         Raises:
             BridgeError: when it ends by itself.
@@ -100,9 +114,11 @@ class Child:
         if process is None:
             raise BridgeError(f"the {self.name} was not started")
         if process.stderr is not None:
-            async for line in process.stderr:
+            async for line in _lines(process.stderr):
                 log.info(line.decode(errors="replace").rstrip(), program=self.name)
         code = await process.wait()
+        if self._stopped:
+            return
         raise BridgeError(f"the {self.name} ended by itself with exit code {code}")
 
     async def stop(self) -> None:
@@ -110,6 +126,7 @@ class Child:
         process = self._process
         if process is None or process.returncode is not None:
             return
+        self._stopped = True
         process.terminate()
         try:
             async with asyncio.timeout(STOP_TIMEOUT_S):
@@ -117,6 +134,30 @@ class Child:
         except TimeoutError:
             process.kill()
             await process.wait()
+
+
+def _read_ready(line: bytes) -> Mapping[str, object]:
+    """Return what the line says.
+
+    Raises:
+        ValueError: when it is no JSON object.
+    """
+    said = json.loads(line)
+    if not isinstance(said, dict):
+        raise ValueError(f"it said {line[:100]!r}; expected a JSON object")  # noqa: TRY004 - one kind of refusal
+    return said
+
+
+async def _lines(stream: asyncio.StreamReader) -> AsyncIterator[bytes]:
+    """Give line by line; one that is longer than LINE_BYTES_MAX is left out, and said so."""
+    while True:
+        try:
+            line = await stream.readline()
+        except ValueError:
+            line = f"(a line of more than {LINE_BYTES_MAX} bytes was left out)\n".encode()
+        if not line:
+            return
+        yield line
 
 
 def _stream(stream: asyncio.StreamReader | None) -> asyncio.StreamReader:
