@@ -17,7 +17,7 @@ import structlog
 from hybrid_bridge.core.inputs import Input, MalformedReceived
 from hybrid_bridge.core.orders import Channel, Source
 from hybrid_bridge.errors import BridgeError
-from hybrid_bridge.messages.inbound import DataRequested, decode_or_reject
+from hybrid_bridge.messages.inbound import MESSAGE_BYTES_MAX, DataRequested, decode_or_reject
 from hybrid_bridge.ports import Clock, Inbox
 
 log = structlog.get_logger(__name__)
@@ -67,6 +67,7 @@ class LocalCommands:
         self._inbox = inbox
         self._clock = clock
         self._taken: set[str] = set()
+        self._unreadable: set[str] = set()
 
     async def run(self) -> None:
         """Take commands as they come, for ever."""
@@ -77,8 +78,10 @@ class LocalCommands:
     async def take_all(self) -> None:
         """Take every command that is there now, oldest first."""
         for path in await asyncio.to_thread(self._list):
+            raw = await asyncio.to_thread(self._read, path)
+            if raw is None:
+                continue
             self._taken.add(path.name)
-            raw = await asyncio.to_thread(path.read_bytes)
             source = Source(Channel.LOCAL)
             item = decode_or_reject(raw, source, self._clock.utc_msc(), f"local-{path.stem}")
             await self._inbox.put(_as_input(item, source, self._clock.utc_msc()), self._forgetting(path))
@@ -91,10 +94,27 @@ class LocalCommands:
             return []
         return [path for path in found if path.name not in self._taken]
 
+    def _read(self, path: Path) -> bytes | None:
+        """Return a file's beginning, enough to see that it is too long; None when it cannot be read."""
+        try:
+            with path.open("rb") as file:
+                return file.read(MESSAGE_BYTES_MAX + 1)
+        except OSError as error:
+            if path.name not in self._unreadable:
+                log.error("Local command cannot be read, trying again", file=str(path), error=str(error))
+                self._unreadable.add(path.name)
+            return None
+
     def _forgetting(self, path: Path) -> Callable[[], None]:
         def forget() -> None:
-            path.unlink(missing_ok=True)
-            self._taken.discard(path.name)
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                # It stays among the taken ones, so that it is not obeyed twice.
+                mend = "delete it, or the next start obeys it again"
+                log.error("Local command cannot be removed", file=str(path), error=str(error), mend=mend)
+            else:
+                self._taken.discard(path.name)
 
         return forget
 
