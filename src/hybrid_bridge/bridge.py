@@ -145,7 +145,7 @@ class Bridge:
         self.account = AccountPoller(self.market, self._on_report, terminal.account_interval_s)
 
     def _fill_board(self) -> None:
-        self.board.closed_because = lambda: self.executor.closed_because
+        self.board.closed_because = self._why_no_entries
         self.board.channels = {"terminal": self._terminal_state, "websocket": self._websocket_state}
         if self.consumer is not None:
             self.board.channels["redpanda"] = self._redpanda_state
@@ -227,6 +227,11 @@ class Bridge:
         self.control.post_latest("positions", encode_positions(report.positions))
         self.post_status()
         await self.inbox.put(AccountObserved(report))
+
+    def _why_no_entries(self) -> str:
+        if self.executor.closed_because or self.server_clock.offset_s is not None:
+            return self.executor.closed_because
+        return "entries wait for a fresh tick: the offset of the server's clock is not known yet"
 
     def _terminal_state(self) -> Mapping[str, object]:
         lanes = self.lanes.status()

@@ -124,7 +124,7 @@ class Lane:
         self._numbers = itertools.count(1)
         self._ready = asyncio.Event()
         self._ready_at_s: float | None = None
-        self._phase = LanePhase.STOPPED
+        self._phase = LanePhase.STARTING
         self._reason = ""
         self._restarts = 0
         self._connects = 0
