@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.simulator.trading import Account
 
 from hybrid_bridge.simulator import constants as mt5
 from hybrid_bridge.simulator.ledger import Ledger
 from hybrid_bridge.simulator.savedstate import SavedState
-from tests.simulator.trading import Account
 
 SYMBOLS = {"EURUSD": 1.085, "USDJPY": 150.0, "XAUUSD": 2350.0}
 VOLUMES = (0.01, 0.1, 0.33, 1.0, 2.5)
@@ -46,9 +46,7 @@ class Run:
     """One account, driven by drawn steps."""
 
     def __init__(self, mode: str, ledger: Ledger, state: SavedState | None = None) -> None:
-        self.account = Account(
-            ledger, state, account_mode=mode, balance=5000.0, commission_per_lot=3.5
-        )
+        self.account = Account(ledger, state, account_mode=mode, balance=5000.0, commission_per_lot=3.5)
         self.ticks = dict.fromkeys(SYMBOLS, 0)
         for name in SYMBOLS:
             self._quote(name)
@@ -140,9 +138,7 @@ def check_money(account: Account) -> None:
     info = account.exchange.account_info()
     deals = account.exchange.history_deals(0, 2**40)
     paid = sum((exact(d.profit) + exact(d.commission) + exact(d.swap) for d in deals), Decimal(0))
-    floating = sum(
-        (exact(p.profit) + exact(p.swap) for p in account.exchange.positions()), Decimal(0)
-    )
+    floating = sum((exact(p.profit) + exact(p.swap) for p in account.exchange.positions()), Decimal(0))
     assert exact(info.balance) == paid
     assert exact(info.profit) == floating
     assert exact(info.equity) == paid + floating
@@ -221,14 +217,10 @@ def test_an_account_saved_and_restored_is_the_same_account(
                 run.take(str(action), *drawn)
             before = run.account.exchange
             with SavedState(path, config) as saved:
-                restored = Account(
-                    None, saved, account_mode=mode, balance=5000.0, commission_per_lot=3.5
-                )
+                restored = Account(None, saved, account_mode=mode, balance=5000.0, commission_per_lot=3.5)
                 for name in SYMBOLS:
                     tick = before._instruments[name]
-                    restored.exchange._instruments[name].take_tick(
-                        tick.time_msc, tick.bid, tick.ask
-                    )
+                    restored.exchange._instruments[name].take_tick(tick.time_msc, tick.bid, tick.ask)
                 after = restored.exchange
                 assert before.positions() == after.positions()
                 assert before.orders() == after.orders()

@@ -4,11 +4,11 @@ from math import inf, nan
 from typing import Any
 
 import pytest
+from tests.simulator.trading import DAY_MSC, DONE, Account, dollar_account
 
 from hybrid_bridge.simulator import constants as mt5
 from hybrid_bridge.simulator.records import TradeRequest
 from hybrid_bridge.simulator.terminal_error import TerminalError
-from tests.simulator.trading import DAY_MSC, DONE, Account, dollar_account
 
 DEAL = mt5.TRADE_ACTION_DEAL
 
@@ -32,7 +32,8 @@ def test_an_unknown_action_is_an_invalid_request(action: int) -> None:
 @pytest.mark.parametrize("number", [nan, inf, -inf])
 def test_what_is_no_number_is_an_invalid_request(field: str, number: float) -> None:
     account = dollar_account()
-    request = {"symbol": "EURUSD", "volume": 0.1, "position": 1, **{field: number}}
+    request = {"symbol": "EURUSD", "volume": 0.1, "position": 1}
+    request[field] = number
     for action in (DEAL, mt5.TRADE_ACTION_PENDING, mt5.TRADE_ACTION_SLTP):
         assert mt5.TRADE_RETCODE_INVALID == account.send(action, **request).retcode
 
@@ -73,9 +74,7 @@ def test_a_good_check_says_done_and_what_the_account_would_be() -> None:
     account = dollar_account()
     request = TradeRequest(action=DEAL, symbol="EURUSD", volume=1.0)
     check = account.exchange.order_check(request)
-    assert (0, 100_000.0, 100_000.0, 0.0, 1085.10, 98_914.90, "Done", request) == (
-        check[:6] + check[7:]
-    )
+    assert (0, 100_000.0, 100_000.0, 0.0, 1085.10, 98_914.90, "Done", request) == (check[:6] + check[7:])
     assert 100_000.0 / 1085.10 * 100 == pytest.approx(check.margin_level)
     assert () == account.exchange.positions()
 
@@ -118,9 +117,7 @@ def test_a_check_agrees_with_sending(fields: dict[str, Any]) -> None:
 
 def test_a_check_for_too_little_money_shows_the_account() -> None:
     account = dollar_account()
-    check = account.exchange.order_check(
-        TradeRequest(action=DEAL, symbol="GBPUSD", volume=90.0)
-    )
+    check = account.exchange.order_check(TradeRequest(action=DEAL, symbol="GBPUSD", volume=90.0))
     assert (mt5.TRADE_RETCODE_NO_MONEY, "No money", 100_000.0) == (
         check.retcode,
         check.comment,

@@ -4,9 +4,9 @@ import random
 from decimal import Decimal
 
 import pytest
+from tests.simulator.trading import DAY_MSC, DONE, Account, dollar_account
 
 from hybrid_bridge.simulator import constants as mt5
-from tests.simulator.trading import DAY_MSC, DONE, Account, dollar_account
 
 
 def test_the_account_shows_the_sum_of_what_is_open() -> None:
@@ -68,9 +68,7 @@ def test_the_estimate_never_differs_from_the_exact_answer(currency: str) -> None
             account.deal(draw.choice((0, 1)), symbol, draw.choice((0.1, 0.5, 1.0)))
         if draw.random() < 0.1 and (positions := account.exchange.positions()):
             position = draw.choice(positions)
-            account.deal(
-                1 - position.type, position.symbol, position.volume, position=position.ticket
-            )
+            account.deal(1 - position.type, position.symbol, position.volume, position=position.ticket)
         if draw.random() < 0.02:
             account.wait(DAY_MSC)
         figures = funds.figures()

@@ -4,10 +4,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from tests.simulator.trading import DAY_MSC, DONE, Account, dollar_account
 
 from hybrid_bridge.simulator import constants as mt5
 from hybrid_bridge.simulator.catalogue import catalogue_symbol
-from tests.simulator.trading import DAY_MSC, DONE, Account, dollar_account
 
 
 def test_a_buy_is_filled_at_the_ask_and_linked_as_a_terminal_links_it() -> None:

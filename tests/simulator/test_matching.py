@@ -1,7 +1,8 @@
 """Netting: averaging, reducing, reversing; and the commission of deals."""
 
-from hybrid_bridge.simulator import constants as mt5
 from tests.simulator.trading import DAY_MSC, DONE, Account
+
+from hybrid_bridge.simulator import constants as mt5
 
 
 def netting_account(**config: float) -> Account:

@@ -3,10 +3,9 @@
 from typing import Any
 
 import pytest
+from tests.simulator.trading import DAY_MSC, DONE, HOUR_MSC, Account, dollar_account
 
 from hybrid_bridge.simulator import constants as mt5
-from hybrid_bridge.simulator.config import ExchangeConfig
-from tests.simulator.trading import DAY_MSC, DONE, HOUR_MSC, Account, dollar_account
 
 BUY_LIMIT, SELL_LIMIT = mt5.ORDER_TYPE_BUY_LIMIT, mt5.ORDER_TYPE_SELL_LIMIT
 BUY_STOP, SELL_STOP = mt5.ORDER_TYPE_BUY_STOP, mt5.ORDER_TYPE_SELL_STOP
@@ -15,9 +14,7 @@ BUY_STOP_LIMIT, SELL_STOP_LIMIT = mt5.ORDER_TYPE_BUY_STOP_LIMIT, mt5.ORDER_TYPE_
 
 def test_an_accepted_order_is_answered_with_its_ticket_and_waits() -> None:
     account = dollar_account()
-    result = account.pending(
-        BUY_LIMIT, "EURUSD", 0.2, 1.08000, sl=1.07, tp=1.09, magic=9, comment="wait"
-    )
+    result = account.pending(BUY_LIMIT, "EURUSD", 0.2, 1.08000, sl=1.07, tp=1.09, magic=9, comment="wait")
     (order,) = account.exchange.orders()
     assert (DONE, 0, order.ticket, 0.2, 0.0, 1.08500, 1.08510, "Request executed") == result[:8]
     assert (mt5.ORDER_STATE_PLACED, BUY_LIMIT, 0.2, 0.2, 1.08, 1.07, 1.09, 9, "wait") == (
@@ -46,9 +43,7 @@ def test_an_accepted_order_is_answered_with_its_ticket_and_waits() -> None:
         (SELL_STOP, 1.08499, 1.08500),
     ],
 )
-def test_a_price_on_the_wrong_side_is_an_invalid_price(
-    order_type: int, good: float, bad: float
-) -> None:
+def test_a_price_on_the_wrong_side_is_an_invalid_price(order_type: int, good: float, bad: float) -> None:
     account = dollar_account()
     refused = account.pending(order_type, "EURUSD", 0.1, bad)
     assert (mt5.TRADE_RETCODE_INVALID_PRICE, "Invalid price") == (refused.retcode, refused.comment)
@@ -119,9 +114,7 @@ def test_a_market_type_is_no_pending_order() -> None:
 def test_a_change_replaces_the_whole_state_but_the_volume() -> None:
     account = dollar_account()
     placed = account.pending(BUY_LIMIT, "EURUSD", 0.2, 1.08, sl=1.07, tp=1.09)
-    changed = account.send(
-        mt5.TRADE_ACTION_MODIFY, order=placed.order, price=1.081, sl=1.071, volume=5.0
-    )
+    changed = account.send(mt5.TRADE_ACTION_MODIFY, order=placed.order, price=1.081, sl=1.071, volume=5.0)
     (order,) = account.exchange.orders()
     assert DONE == changed.retcode
     assert (placed.order, 1.081, 1.071, 0.0, 0.2) == (
@@ -208,7 +201,7 @@ def test_an_expiry_in_the_past_is_refused() -> None:
 
 
 def test_a_good_till_canceled_order_waits_for_good() -> None:
-    account = Account(**{"balance": ExchangeConfig().balance})
+    account = Account()
     account.quote("EURUSD", 1.08500, 1.08510)
     account.pending(BUY_LIMIT, "EURUSD", 0.1, 1.08)
     account.wait(400 * DAY_MSC)

@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
+from tests.simulator.trading import DONE, Account, dollar_account
 
 from hybrid_bridge.simulator import constants as mt5
-from tests.simulator.trading import DONE, Account, dollar_account
 
 SLTP, CLOSE_BY = mt5.TRADE_ACTION_SLTP, mt5.TRADE_ACTION_CLOSE_BY
 

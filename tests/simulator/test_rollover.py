@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 import pytest
+from tests.simulator.trading import DAY_MSC, HOUR_MSC, Account, dollar_account
 
 from hybrid_bridge.simulator import constants as mt5
 from hybrid_bridge.simulator.catalogue import catalogue_symbol
-from tests.simulator.trading import DAY_MSC, HOUR_MSC, Account, dollar_account
 
 
 def test_a_night_costs_the_swap_points_of_the_symbol() -> None:

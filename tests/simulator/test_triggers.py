@@ -1,9 +1,9 @@
 """SL, TP, pending orders and the stop-out: what the server does by itself when a price is reached."""
 
 import pytest
+from tests.simulator.trading import DAY_MSC, DONE, Account, dollar_account
 
 from hybrid_bridge.simulator import constants as mt5
-from tests.simulator.trading import DAY_MSC, DONE, Account, dollar_account
 
 BUY, SELL = mt5.ORDER_TYPE_BUY, mt5.ORDER_TYPE_SELL
 
@@ -108,9 +108,7 @@ def test_a_due_order_opens_a_position_of_its_own_ticket(
 
 def test_a_stop_limit_becomes_a_limit_and_then_a_position() -> None:
     account = dollar_account()
-    placed = account.pending(
-        mt5.ORDER_TYPE_BUY_STOP_LIMIT, "EURUSD", 0.1, 1.08600, stoplimit=1.08550
-    )
+    placed = account.pending(mt5.ORDER_TYPE_BUY_STOP_LIMIT, "EURUSD", 0.1, 1.08600, stoplimit=1.08550)
     account.quote("EURUSD", 1.08600, 1.08610)
     (order,) = account.exchange.orders()
     assert (placed.order, mt5.ORDER_TYPE_BUY_LIMIT, 1.08550, 0.0) == (

@@ -1,12 +1,12 @@
 """Profit and margin against figures worked by hand."""
 
 import pytest
+from tests.simulator.trading import Account, dollar_account
 
 from hybrid_bridge.simulator import constants as mt5
 from hybrid_bridge.simulator.catalogue import catalogue_symbol
 from hybrid_bridge.simulator.config import ExchangeConfig
 from hybrid_bridge.simulator.exchange import Exchange
-from tests.simulator.trading import Account, dollar_account
 
 BUY, SELL = mt5.ORDER_TYPE_BUY, mt5.ORDER_TYPE_SELL
 
@@ -82,9 +82,7 @@ def test_margin_is_what_the_hand_works_out_and_what_is_blocked(
     symbol: str, order_type: int, volume: float, price: float, margin: float
 ) -> None:
     account = dollar_account()
-    filling = (
-        mt5.ORDER_FILLING_IOC if symbol in ("US500", "BTCUSD", "AAPL") else mt5.ORDER_FILLING_FOK
-    )
+    filling = mt5.ORDER_FILLING_IOC if symbol in ("US500", "BTCUSD", "AAPL") else mt5.ORDER_FILLING_FOK
 
     assert margin == account.exchange.order_calc_margin(order_type, symbol, volume, price)
     account.deal(order_type, symbol, volume, price=price, type_filling=filling)
@@ -131,7 +129,7 @@ def test_a_currency_without_a_pair_of_its_own_goes_by_way_of_the_dollar() -> Non
 
 def test_a_symbol_whose_money_cannot_be_converted_is_refused_by_name() -> None:
     usdjpy = catalogue_symbol("USDJPY")
-    with pytest.raises(ValueError, match="USDJPY: no symbol converts .* EUR; add"):
+    with pytest.raises(ValueError, match=r"USDJPY: no symbol converts .* EUR; add"):
         Exchange(ExchangeConfig(currency="EUR", symbols=(usdjpy,), selected=()))
 
 

@@ -19,9 +19,7 @@ DONE = mt5.TRADE_RETCODE_DONE
 class Account:
     """An exchange with a clock that a test moves."""
 
-    def __init__(
-        self, ledger: Ledger | None = None, state: SavedState | None = None, **config: Any
-    ) -> None:
+    def __init__(self, ledger: Ledger | None = None, state: SavedState | None = None, **config: Any) -> None:
         self.exchange = Exchange(ExchangeConfig(**config), ledger, state)
         self.now_msc = MONDAY_MSC
 
@@ -41,9 +39,7 @@ class Account:
 
     def deal(self, order_type: int, symbol: str, volume: float, **fields: Any) -> OrderSendResult:
         """Send a market order."""
-        return self.send(
-            mt5.TRADE_ACTION_DEAL, type=order_type, symbol=symbol, volume=volume, **fields
-        )
+        return self.send(mt5.TRADE_ACTION_DEAL, type=order_type, symbol=symbol, volume=volume, **fields)
 
     def buy(self, symbol: str, volume: float, **fields: Any) -> OrderSendResult:
         """Buy at the market."""
