@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
-
 from tests.scenarios.harness import Backend, BridgeProcess, Broker, Simulator, running_backend
 
 

@@ -1,7 +1,7 @@
 """The world around a bridge under test: real programs, real sockets, and the judges that look from outside.
 
-The bridge runs as its own process, started as a user starts it. The simulated terminal's ledger is the judge of
-trades, a confluent-kafka consumer the judge of topics, a WebSocket server here is the backend.
+The bridge runs as its own process, started as a user starts it. The simulated terminal's ledger is the judge
+of trades, a confluent-kafka consumer the judge of topics, a WebSocket server here is the backend.
 """
 
 import asyncio

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import psutil
 import pytest
-
 from tests.scenarios.harness import ROOT, Backend, BridgeProcess, eventually
 
 pytestmark = pytest.mark.scenario
@@ -29,11 +28,7 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
 
 def programs_of(folder: Path) -> list[psutil.Process]:
     """Return running processes that were started in this folder."""
-    found = []
-    for process in psutil.process_iter(["cwd"]):
-        if process.info["cwd"] == str(folder):
-            found.append(process)
-    return found
+    return [process for process in psutil.process_iter(["cwd"]) if process.info["cwd"] == str(folder)]
 
 
 def test_the_demo_trades_on_both_channels_and_tells_its_figures(tmp_path: Path) -> None:

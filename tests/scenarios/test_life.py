@@ -7,7 +7,6 @@ from pathlib import Path
 
 import psutil
 import pytest
-
 from tests.scenarios.harness import ROOT, Backend, BridgeProcess, Broker, Simulator, eventually, read_topic
 
 pytestmark = pytest.mark.scenario

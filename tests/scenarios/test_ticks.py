@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
 from tests.scenarios.harness import Backend, BridgeProcess, Broker, Simulator, eventually, read_topic
 
 pytestmark = pytest.mark.scenario

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 import pytest
-
 from tests.scenarios.harness import Backend, BridgeProcess, Simulator
 
 pytestmark = pytest.mark.scenario

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hybrid_bridge.settings_path import clean_path, validate_mt5_path
+from hybrid_bridge.settings.path import clean_path, validate_mt5_path
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from hybrid_bridge.log_lines import Entry, colour_line, json_line, text_line
+from hybrid_bridge.logs.lines import Entry, colour_line, json_line, text_line
 
 HEAD = {
     "timestamp": "2026-01-05T09:00:00.123Z",

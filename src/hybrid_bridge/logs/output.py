@@ -15,11 +15,11 @@ from typing import Any, Literal, Self, TextIO
 
 import structlog
 
-from hybrid_bridge.log_file import RotatingFile
-from hybrid_bridge.log_library import LibraryLines
-from hybrid_bridge.log_lines import Entry, colour_line, json_line, text_line
-from hybrid_bridge.log_mask import Mask
-from hybrid_bridge.log_outlet import Outlet
+from hybrid_bridge.logs.file import RotatingFile
+from hybrid_bridge.logs.library import LibraryLines
+from hybrid_bridge.logs.lines import Entry, colour_line, json_line, text_line
+from hybrid_bridge.logs.mask import Mask
+from hybrid_bridge.logs.outlet import Outlet
 from hybrid_bridge.settings import LogSettings
 
 LogFormat = Literal["console", "json"]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from hybrid_bridge.log_mask import MASK, Mask
+from hybrid_bridge.logs.mask import MASK, Mask
 
 AWKWARD = "p\\a'ss \"w/örd&"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from hybrid_bridge.settings_model import LogSettings, Settings, SimulatorSettings
+from hybrid_bridge.settings.model import LogSettings, Settings, SimulatorSettings
 
 
 def test_the_constructor_reads_no_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from hybrid_bridge.errors import ConfigurationError
-from hybrid_bridge.settings_file import EnvFile, read_env_file
+from hybrid_bridge.settings.file import EnvFile, read_env_file
 
 
 def read(folder: Path, content: str | bytes) -> EnvFile:

@@ -207,7 +207,7 @@ def test_a_process_that_ends_without_closing_has_written_everything(settings: Lo
         "output = set_up(LogSettings(Path(sys.argv[1]), 'INFO', 1_000_000, 2))\n"
         "for number in range(500): structlog.get_logger('x').info('Order placed', number=number)\n"
     )
-    source = str(Path(__file__).parent.parent / "src")
+    source = str(Path(__file__).parents[2] / "src")
     result = subprocess.run(
         [sys.executable, "-c", program, str(settings.file)],
         env={**os.environ, "PYTHONPATH": source},

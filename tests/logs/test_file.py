@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hybrid_bridge.errors import ConfigurationError
-from hybrid_bridge.log_file import RotatingFile
+from hybrid_bridge.logs.file import RotatingFile
 
 
 def old_files(path: Path) -> list[Path]:

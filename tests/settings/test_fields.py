@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from hybrid_bridge import settings_fields as kinds
+from hybrid_bridge.settings import fields as kinds
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import logging
 
-from hybrid_bridge.log_library import KINDS_MAX, LibraryLines, Repetitions
+from hybrid_bridge.logs.library import KINDS_MAX, LibraryLines, Repetitions
 
 
 class Clock:

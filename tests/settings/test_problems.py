@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from hybrid_bridge.settings_model import Settings
-from hybrid_bridge.settings_problems import accepted, shown, sort_unknown, written
+from hybrid_bridge.settings.model import Settings
+from hybrid_bridge.settings.problems import accepted, shown, sort_unknown, written
 
 SCHEMAS = Settings.model_json_schema()["properties"]
 

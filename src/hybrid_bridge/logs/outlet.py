@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
-from hybrid_bridge.log_lines import Entry
+from hybrid_bridge.logs.lines import Entry
 
 CAPACITY = 5_000
 CLOSE_TIMEOUT_S = 1.0

@@ -2,8 +2,8 @@
 
 import threading
 
-from hybrid_bridge.log_lines import Entry
-from hybrid_bridge.log_outlet import Outlet
+from hybrid_bridge.logs.lines import Entry
+from hybrid_bridge.logs.outlet import Outlet
 
 
 class Sink:

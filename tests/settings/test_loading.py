@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from hybrid_bridge.errors import ConfigurationError
-from hybrid_bridge.settings import NOT_ENFORCED, Settings, load_settings
-from hybrid_bridge.settings_problems import written
+from hybrid_bridge.settings import Settings, load_settings
+from hybrid_bridge.settings.loading import NOT_ENFORCED
+from hybrid_bridge.settings.problems import written
 
-EXAMPLE = Path(__file__).parent.parent / ".env.example"
+EXAMPLE = Path(__file__).parents[2] / ".env.example"
 LOGIN = "MT5_LOGIN=4711\n"
 
 

@@ -1,7 +1,6 @@
-"""The only reader of the environment: every setting, checked once, frozen, handed down in slices.
+"""Reading and checking all settings at once: command line, environment, `.env`.
 
-A leaf. `load_settings` is called by cli once; the slices (frozen dataclasses, one per consumer) are
-what other modules receive. Nothing here is kept or changed after that one reading.
+cli calls `load_settings` once. Nothing here is kept or changed after that one reading.
 """
 
 import sys
@@ -14,29 +13,10 @@ from pydantic import SecretStr, ValidationError
 from pydantic_settings import EnvSettingsSource
 
 from hybrid_bridge.errors import ConfigurationError
-from hybrid_bridge.settings_file import EnvFile, read_env_file
-from hybrid_bridge.settings_model import (
-    ControlSettings,
-    LogSettings,
-    Settings,
-    SimulatorSettings,
-    StreamSettings,
-    TerminalSettings,
-)
-from hybrid_bridge.settings_path import PathCheck, validate_mt5_path
-from hybrid_bridge.settings_problems import problem_text, sort_unknown
-
-__all__ = [
-    "ControlSettings",
-    "LogSettings",
-    "PathCheck",
-    "Settings",
-    "SimulatorSettings",
-    "StreamSettings",
-    "TerminalSettings",
-    "load_settings",
-    "validate_mt5_path",
-]
+from hybrid_bridge.settings.file import EnvFile, read_env_file
+from hybrid_bridge.settings.model import Settings
+from hybrid_bridge.settings.path import validate_mt5_path
+from hybrid_bridge.settings.problems import problem_text, sort_unknown
 
 NOTHING: Mapping[str, object] = MappingProxyType({})
 SECRETS = frozenset(name for name, field in Settings.model_fields.items() if field.annotation is SecretStr)

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 from pydantic import Field, PrivateAttr, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from hybrid_bridge import settings_fields as kinds
+from hybrid_bridge.settings import fields as kinds
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import NoDecode
 
-from hybrid_bridge.settings_path import clean_path
+from hybrid_bridge.settings.path import clean_path
 
 MAGIC_MAX = 2**31 - 1  # MT5_MAGIC << 32 must stay below 2**63: MQL5 reads magic back as a signed long.
 SYMBOL_CHARS_MAX = 29  # The package refuses longer names (measured with 5.0.6231).

@@ -1,0 +1,28 @@
+"""The only reader of the environment: every setting, checked once, frozen, handed down in slices.
+
+A leaf. `load_settings` is called by cli once; the slices (frozen dataclasses, one per consumer) are what
+other modules receive.
+"""
+
+from hybrid_bridge.settings.loading import load_settings
+from hybrid_bridge.settings.model import (
+    ControlSettings,
+    LogSettings,
+    Settings,
+    SimulatorSettings,
+    StreamSettings,
+    TerminalSettings,
+)
+from hybrid_bridge.settings.path import PathCheck, validate_mt5_path
+
+__all__ = [
+    "ControlSettings",
+    "LogSettings",
+    "PathCheck",
+    "Settings",
+    "SimulatorSettings",
+    "StreamSettings",
+    "TerminalSettings",
+    "load_settings",
+    "validate_mt5_path",
+]
