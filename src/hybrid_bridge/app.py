@@ -134,6 +134,14 @@ class _Session:
             self._children.append(terminal)
             self._simulator_control = terminal.control
             settings = settings.model_copy(update={"sim_address": terminal.address})
+        if self._plan.demo:
+            log.info(
+                "Demo is set up",
+                terminal=settings.sim_address,
+                redpanda=settings.redpanda_bootstrap_servers if self._plan.hybrid else None,
+                backend=settings.backend_ws_url,
+                folder=settings.state_dir,
+            )
         return settings
 
     async def _live(self, bridge: Bridge) -> None:
