@@ -1,0 +1,122 @@
+"""The bench: measures the bridge on this computer, prints a table and keeps it as JSON.
+
+    scripts/bench [--only NAME]... [--quick] [--json FILE] [--bootstrap HOST:PORT]
+
+Owns the choice of measurements and their order. Each is a module that gives figures; all of them run real
+processes. Exit code 0 also when a target is missed: a bench measures, it does not judge a commit.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+# The root holds a launcher of the package's name: the package must be found first, here and in children.
+sys.path[:0] = [str(ROOT / "src"), str(ROOT)]
+os.environ["PYTHONPATH"] = os.pathsep.join((str(ROOT / "src"), str(ROOT)))
+
+from scripts.benchmarks import machine, table  # noqa: E402
+from scripts.benchmarks.desk import Desk  # noqa: E402
+from scripts.benchmarks.figures import Figure  # noqa: E402
+from scripts.benchmarks.footprint import measure_footprint  # noqa: E402
+from scripts.benchmarks.latency import measure_redpanda, measure_websocket  # noqa: E402
+from scripts.benchmarks.rate import measure_rate  # noqa: E402
+from scripts.benchmarks.stall import measure_stall  # noqa: E402
+from scripts.benchmarks.ticks import measure_ticks  # noqa: E402
+
+# On one desk: a bridge and both floors, so that their ratios are of one run.
+AT_THE_DESK: dict[str, Callable[[Desk, bool], Awaitable[list[Figure]]]] = {
+    "redpanda": measure_redpanda,
+    "websocket": measure_websocket,
+    "rate": measure_rate,
+}
+ALONE: dict[str, Callable[[Path, str, bool], Awaitable[list[Figure]]]] = {
+    "ticks": measure_ticks,
+    "stall": measure_stall,
+    "footprint": measure_footprint,
+}
+NAMES = (*AT_THE_DESK, *ALONE)
+
+
+async def measure(names: list[str], bootstrap: str, quick: bool) -> dict[str, list[Figure]]:
+    """Run measurements one after the other and return their figures by name."""
+    figures: dict[str, list[Figure]] = {}
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        at_the_desk = [name for name in AT_THE_DESK if name in names]
+        if at_the_desk:
+            async with Desk(Path(folder, "desk"), bootstrap) as desk:
+                await desk.open()
+                await desk.trade()
+                await desk.start_floors()
+                for name in at_the_desk:
+                    _tell(name)
+                    figures[name] = await AT_THE_DESK[name](desk, quick)
+        for name in (name for name in ALONE if name in names):
+            _tell(name)
+            figures[name] = await ALONE[name](Path(folder, name), bootstrap, quick)
+    return figures
+
+
+def _tell(name: str) -> None:
+    print(f"measuring {name}", file=sys.stderr, flush=True)
+
+
+def _read_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="scripts/bench", description="Measure the bridge on this computer.")
+    parser.add_argument(
+        "--only",
+        action="append",
+        choices=NAMES,
+        metavar="NAME",
+        help=f"this measurement alone; may be given again: {', '.join(NAMES)}",
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="fewer samples: a minute and a half instead of five"
+    )
+    parser.add_argument(
+        "--json",
+        type=Path,
+        default=Path("bench.json"),
+        metavar="FILE",
+        help="where the figures are kept (default bench.json)",
+    )
+    parser.add_argument(
+        "--bootstrap",
+        default="",
+        metavar="HOST:PORT",
+        help="a Kafka or Redpanda to measure with (default: the embedded broker)",
+    )
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Run the command line; return the exit code."""
+    options = _read_options()
+    machine_facts = machine.describe()
+    print(machine.line(machine_facts), flush=True)
+    began_s = time.monotonic()
+    figures = asyncio.run(measure(options.only or list(NAMES), options.bootstrap, options.quick))
+    shown = [figure for group in figures.values() for figure in group]
+    kept = {
+        "taken_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": machine_facts,
+        "broker": options.bootstrap or "embedded",
+        "quick": options.quick,
+        "seconds": round(time.monotonic() - began_s),
+        "figures": {name: [figure.to_json() for figure in group] for name, group in figures.items()},
+    }
+    options.json.write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")
+    print(table.render(shown))
+    print(f"{table.verdict(shown)}; {kept['seconds']} s, figures kept in {options.json}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
