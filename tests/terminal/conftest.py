@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.terminal.support import HERE, MODULE, Script, terminal_settings
 
 from hybrid_bridge.terminal.backoff import Backoff
 from hybrid_bridge.terminal.lane import Lane, LaneOptions
 from hybrid_bridge.terminal.package import Package
 from hybrid_bridge.terminal.session import Session
-from tests.terminal.support import HERE, MODULE, Script, terminal_settings
+
 
 @pytest.fixture
 def script(tmp_path: Path) -> Script:

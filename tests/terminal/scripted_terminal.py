@@ -1,7 +1,7 @@
 """A MetaTrader5-shaped module whose answers a test writes into a file, for what no healthy terminal does.
 
-The file named by SCRIPTED_TERMINAL holds a JSON object, read again at every call, so that a test can change the
-terminal's mind while a worker runs. Keys: login, server, path, build, symbols, ticks (symbol -> rows of
+The file named by SCRIPTED_TERMINAL holds a JSON object, read again at every call, so that a test can change
+the terminal's mind while a worker runs. Keys: login, server, path, build, symbols, ticks (symbol -> rows of
 [time_msc, bid, ask]), positions, orders, deals, history_orders (lists of field mappings), check, send (result
 mappings, or null), errors (function -> [code, text]), raises (function -> text), stall (functions that never
 return and hold the GIL, as the package does), prints (functions that print), sticky (an error that every call
@@ -146,6 +146,14 @@ def _script():
     return {"alive": True} | json.loads(Path(os.environ["SCRIPTED_TERMINAL"]).read_text())
 
 
+def _hold():
+    """Stand still for an hour without letting go of the GIL."""
+    if sys.platform == "win32":
+        ctypes.PyDLL("kernel32").Sleep(3_600_000)
+    else:
+        ctypes.PyDLL(None).sleep(3600)
+
+
 def _begin(name):
     """Return the script, or None when this call fails."""
     global _error, _sticky
@@ -157,7 +165,7 @@ def _begin(name):
         print(f"{name} prints on standard error", file=sys.stderr, flush=True)
     if name in script.get("stall", ()):
         Path(os.environ["SCRIPTED_TERMINAL"] + ".stalled").touch()
-        ctypes.PyDLL(None).sleep(3600)
+        _hold()
     if name in script.get("raises", {}):
         raise SystemError(script["raises"][name])
     if script.get("sticky"):

@@ -65,7 +65,7 @@ def terminal_settings(**settings: Any) -> TerminalSettings:
 
 
 async def until(condition: Callable[[], bool], *, within_s: float = 10.0) -> None:
-    """Wait for something another process does, which gives no event here."""
+    """Wait for something that another process does."""
     async with asyncio.timeout(within_s):
-        while not condition():
+        while not condition():  # noqa: ASYNC110  another process gives no event here
             await asyncio.sleep(0.005)

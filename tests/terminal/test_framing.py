@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hybrid_bridge.terminal.framing import FRAME_BYTES_MAX, LENGTH, FrameError, pack, payload_length, read_payload
+from hybrid_bridge.terminal.framing import (
+    FRAME_BYTES_MAX,
+    LENGTH,
+    FrameError,
+    pack,
+    payload_length,
+    read_payload,
+)
 
 
 @given(st.lists(st.one_of(st.integers(-(2**63), 2**64 - 1), st.text(), st.binary(), st.booleans())))

@@ -1,8 +1,8 @@
 import pytest
+from tests.terminal.support import terminal_settings
 
 from hybrid_bridge.terminal.identity import mismatch, same_folder
 from hybrid_bridge.terminal.operations import ConnectReply
-from tests.terminal.support import terminal_settings
 
 FOLDER = r"C:\Program Files\MetaTrader 5"
 FOUND = ConnectReply(login=1001, server="Broker-Demo", path=FOLDER, build=5000)

@@ -3,6 +3,7 @@ import os
 import signal
 
 import pytest
+from tests.terminal.support import until
 
 from hybrid_bridge.errors import CallFailed, LaneInterrupted, LaneUnavailable
 from hybrid_bridge.terminal import lane as lane_module
@@ -16,15 +17,12 @@ from hybrid_bridge.terminal.operations import (
     SubmitArgs,
 )
 from hybrid_bridge.terminal.waiting_calls import WAITING_MAX
-from tests.terminal.support import until
 
 CLOSE = SubmitArgs(1, "EURUSD", 0.1, 1.1, 0.0, 0.0, 10, 1, 1, 0, 42, 0, 5, "note")
 
 
 def quick(operation: Operation, *, timeout_s: float = 0.3, wait_s: float = 5.0) -> Operation:
-    return Operation(
-        operation.name, operation.args, operation.reply, operation.priority, timeout_s, wait_s
-    )
+    return Operation(operation.name, operation.args, operation.reply, operation.priority, timeout_s, wait_s)
 
 
 async def ready(lane):
@@ -194,7 +192,10 @@ async def test_orders_overtake_ticks_in_the_queue(start_lane, script):
 async def test_too_many_waiting_calls_are_turned_away_at_once(start_lane, script):
     lane = await ready(start_lane())
     script.say(stall=["positions_get"])
-    calls = [asyncio.create_task(lane.call(quick(REPORT, timeout_s=1.0), Nothing())) for _ in range(WAITING_MAX + 2)]
+    calls = [
+        asyncio.create_task(lane.call(quick(REPORT, timeout_s=1.0), Nothing()))
+        for _ in range(WAITING_MAX + 2)
+    ]
     await until(lambda: any(call.done() for call in calls))
     turned_away = [call for call in calls if call.done()]
     assert all("calls are waiting" in str(call.exception()) for call in turned_away)

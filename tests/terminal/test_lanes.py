@@ -2,6 +2,7 @@ import asyncio
 import contextlib
 
 import pytest
+from tests.terminal.support import MODULE, Script, terminal_settings, until
 
 from hybrid_bridge.errors import LaneUnavailable
 from hybrid_bridge.terminal import lanes as lanes_module
@@ -9,7 +10,6 @@ from hybrid_bridge.terminal.backoff import Backoff
 from hybrid_bridge.terminal.lane import Lane, LaneOptions
 from hybrid_bridge.terminal.lanes import SHARE_AFTER_FAILURES, Lanes, lane_options
 from hybrid_bridge.terminal.operations import REPORT, SUBMIT, Nothing, SubmitArgs
-from tests.terminal.support import MODULE, Script, terminal_settings, until
 
 CLOSE = SubmitArgs(1, "EURUSD", 0.1, 1.1, 0.0, 0.0, 10, 1, 1, 0, 42, 0, 5, "")
 

@@ -2,12 +2,12 @@ import asyncio
 import struct
 
 import pytest
+from tests.terminal.support import WallClock
 
 from hybrid_bridge.errors import LaneUnavailable
 from hybrid_bridge.terminal.clock import ServerClock
 from hybrid_bridge.terminal.market_lane import TICK_ROW, TerminalMarketLane, decode_ticks
 from hybrid_bridge.terminal.operations import NEWEST, TickRequest
-from tests.terminal.support import WallClock
 
 H = 3_600_000
 
@@ -30,10 +30,14 @@ def test_a_row_has_the_packages_sixty_bytes():
 
 
 async def test_ticks_come_as_core_values_in_utc(lane, script):
-    script.say(ticks={"EURUSD": [[3 * H + 1, 1.1, 1.2], [3 * H + 1, 1.3, 1.4]], "GBPUSD": [[3 * H + 2, 2.1, 2.2]]})
+    script.say(
+        ticks={"EURUSD": [[3 * H + 1, 1.1, 1.2], [3 * H + 1, 1.3, 1.4]], "GBPUSD": [[3 * H + 2, 2.1, 2.2]]}
+    )
     requests = [TickRequest("EURUSD", 3 * H, 0, 1), TickRequest("GBPUSD", NEWEST, 0, 10)]
     euro, pound = await market(lane, ServerClock(10_800)).ticks(requests)
-    assert [(tick.symbol, tick.bid, tick.ask, tick.time_msc) for tick in euro.ticks] == [("EURUSD", 1.1, 1.2, 1)]
+    assert [(tick.symbol, tick.bid, tick.ask, tick.time_msc) for tick in euro.ticks] == [
+        ("EURUSD", 1.1, 1.2, 1)
+    ]
     assert (euro.server_times_msc, euro.more, euro.problem) == ((3 * H + 1,), True, "")
     assert ([tick.time_msc for tick in pound.ticks], pound.more) == ([2], False)
 

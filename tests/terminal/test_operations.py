@@ -11,7 +11,9 @@ def test_a_worker_can_do_every_operation_and_no_other():
 
 def test_orders_go_before_questions_and_questions_before_ticks():
     expected = [Priority.SUBMIT, Priority.APPRAISE, Priority.LOOK, Priority.REPORT, Priority.TICKS]
-    assert expected == sorted(OPERATIONS[name].priority for name in ("ticks", "report", "look", "appraise", "submit"))
+    assert expected == sorted(
+        OPERATIONS[name].priority for name in ("ticks", "report", "look", "appraise", "submit")
+    )
 
 
 def test_an_order_never_waits_long_to_be_written():

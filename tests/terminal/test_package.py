@@ -13,7 +13,11 @@ def test_nothing_returned_is_an_error_with_the_packages_own_words(package, scrip
     script.say(errors={"account_info": [-1, "Terminal: Call failed"]})
     with pytest.raises(PackageError) as caught:
         package.call("account_info")
-    assert (caught.value.call, caught.value.code, caught.value.text) == ("account_info", -1, "Terminal: Call failed")
+    assert (caught.value.call, caught.value.code, caught.value.text) == (
+        "account_info",
+        -1,
+        "Terminal: Call failed",
+    )
     assert not package.link_lost
 
 

@@ -3,6 +3,7 @@ import contextlib
 from dataclasses import replace
 
 import pytest
+from tests.terminal.support import terminal_settings
 
 from hybrid_bridge.core.market import Tick, TickCursor
 from hybrid_bridge.errors import ChannelError, JournalError, LaneUnavailable
@@ -11,7 +12,6 @@ from hybrid_bridge.terminal.clock import ServerClock
 from hybrid_bridge.terminal.market_lane import MarketPage, Selection
 from hybrid_bridge.terminal.operations import NEWEST
 from hybrid_bridge.terminal.poller import AccountPoller, Beat, TickPoller
-from tests.terminal.support import terminal_settings
 
 PERIOD_S = 0.1
 START = 1_700_000_000_000
@@ -80,7 +80,9 @@ class MemoryMarket:
                 continue
             found.append((time, bid))
         page = found[: request.limit]
-        ticks = tuple(Tick(request.symbol, bid, 0.0, 0.0, 0, time - self.offset_s * 1000) for time, bid in page)
+        ticks = tuple(
+            Tick(request.symbol, bid, 0.0, 0.0, 0, time - self.offset_s * 1000) for time, bid in page
+        )
         return MarketPage(request.symbol, ticks, tuple(time for time, _ in page), len(found) > len(page), "")
 
 
@@ -155,12 +157,17 @@ async def polling(market, sink, cursors, clock, server_clock=None, **settings):
             await task
 
 
+async def turns_until(condition):
+    """Let the poller run, turn by turn, for it waits on nothing but its own fast clock."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110  there is no event to wait for
+            await asyncio.sleep(0)
+
+
 async def beats(poller, count=3):
     """Let this many beats pass."""
     last = poller.figures.beats + count
-    async with asyncio.timeout(10):
-        while poller.figures.beats <= last:
-            await asyncio.sleep(0)
+    await turns_until(lambda: poller.figures.beats > last)
 
 
 async def test_a_first_start_begins_at_the_newest_tick_and_goes_on_from_there(sink, clock):
@@ -205,8 +212,7 @@ async def test_a_backlog_is_drained_at_once_page_by_page_in_order(sink, clock, m
     market.add("GBPUSD", *(START + number for number in range(30)))
     cursors = MemoryCursors(TickCursor("EURUSD", START, 0, 0), TickCursor("GBPUSD", START, 0, 0))
     async with polling(market, sink, cursors, clock, symbols="EURUSD,GBPUSD") as poller:
-        while len(sink.log) < 530:
-            await asyncio.sleep(0)
+        await turns_until(lambda: len(sink.log) >= 530)
         assert poller.figures.beats == 1
     assert sink.bids("EURUSD") == list(range(500))
     assert sink.bids("GBPUSD") == list(range(30))
@@ -427,8 +433,7 @@ async def test_a_failed_report_is_noted_and_the_next_one_comes():
     async with reporting(0.01) as (market, poller, reports):
         await reports.get()
         market.failure = LaneUnavailable("market lane is connecting")
-        while not poller.figures.last_error:
-            await asyncio.sleep(0.001)
+        await turns_until(lambda: poller.figures.last_error)
         market.failure = None
         while not reports.empty():
             reports.get_nowait()

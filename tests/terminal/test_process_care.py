@@ -6,9 +6,9 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.terminal.support import MODULE
 
 from hybrid_bridge.terminal.worker_process import _environment
-from tests.terminal.support import MODULE
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
@@ -94,8 +94,18 @@ def test_without_the_kernels_help_a_thread_watches_for_the_parents_end(script):
 
 def test_a_worker_whose_parent_is_gone_already_does_not_start(script):
     done = subprocess.run(
-        [sys.executable, "-P", "-m", "hybrid_bridge.terminal.worker"]
-        + ["--module", MODULE, "--name", "market", "--parent", str(os.getppid())],
+        [
+            sys.executable,
+            "-P",
+            "-m",
+            "hybrid_bridge.terminal.worker",
+            "--module",
+            MODULE,
+            "--name",
+            "market",
+            "--parent",
+            str(os.getppid()),
+        ],
         stdin=subprocess.PIPE,
         capture_output=True,
         env=_environment(script.environment),

@@ -73,7 +73,9 @@ def test_an_accepted_pending_order_is_placed(retcode):
     assert (outcome.answer, outcome.placed) == (YES, True)
 
 
-@pytest.mark.parametrize(("action", "answer"), [(SLTP, YES), (MODIFY, YES), (DEAL, NO), (PENDING, NO), (REMOVE, NO)])
+@pytest.mark.parametrize(
+    ("action", "answer"), [(SLTP, YES), (MODIFY, YES), (DEAL, NO), (PENDING, NO), (REMOVE, NO)]
+)
 def test_no_changes_is_a_success_for_a_change_only(action, answer):
     outcome = classify_reply(sent(10025), action)
     assert (outcome.answer, outcome.placed) == (answer, False)
@@ -85,7 +87,10 @@ def test_no_changes_is_a_success_for_a_change_only(action, answer):
         (-2, NO),
         (-8, NO),
         (-10004, NO),
-        *((code, UNKNOWN) for code in (-10000, -10001, -10002, -10003, -10005, -1, -3, -4, -5, -6, -7, -99, 1)),
+        *(
+            (code, UNKNOWN)
+            for code in (-10000, -10001, -10002, -10003, -10005, -1, -3, -4, -5, -6, -7, -99, 1)
+        ),
     ],
 )
 def test_nothing_returned_is_judged_by_the_last_error(code, answer):

@@ -64,7 +64,9 @@ def test_a_symbol_not_in_the_market_watch_is_put_there(session, module, monkeypa
 
 def test_a_symbol_that_cannot_be_selected_is_left_out_and_said(session, module, script, monkeypatch):
     remarks = []
-    monkeypatch.setattr(session, "log", lambda level, event, **fields: remarks.append((level, fields["symbol"])))
+    monkeypatch.setattr(
+        session, "log", lambda level, event, **fields: remarks.append((level, fields["symbol"]))
+    )
     monkeypatch.setattr(module, "SYMBOL", module.SYMBOL | {"select": False})
     script.say(errors={"symbol_select": [-1, "Terminal: Call failed"]})
     reply = session.select(SelectArgs(["EURUSD"]))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.terminal.scripted_terminal import TICK_TYPE
 
 from hybrid_bridge.core.market import SequencedTick, Tick, TickCursor
 from hybrid_bridge.terminal import tick_pages, tick_track
@@ -11,7 +12,6 @@ from hybrid_bridge.terminal.clock import ServerClock
 from hybrid_bridge.terminal.market_lane import MarketPage, decode_ticks
 from hybrid_bridge.terminal.operations import NEWEST
 from hybrid_bridge.terminal.package import Package
-from tests.terminal.scripted_terminal import TICK_TYPE
 
 CLOCK = ServerClock(0)
 

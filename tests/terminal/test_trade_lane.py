@@ -1,17 +1,17 @@
+import asyncio
 import os
 import signal
-import asyncio
 
 import pytest
+from tests.terminal.support import WallClock, until
 
 from hybrid_bridge.core.appraisal import AppraisalQuery, LookQuery
 from hybrid_bridge.core.market import Side
-from hybrid_bridge.core.orders import Answer, ApprovedOrder, Intent, IntentKind, OrderRequest, Source, Channel
+from hybrid_bridge.core.orders import Answer, ApprovedOrder, Channel, Intent, IntentKind, OrderRequest, Source
 from hybrid_bridge.errors import LaneError
 from hybrid_bridge.terminal import operations, trade_lane
 from hybrid_bridge.terminal.clock import ServerClock
 from hybrid_bridge.terminal.trade_lane import TerminalTradeLane, submit_args
-from tests.terminal.support import WallClock, until
 
 H = 3_600_000
 INTENT = Intent(
@@ -79,7 +79,9 @@ async def test_a_worker_killed_while_sending_leaves_an_unknown(trade, script):
     assert (outcome.answer, outcome.reason) == (Answer.UNKNOWN, "lane_interrupted")
 
 
-async def test_a_terminal_that_hangs_while_sending_leaves_an_unknown_at_the_deadline(trade, script, monkeypatch):
+async def test_a_terminal_that_hangs_while_sending_leaves_an_unknown_at_the_deadline(
+    trade, script, monkeypatch
+):
     quick = operations.Operation("submit", *_kinds(operations.SUBMIT), timeout_s=0.3, wait_s=1.0)
     monkeypatch.setattr(trade_lane, "SUBMIT", quick)
     script.say(stall=["order_send"])
@@ -112,7 +114,11 @@ async def test_an_appraisal_is_in_core_values_and_utc(trade, script):
     server_msc = WallClock().utc_msc() + 3 * H
     script.say(ticks={"EURUSD": [[server_msc, 1.1, 1.1002]]}, positions=[{"sl": 1.09, "volume": 0.1}])
     appraisal = await trade.appraise(AppraisalQuery("EURUSD", Side.BUY, 1.0902))
-    assert (appraisal.spec.name, appraisal.spec.tick_size, appraisal.reference_volume) == ("EURUSD", 1e-5, 100.0)
+    assert (appraisal.spec.name, appraisal.spec.tick_size, appraisal.reference_volume) == (
+        "EURUSD",
+        1e-5,
+        100.0,
+    )
     assert (appraisal.quote.ask, appraisal.quote.time_msc) == (1.1002, server_msc - 3 * H)
     assert appraisal.loss_at_stop == pytest.approx(100_000)
     assert appraisal.margin == pytest.approx(110_020)
@@ -155,7 +161,9 @@ async def test_a_report_knows_the_servers_day(trade):
 
 
 def test_every_field_of_a_request_arrives_in_the_type_the_package_wants():
-    request = OrderRequest(action=True, symbol="X", volume=1, price=2, sl=3, tp=4, deviation=5, magic=6, comment="c")
+    request = OrderRequest(
+        action=True, symbol="X", volume=1, price=2, sl=3, tp=4, deviation=5, magic=6, comment="c"
+    )
     args = submit_args(request)
     assert (args.action, args.volume, args.price, args.sl, args.tp) == (1, 1.0, 2.0, 3.0, 4.0)
     assert {type(args.volume), type(args.price), type(args.sl), type(args.tp)} == {float}

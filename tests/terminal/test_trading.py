@@ -59,7 +59,11 @@ def test_what_cannot_be_calculated_is_none(session, script):
         ([{"type": BUY, "price_open": 1.1, "sl": 1.09, "volume": 0.1}], [], 100.0),
         ([{"type": SELL, "price_open": 1.1, "sl": 1.11, "volume": 0.1}], [], 100.0),
         ([{"type": BUY, "price_open": 1.1, "sl": 1.12}], [], 0.0),
-        ([], [{"type": 3, "price_open": 1.1, "sl": 1.11, "volume_current": 0.2, "volume_initial": 9.0}], 200.0),
+        (
+            [],
+            [{"type": 3, "price_open": 1.1, "sl": 1.11, "volume_current": 0.2, "volume_initial": 9.0}],
+            200.0,
+        ),
         ([], [{"type": 6, "price_open": 1.1, "sl": 1.09, "volume_current": 0.1}], 100.0),
         ([{"sl": 1.09, "volume": 0.1}], [{"sl": 1.09, "volume_current": 0.1}], 200.0),
         ([{"sl": 1.09}, {"sl": 0.0}], [], None),
@@ -89,7 +93,12 @@ def test_what_the_check_refuses_is_not_sent(session, script):
     script.say(check={"retcode": 10019, "comment": "No money"})
     reply = trading.submit(session, ENTRY)
     assert [name for name, _ in script.orders_sent()] == ["order_check"]
-    assert (reply.sent, reply.check_retcode, reply.check_comment, reply.result) == (False, 10019, "No money", None)
+    assert (reply.sent, reply.check_retcode, reply.check_comment, reply.result) == (
+        False,
+        10019,
+        "No money",
+        None,
+    )
 
 
 def test_a_check_that_fails_sends_nothing(session, script):
@@ -125,7 +134,12 @@ FOREIGN = {"magic": 7, "comment": "other"}
 
 def test_a_look_finds_by_magic_by_comment_and_by_position(session, script):
     script.say(
-        positions=[{"ticket": 1} | MINE, {"ticket": 2} | FOREIGN, {"ticket": 3, "comment": "note"}, {"ticket": 5}],
+        positions=[
+            {"ticket": 1} | MINE,
+            {"ticket": 2} | FOREIGN,
+            {"ticket": 3, "comment": "note"},
+            {"ticket": 5},
+        ],
         orders=[{"ticket": 11} | MINE, {"ticket": 12} | FOREIGN],
         history_orders=[{"ticket": 21, "position_id": 5}, {"ticket": 22} | FOREIGN, {"ticket": 23} | MINE],
         deals=[{"ticket": 31, "position_id": 5}, {"ticket": 32} | FOREIGN, {"ticket": 33, "comment": "note"}],

@@ -3,7 +3,15 @@ import pytest
 from hybrid_bridge.core.market import Side
 from hybrid_bridge.terminal import values
 from hybrid_bridge.terminal.clock import ServerClock
-from hybrid_bridge.terminal.operations import AccountRow, DealRow, OrderRow, PositionRow, QuoteRow, SymbolRow, TerminalRow
+from hybrid_bridge.terminal.operations import (
+    AccountRow,
+    DealRow,
+    OrderRow,
+    PositionRow,
+    QuoteRow,
+    SymbolRow,
+    TerminalRow,
+)
 
 CLOCK = ServerClock(7200)
 UNKNOWN_CLOCK = ServerClock()
@@ -46,7 +54,12 @@ def test_a_position_keeps_its_places():
     position = values.position(row, CLOCK)
     assert (position.ticket, position.identifier, position.symbol, position.side) == (1, 2, "X", Side.SELL)
     assert (position.volume, position.price_open, position.price_current) == (0.5, 1.1, 1.2)
-    assert (position.stop_loss, position.take_profit, position.profit, position.swap) == (1.3, 1.4, -5.0, -0.1)
+    assert (position.stop_loss, position.take_profit, position.profit, position.swap) == (
+        1.3,
+        1.4,
+        -5.0,
+        -0.1,
+    )
     assert (position.magic, position.comment, position.time_msc) == (42, "c", 1)
 
 

@@ -4,11 +4,11 @@ import subprocess
 import sys
 
 import msgspec
+from tests.terminal.support import MODULE
 
 from hybrid_bridge.terminal.framing import pack, read_payload
 from hybrid_bridge.terminal.operations import ConnectArgs, Nothing
 from hybrid_bridge.terminal.worker_process import _environment
-from tests.terminal.support import MODULE
 
 PASSWORD = "pa55word"
 CONNECT = ConnectArgs("", 1001, PASSWORD, "", 1000)
@@ -18,8 +18,18 @@ def converse(script, *requests, cwd=None):
     """Run a worker for these requests; return its frames and what it printed."""
     frames = b"".join(pack([number, name, args]) for number, (name, args) in enumerate(requests, 1))
     done = subprocess.run(
-        [sys.executable, "-P", "-m", "hybrid_bridge.terminal.worker"]
-        + ["--module", MODULE, "--name", "market", "--parent", str(os.getpid())],
+        [
+            sys.executable,
+            "-P",
+            "-m",
+            "hybrid_bridge.terminal.worker",
+            "--module",
+            MODULE,
+            "--name",
+            "market",
+            "--parent",
+            str(os.getpid()),
+        ],
         input=frames,
         capture_output=True,
         env=_environment(script.environment),

@@ -3,11 +3,11 @@ import contextlib
 import os
 
 import pytest
+from tests.terminal.support import MODULE
 
 from hybrid_bridge.terminal import worker_process
 from hybrid_bridge.terminal.operations import ConnectArgs, Nothing
 from hybrid_bridge.terminal.worker_process import WorkerGone, WorkerProcess
-from tests.terminal.support import MODULE
 
 CONNECT = ConnectArgs("", None, "", "", 1000)
 
