@@ -97,6 +97,7 @@ ORDER = {
     "volume_initial": 1.0,
     "volume_current": 1.0,
     "price_open": 1.1,
+    "price_stoplimit": 0.0,
     "sl": 0.0,
     "tp": 0.0,
     "magic": 0,

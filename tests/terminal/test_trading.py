@@ -64,7 +64,12 @@ def test_what_cannot_be_calculated_is_none(session, script):
             [{"type": 3, "price_open": 1.1, "sl": 1.11, "volume_current": 0.2, "volume_initial": 9.0}],
             200.0,
         ),
-        ([], [{"type": 6, "price_open": 1.1, "sl": 1.09, "volume_current": 0.1}], 100.0),
+        ([], [{"type": 4, "price_open": 1.1, "sl": 1.09, "volume_current": 0.1}], 100.0),
+        (
+            [],
+            [{"type": 6, "price_open": 1.3, "price_stoplimit": 1.1, "sl": 1.09, "volume_current": 0.1}],
+            100.0,
+        ),
         ([{"sl": 1.09, "volume": 0.1}], [{"sl": 1.09, "volume_current": 0.1}], 200.0),
         ([{"sl": 1.09}, {"sl": 0.0}], [], None),
         ([], [{"sl": 0.0}], None),

@@ -64,7 +64,7 @@ def test_a_position_keeps_its_places():
 
 
 def test_orders_keep_their_places():
-    row = OrderRow(1, 2, "X", 3, 4, 0.9, 0.4, 1.1, 1.2, 1.3, 42, "c")
+    row = OrderRow(1, 2, "X", 3, 4, 0.9, 0.4, 1.1, 9.9, 1.2, 1.3, 42, "c")
     pending = values.pending_order(row)
     assert (pending.ticket, pending.symbol, pending.type, pending.volume) == (1, "X", 3, 0.4)
     assert (pending.price_open, pending.stop_loss, pending.take_profit) == (1.1, 1.2, 1.3)

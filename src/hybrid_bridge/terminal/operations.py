@@ -190,6 +190,7 @@ class OrderRow(msgspec.Struct, frozen=True, array_like=True):
     volume_initial: float
     volume_current: float
     price_open: float
+    price_stoplimit: float
     sl: float
     tp: float
     magic: int

@@ -26,9 +26,10 @@ from hybrid_bridge.terminal.operations import NEWEST, TickRequest
 
 log = structlog.get_logger(__name__)
 
-# Rows in one call to the lane, shared by all symbols: 1 MB of ticks, which bounds memory in any backlog.
-ROWS_PER_CALL = 16_384
-ROWS_PER_SYMBOL_MIN = 64
+# Rows in one call to the lane, shared by all symbols: turning them into ticks holds the event loop for some
+# 10 ms at most, orders included. It also bounds memory in any backlog, which is drained page by page.
+ROWS_PER_CALL = 1_024
+ROWS_PER_SYMBOL_MIN = 32
 SINK_BACKOFF_FIRST_S = 0.5
 SINK_BACKOFF_MOST_S = 15.0
 # A burst of fills asks for the account once, not once each.

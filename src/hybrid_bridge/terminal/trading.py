@@ -25,7 +25,8 @@ from hybrid_bridge.terminal.operations import (
 from hybrid_bridge.terminal.package import SUCCESS, Package, row
 from hybrid_bridge.terminal.session import Session, look_at_account
 
-ORDER_TYPE_BUY, ORDER_TYPE_SELL = 0, 1
+ORDER_TYPE_BUY = 0
+# Pending types alternate between buying (even) and selling; these two enter at their second price.
 STOP_LIMIT_TYPES = (6, 7)
 ACTION_DEAL, ACTION_PENDING = 1, 5
 
@@ -65,22 +66,24 @@ def open_risk(package: Package, positions: list[PositionRow], orders: list[Order
     """
     total = 0.0
     for position in positions:
-        loss = _loss(package, position.type, position, position.volume)
+        entry = (position.type, position.symbol, position.volume, position.price_open)
+        loss = _loss(package, entry, position.sl)
         if loss is None:
             return None
         total += loss
     for order in orders:
-        loss = _loss(package, order.type % 2, order, order.volume_current)
+        price = order.price_stoplimit if order.type in STOP_LIMIT_TYPES else order.price_open
+        loss = _loss(package, (order.type % 2, order.symbol, order.volume_current, price), order.sl)
         if loss is None:
             return None
         total += loss
     return total
 
 
-def _loss(package: Package, side: int, row_: PositionRow | OrderRow, volume: float) -> float | None:
-    if row_.sl <= 0:
+def _loss(package: Package, entry: tuple[int, str, float, float], stop: float) -> float | None:
+    if stop <= 0:
         return None
-    profit = package.ask("order_calc_profit", side, row_.symbol, volume, row_.price_open, row_.sl)
+    profit = package.ask("order_calc_profit", *entry, stop)
     return None if profit is None else max(0.0, -profit)
 
 
