@@ -196,15 +196,16 @@ async def test_too_many_waiting_calls_are_turned_away_at_once(start_lane, script
         asyncio.create_task(lane.call(quick(REPORT, timeout_s=1.0), Nothing()))
         for _ in range(WAITING_MAX + 2)
     ]
-    await until(lambda: any(call.done() for call in calls))
+    await until(lambda: script.stalled)
     turned_away = [call for call in calls if call.done()]
+    assert len(turned_away) in (1, 2)  # One may have been taken before the last arrived.
     assert all("calls are waiting" in str(call.exception()) for call in turned_away)
     script.say(stall=None)
+    for call in calls[1:]:
+        call.cancel()
     results = await asyncio.gather(*calls, return_exceptions=True)
-    kinds = [type(result).__name__ for result in results]
-    assert kinds.count("LaneInterrupted") == 1
-    assert kinds.count("LaneUnavailable") in (1, 2)
-    assert kinds.count("ReportReply") >= WAITING_MAX - 1
+    assert type(results[0]) is LaneInterrupted
+    await lane.call(REPORT, Nothing())
 
 
 async def test_a_caller_that_gives_up_is_never_written_for(start_lane, script):
