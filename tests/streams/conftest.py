@@ -6,10 +6,9 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from tests.kafka_broker import kafka_address, kafka_process, kafka_session
-from tests.streams.support import SystemClock, stream_settings
+from tests.streams.support import EmbeddedBroker, SystemClock, stream_settings
 
 from hybrid_bridge.settings import StreamSettings
-from hybrid_bridge.streams.embedded import EmbeddedBroker
 
 __all__ = ["kafka_address", "kafka_process", "kafka_session"]
 

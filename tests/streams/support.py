@@ -15,6 +15,7 @@ from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, Producer, TopicPartition
 
+from hybrid_bridge.children import Child
 from hybrid_bridge.core.inputs import Input
 from hybrid_bridge.core.market import SequencedTick, Tick
 from hybrid_bridge.settings import StreamSettings
@@ -33,6 +34,28 @@ class SystemClock:
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
+
+
+class EmbeddedBroker:
+    """The embedded broker as a process.
+
+    Attributes:
+        address: host:port, "" before the start.
+    """
+
+    def __init__(self) -> None:
+        self.address = ""
+        self._child = Child("embedded broker", "hybrid_bridge.streams.embedded", ["--die-with-parent"])
+
+    @property
+    def pid(self) -> int:
+        return self._child.pid
+
+    async def start(self) -> None:
+        self.address = str((await self._child.start())["broker"])
+
+    async def stop(self) -> None:
+        await self._child.stop()
 
 
 class RecordingInbox:

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 
 import pytest
 from aiokafka import errors as kafka
-from tests.streams.support import SystemClock, frozen, read_topic, stream_settings
+from tests.streams.support import EmbeddedBroker, SystemClock, frozen, read_topic, stream_settings
 
 from hybrid_bridge.errors import ChannelError
 from hybrid_bridge.settings import StreamSettings
 from hybrid_bridge.streams import batch_producer
 from hybrid_bridge.streams.batch_producer import BATCH_BYTES_MAX, BatchProducer, Record
 from hybrid_bridge.streams.channel_state import ChannelState
-from hybrid_bridge.streams.embedded import EmbeddedBroker
 
 TOPIC = "records"
 

@@ -9,11 +9,10 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
-from tests.streams.support import eventually, frozen, send
+from tests.streams.support import EmbeddedBroker, eventually, frozen, send
 
 from hybrid_bridge.settings import StreamSettings
 from hybrid_bridge.streams.clients import close_client, connection_options, own_cancellation_only
-from hybrid_bridge.streams.embedded import EmbeddedBroker
 
 
 def group_consumer(settings: StreamSettings) -> AIOKafkaConsumer:

@@ -5,11 +5,10 @@ import time
 
 import pytest
 from aiokafka import errors as kafka
-from tests.streams.support import frozen, lying_proxy, stream_settings
+from tests.streams.support import EmbeddedBroker, frozen, lying_proxy, stream_settings
 
 from hybrid_bridge.settings import StreamSettings
 from hybrid_bridge.streams.diagnosis import explain, probe
-from hybrid_bridge.streams.embedded import EmbeddedBroker
 
 
 async def test_a_healthy_broker_has_no_problem(settings: StreamSettings) -> None:

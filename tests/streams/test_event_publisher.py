@@ -1,13 +1,12 @@
 """Outbox messages reach the event topic in order; a repeated call repeats nothing that was confirmed."""
 
 import pytest
-from tests.streams.support import SystemClock, frozen, read_topic, stream_settings
+from tests.streams.support import EmbeddedBroker, SystemClock, frozen, read_topic, stream_settings
 
 from hybrid_bridge.errors import ChannelError
 from hybrid_bridge.ports import OutboxMessage
 from hybrid_bridge.settings import StreamSettings
 from hybrid_bridge.streams.channel_state import Phase
-from hybrid_bridge.streams.embedded import EmbeddedBroker
 from hybrid_bridge.streams.event_publisher import KafkaEventChannel
 
 

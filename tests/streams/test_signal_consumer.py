@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 from tests.streams.support import (
+    EmbeddedBroker,
     RecordingInbox,
     SystemClock,
     committed,
@@ -25,7 +26,6 @@ from hybrid_bridge.core.orders import Channel, Source
 from hybrid_bridge.settings import StreamSettings
 from hybrid_bridge.streams import signal_consumer
 from hybrid_bridge.streams.channel_state import Phase
-from hybrid_bridge.streams.embedded import EmbeddedBroker
 from hybrid_bridge.streams.signal_consumer import KafkaSignalConsumer
 
 

@@ -6,6 +6,7 @@ import time
 import pytest
 from aiokafka.partitioner import DefaultPartitioner
 from tests.streams.support import (
+    EmbeddedBroker,
     SystemClock,
     eventually,
     frozen,
@@ -20,7 +21,6 @@ from hybrid_bridge.errors import ChannelError
 from hybrid_bridge.messages.outbound import encode_tick
 from hybrid_bridge.settings import StreamSettings
 from hybrid_bridge.streams.channel_state import Phase
-from hybrid_bridge.streams.embedded import EmbeddedBroker
 from hybrid_bridge.streams.tick_publisher import SLICE, KafkaTickSink
 
 SYMBOLS = ("EURUSD", "GBPUSD", "USDJPY", "XAUUSD", "US30.cash", "Ünïcode")

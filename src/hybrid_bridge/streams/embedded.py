@@ -1,12 +1,11 @@
 """The embedded broker of demo and tests: librdkafka's mock cluster in a process of its own.
 
-Speaks the real Kafka protocol and keeps everything in memory. It stamps every record with time 1234 and
-knows no administration, so it is nothing to run a business on. `python -m hybrid_bridge.streams.embedded`
-is the process; EmbeddedBroker starts and stops it as a child. Called by demo and tests.
+Speaks the real Kafka protocol and keeps everything in memory. It stamps every record with time 1234, keeps
+repetitions that a real broker would drop, and knows no administration, so it is nothing to run a business on.
+Started as `python -m hybrid_bridge.streams.embedded` by the demo and the tests.
 """
 
 import argparse
-import asyncio
 import json
 import os
 import signal
@@ -18,87 +17,10 @@ from types import FrameType
 from hybrid_bridge.errors import BridgeError
 
 START_TIMEOUT_S = 15.0
-STOP_TIMEOUT_S = 3.0
-SOURCE_ROOT = Path(__file__).parents[2]  # So that the child finds the package wherever it was started from.
 NOT_INSTALLED = (
     "The embedded broker needs confluent-kafka, which is not installed;"
     ' install the extra "demo": pip install "hybrid-mt5-bridge[demo]"'
 )
-
-
-class EmbeddedBroker:
-    """The embedded broker as a child process; it ends with its parent.
-
-    Attributes:
-        address: host:port, for REDPANDA_BOOTSTRAP_SERVERS; "" before the start.
-        pid: of the child; 0 before the start.
-    """
-
-    def __init__(self) -> None:
-        self.address = ""
-        self.pid = 0
-        self._process: asyncio.subprocess.Process | None = None
-
-    async def start(self) -> None:
-        """Start the child and return once it listens.
-
-        Raises:
-            BridgeError: when it does not start; says why.
-        """
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "hybrid_bridge.streams.embedded",
-            "--die-with-parent",
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            cwd=SOURCE_ROOT,
-        )
-        self._process = process
-        self.pid = process.pid
-        try:
-            async with asyncio.timeout(START_TIMEOUT_S):
-                line = await _pipe(process.stdout).readline()
-                problem = "" if line else await _last_words(process)
-        except TimeoutError as error:
-            await self.stop()
-            raise BridgeError(f"The embedded broker did not start within {START_TIMEOUT_S:g} s") from error
-        if problem:
-            await self.stop()
-            raise BridgeError(problem)
-        self.address = json.loads(line)["broker"]
-
-    async def stop(self) -> None:
-        """End the child in bounded time."""
-        process, self._process = self._process, None
-        if process is None:
-            return
-        if process.stdin is not None:
-            process.stdin.close()
-        if process.returncode is None:
-            await _end(process)
-
-
-def _pipe(stream: asyncio.StreamReader | None) -> asyncio.StreamReader:
-    if stream is None:
-        raise BridgeError("The embedded broker was started without pipes")
-    return stream
-
-
-async def _last_words(process: asyncio.subprocess.Process) -> str:
-    lines = (await _pipe(process.stderr).read()).decode(errors="replace").strip().splitlines()
-    return lines[-1] if lines else f"The embedded broker ended at once with code {await process.wait()}"
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    process.terminate()
-    try:
-        async with asyncio.timeout(STOP_TIMEOUT_S):
-            await process.wait()
-    except TimeoutError:
-        process.kill()
-        await process.wait()
 
 
 def serve(ready_file: Path | None, die_with_parent: bool) -> None:
