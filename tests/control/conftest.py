@@ -137,7 +137,7 @@ async def start_client(inbox, clock) -> AsyncIterator[Callable]:
     tasks: list[asyncio.Task[None]] = []
 
     def start(url: str, token: str = "", limits=QUICK, answer=lambda query: [], **options):
-        settings = ControlSettings(url, "http://127.0.0.1/api", SecretStr(token))
+        settings = ControlSettings(url, SecretStr(token))
         chosen = {"inbox": inbox, "clock": clock} | options
         client = ControlClient(
             settings, answer_query=answer, limits=limits, draw=chosen.pop("draw", lambda: 0.0), **chosen

@@ -504,7 +504,7 @@ async def test_a_token_that_crosses_the_network_in_clear_is_warned_of(start_clie
     "url", ["ws://localhost:99999/ws", "ws://localhost:port/ws", "ws://me:pass@host..name/", "ws://h/#x"]
 )
 def test_an_address_that_is_none_is_refused_at_once_and_shown_without_its_secrets(url, inbox, clock):
-    settings = ControlSettings(url, "", SecretStr(""))
+    settings = ControlSettings(url, SecretStr(""))
     with pytest.raises(ConfigurationError, match=r"BACKEND_WS_URL: .* expected an address like") as caught:
         ControlClient(settings, inbox, clock, lambda query: [])
     assert "pass" not in str(caught.value)

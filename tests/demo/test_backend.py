@@ -45,7 +45,7 @@ async def test_it_trades_with_the_bridges_own_client_without_any_kafka(start_bac
         async def put(self, item, settled=None) -> None:
             await received.put(item)
 
-    settings = ControlSettings(backend.ready["backend"], "", SecretStr("t0ken"))
+    settings = ControlSettings(backend.ready["backend"], SecretStr("t0ken"))
     client = ControlClient(settings, Inbox(), Clock(), lambda query: [])
     sink = WebSocketTickSink(client)
     async with asyncio.timeout(20), asyncio.TaskGroup() as group:

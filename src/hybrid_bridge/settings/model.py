@@ -50,7 +50,6 @@ class ControlSettings:
     """What the WebSocket client needs."""
 
     ws_url: str
-    api_url: str
     auth_token: SecretStr
 
 
@@ -226,7 +225,7 @@ class Settings(BaseSettings):
     @property
     def control(self) -> ControlSettings:
         """The slice for control/."""
-        return ControlSettings(self.backend_ws_url, self.backend_api_url, self.backend_auth_token)
+        return ControlSettings(self.backend_ws_url, self.backend_auth_token)
 
     @property
     def logs(self) -> LogSettings:

@@ -91,7 +91,7 @@ RETCODES: dict[int, Retcode] = {
         Retcode(10043, "SHORT_ONLY", "only selling is permitted on the symbol", _NO),
         Retcode(10044, "CLOSE_ONLY", "only closing is permitted on the symbol", _NO),
         Retcode(10045, "FIFO_CLOSE", "positions must be closed in the order of their opening", _NO),
-        Retcode(10046, "HEDGE_PROHIBITED", "opposite positions on one symbol are not permitted", _UNKNOWN),
+        Retcode(10046, "HEDGE_PROHIBITED", "opposite positions on one symbol are not permitted", _NO),
     )
 }
 
