@@ -13,6 +13,7 @@ from typing import Final
 from hybrid_bridge.simulator.config import ACCOUNT_MODES
 
 Endpoint = tuple[str, int]
+DEFAULT_LISTEN: Final = ("127.0.0.1", 18812)
 _ENDPOINT: Final = re.compile(r"(?:tcp://)?(\[[0-9A-Fa-f:.]+\]|[\w.-]+):(\d{1,5})")
 _TIME_OF_DAY: Final = re.compile(r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?")
 _RANGE: Final = re.compile(r"\d+(\.\d+)?(\.\.\d+(\.\d+)?)?")
@@ -23,7 +24,8 @@ class SimulatorOptions:
     """What a simulated terminal is started with.
 
     Attributes:
-        listen: host and port of the terminal; port 0 picks a free one.
+        listen: host and port of the terminal; port 0 picks a free one; None: there is none.
+        pipe: the terminal's program, whose named pipe is served; None: there is none.
         control: host and port of the control port; None: there is none.
         ticks: files to replay, oldest first in each; none: synthetic prices.
         ledger: where every deal is written; None: nowhere.
@@ -35,7 +37,8 @@ class SimulatorOptions:
         faults: faults in force from the start, as `faults` words them.
     """
 
-    listen: Endpoint = ("127.0.0.1", 18812)
+    listen: Endpoint | None = DEFAULT_LISTEN
+    pipe: Path | None = None
     control: Endpoint | None = None
     ticks: tuple[Path, ...] = ()
     ledger: Path | None = None
@@ -63,6 +66,8 @@ def parse_options(arguments: Sequence[str]) -> SimulatorOptions:
     """
     found = vars(_parser().parse_args(arguments))
     given = {name: value for name, value in found.items() if value is not None}
+    if "pipe" in given:
+        given.setdefault("listen", None)
     return SimulatorOptions(**{**given, "ticks": tuple(given.get("ticks", ()))})
 
 
@@ -84,7 +89,14 @@ def _add_connection_options(parser: argparse.ArgumentParser) -> None:
         "--listen",
         type=_endpoint,
         metavar="HOST:PORT",
-        help="where clients connect; port 0 picks a free one (default 127.0.0.1:18812)",
+        help="where clients connect; port 0 picks a free one (default 127.0.0.1:18812, with --pipe none)",
+    )
+    group.add_argument(
+        "--pipe",
+        type=Path,
+        metavar="PATH",
+        help="Windows: serve the genuine MetaTrader5 package, for which this file is the terminal's "
+        "program: MetaTrader5.initialize(PATH); an empty file will do",
     )
     group.add_argument(
         "--control",

@@ -3,7 +3,7 @@
 Owns the putting together of exchange, feed, server and control port out of the options, and the life
 of the process. Prints exactly one line on stdout, when clients can connect:
 
-    {"simulator": "127.0.0.1:18812", "control": null}
+    {"simulator": "127.0.0.1:18812", "pipe": null, "control": null}
 
 Logs go to stderr. Ends with 0 when asked to, 2 for options that cannot be used, 1 when it fails.
 """
@@ -12,8 +12,8 @@ import asyncio
 import json
 import logging
 import sys
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import structlog
@@ -27,6 +27,7 @@ from hybrid_bridge.simulator.faults import FaultBoard, FaultError
 from hybrid_bridge.simulator.feed import Feed, FeedError, FeedOptions, make_feed
 from hybrid_bridge.simulator.ledger import Ledger, LedgerError
 from hybrid_bridge.simulator.options import Endpoint, SimulatorOptions, parse_options
+from hybrid_bridge.simulator.pipe_name import PipeError
 from hybrid_bridge.simulator.terminal_server import TerminalServer, utc_now_msc
 
 __all__ = ["SimulatorOptions", "TerminalServer", "main", "run_simulator"]
@@ -78,8 +79,9 @@ async def _run(options: SimulatorOptions) -> None:
         lifetime.stop_on_signals(loop, server.stop)
         if options.die_with_parent:
             lifetime.stop_with_parent(loop, server.stop)
-        await _listen(options, server, control, stack)
-        log.info("The simulated terminal is ready.", address=_text(server.address))
+        addresses = await _listen(options, server, control, stack)
+        _announce(json.dumps(addresses), options.ready_file)
+        log.info("The simulated terminal is ready.", **addresses)
         await server.run()
         log.info("The simulated terminal has stopped.")
 
@@ -135,19 +137,42 @@ def _open_feed(options: SimulatorOptions, config: ExchangeConfig) -> Feed:
 
 async def _listen(
     options: SimulatorOptions, server: TerminalServer, control: ControlPort, stack: ExitStack
-) -> None:
-    listened_at: Endpoint = options.listen
-    try:
-        await server.listen(*options.listen)
-        addresses = {"simulator": _text(server.address), "control": None}
-        if options.control is not None:
-            listened_at = options.control
+) -> dict[str, str | None]:
+    addresses: dict[str, str | None] = {"simulator": None, "pipe": None, "control": None}
+    if options.listen is not None:
+        with _explained(options.listen):
+            await server.listen(*options.listen)
+        addresses["simulator"] = _text(server.address)
+    if options.control is not None:
+        with _explained(options.control):
             listener = await control.listen(*options.control)
-            stack.callback(listener.close)
-            addresses["control"] = _text(listener.sockets[0].getsockname()[:2])
+        stack.callback(listener.close)
+        addresses["control"] = _text(listener.sockets[0].getsockname()[:2])
+    if options.pipe is not None:
+        addresses["pipe"] = await _open_pipe(options.pipe, server, stack)
+    return addresses
+
+
+@contextmanager
+def _explained(listened_at: Endpoint) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise OptionsError(f"cannot listen at {_text(listened_at)}: {error}") from error
-    _announce(json.dumps(addresses), options.ready_file)
+
+
+async def _open_pipe(program: Path, server: TerminalServer, stack: ExitStack) -> str:
+    if sys.platform != "win32":
+        raise OptionsError("--pipe: only Windows has the pipes of terminals; serve a port with --listen")
+    from hybrid_bridge.simulator.pipe import TerminalPipe
+
+    try:
+        pipe = TerminalPipe(program)
+        await pipe.open(server.serve_client)
+    except PipeError as error:
+        raise OptionsError(f"--pipe: {error}") from error
+    stack.callback(pipe.close)
+    return pipe.name
 
 
 def _announce(line: str, ready_file: Path | None) -> None:

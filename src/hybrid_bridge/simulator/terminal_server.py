@@ -1,4 +1,4 @@
-"""The simulated terminal as a server: pipe protocol over TCP, many clients, prices in real time.
+"""The simulated terminal as a server: the pipe protocol, many clients, prices in real time.
 
 Owns the connections, the driving of the feed into the exchange and the doing of faults; `commands`
 decides the answers and `wire` the bytes. Every client is served by a task of its own, one request
@@ -116,7 +116,7 @@ class TerminalServer:
         Raises:
             OSError: if the port cannot be had.
         """
-        self._listener = await asyncio.start_server(self._serve_client, host, port)
+        self._listener = await asyncio.start_server(self.serve_client, host, port)
 
     async def run(self) -> None:
         """Serve and drive the feed until `stop`; then every connection is closed.
@@ -158,14 +158,14 @@ class TerminalServer:
             self._ticks_flow.clear()
 
     async def _close(self) -> None:
-        if self._listener is None:
-            return
-        self._listener.close()
+        if self._listener is not None:
+            self._listener.close()
         clients = list(self._clients)
         for client in clients:
             client.cancel()
         await asyncio.gather(*clients, return_exceptions=True)
-        await self._listener.wait_closed()
+        if self._listener is not None:
+            await self._listener.wait_closed()
 
     async def _drive_feed(self) -> None:
         while True:
@@ -183,7 +183,8 @@ class TerminalServer:
             wait_s = _CLOCK_STEP_S if due_msc is None else (due_msc - self._now_msc()) / 1000
             await asyncio.sleep(min(max(wait_s, 0.0), _CLOCK_STEP_S))
 
-    async def _serve_client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def serve_client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer one client, of the port or of a pipe, until it leaves or the terminal ends."""
         client = asyncio.current_task()
         if client is None or len(self._clients) >= CLIENTS_MAX:
             log.warning("Too many clients, refusing one.", clients_max=CLIENTS_MAX)
