@@ -122,6 +122,7 @@ class EngineMachine(RuleBasedStateMachine):
     # What the executor does with events: journal them, fold them. Here they are judged first.
 
     def _commit(self, events: tuple[Event, ...]) -> None:
+        assert fold(EngineState(), self.journal) == self.state, "a decision changed the state by itself"
         for event in events:
             if isinstance(event, IntentReceived):
                 if event.intent.signal_id in self.ids:

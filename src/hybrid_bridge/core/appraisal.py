@@ -70,7 +70,7 @@ class LookQuery:
         magic: unique to the intent; brokers keep it.
         comment: the second witness; brokers may rewrite it.
         since_msc: earliest instant it can have happened, UTC milliseconds.
-        position: the ticket that a close or modify was about, else 0.
+        position: the ticket that a close or modify was about, or the pending order to cancel; else 0.
     """
 
     magic: int
