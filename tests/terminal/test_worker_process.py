@@ -1,6 +1,7 @@
 import asyncio
 import contextlib
 import os
+import signal
 
 import pytest
 from tests.terminal.support import MODULE
@@ -69,6 +70,38 @@ async def test_a_worker_that_hangs_is_stopped_within_a_bounded_time(script):
             await worker.stop(0.2)
         with pytest.raises(WorkerGone):
             await request
+
+
+LAUNCHING = """
+import os, pathlib, subprocess, sys
+def shutdown(): pass
+def last_error(): return (-10003, "launched")
+def initialize(**keywords):
+    launched = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(30)"])
+    pathlib.Path(os.environ["LAUNCHED"]).write_text(str(launched.pid))
+    return False
+"""
+
+
+async def test_a_terminal_that_the_worker_launched_does_not_hold_up_its_end(tmp_path):
+    (tmp_path / "launching_terminal.py").write_text(LAUNCHING)
+    launched = tmp_path / "launched"
+    environment = {"PYTHONPATH": str(tmp_path), "LAUNCHED": str(launched)}
+    worker = await WorkerProcess.start("market", "launching_terminal", environment)
+    frames = asyncio.create_task(worker.read_frames())
+    printed = asyncio.create_task(worker.read_stderr())
+    try:
+        assert not (await worker.request(1, "connect", CONNECT)).ok
+        async with asyncio.timeout(3.0):
+            worker.kill()
+            await worker.stop(0.0)
+            with pytest.raises(WorkerGone, match="exit code -9"):
+                await frames
+            await printed
+    finally:
+        await worker.stop(0.0)
+        os.kill(int(launched.read_text()), signal.SIGKILL)
+        await asyncio.gather(frames, printed, return_exceptions=True)
 
 
 async def test_a_torn_stream_ends_the_worker(script, monkeypatch):
