@@ -8,6 +8,7 @@ from hybrid_bridge.simulator.exchange import Exchange
 from hybrid_bridge.simulator.ledger import Ledger
 from hybrid_bridge.simulator.records import OrderSendResult, TradePosition, TradeRequest
 from hybrid_bridge.simulator.savedstate import SavedState
+from hybrid_bridge.simulator.terms import USUAL, Terms
 
 # Monday 2026-06-01, 10:00 by the server's clock.
 MONDAY_MSC = 1_780_308_000_000
@@ -33,9 +34,9 @@ class Account:
         self.now_msc += msc
         self.exchange.advance_clock(self.now_msc)
 
-    def send(self, action: int, **fields: Any) -> OrderSendResult:
+    def send(self, action: int, *, terms: Terms = USUAL, **fields: Any) -> OrderSendResult:
         """Send a request."""
-        return self.exchange.order_send(TradeRequest(action=action, **fields))
+        return self.exchange.order_send(TradeRequest(action=action, **fields), terms)
 
     def deal(self, order_type: int, symbol: str, volume: float, **fields: Any) -> OrderSendResult:
         """Send a market order."""

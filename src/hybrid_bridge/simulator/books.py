@@ -155,7 +155,7 @@ class Books:
     def enter_done_order(self, order: TradeOrder) -> None:
         """Put an order into history, out of the working ones."""
         if self.orders.pop(order.ticket, None):
-            del self._instruments[order.symbol].orders[order.ticket]
+            self._instruments[order.symbol].forget_order(order.ticket)
         self.history.orders.append(order)
         self.last_order = max(self.last_order, order.ticket)
         self.now_msc = max(self.now_msc, order.time_done_msc)

@@ -33,6 +33,7 @@ from hybrid_bridge.simulator.position_requests import (
 from hybrid_bridge.simulator.records import OrderCheckResult, OrderSendResult, TradeRequest
 from hybrid_bridge.simulator.retcodes import CHECK_OK, COMMENTS, RefusedError
 from hybrid_bridge.simulator.terminal_error import TerminalError
+from hybrid_bridge.simulator.terms import USUAL, Terms
 from hybrid_bridge.simulator.venue import Venue
 
 
@@ -54,7 +55,7 @@ class Desk:
         self._venue = venue
         self._permissions = permissions
         self._last_request = 0
-        self._executors: dict[int, Callable[[TradeRequest], OrderSendResult]] = {
+        self._executors: dict[int, Callable[[TradeRequest, Terms], OrderSendResult]] = {
             mt5.TRADE_ACTION_DEAL: self._send_deal,
             mt5.TRADE_ACTION_PENDING: self._send_pending,
             mt5.TRADE_ACTION_SLTP: self._send_levels,
@@ -63,60 +64,64 @@ class Desk:
             mt5.TRADE_ACTION_CLOSE_BY: self._send_close_by,
         }
 
-    def send(self, request: TradeRequest) -> OrderSendResult:
+    def send(self, request: TradeRequest, terms: Terms = USUAL) -> OrderSendResult:
         """Carry a request out or say why not.
 
+        Args:
+            request: the request.
+            terms: what befalls it besides its own words.
         Raises:
             TerminalError: -8 when the terminal does not let programs trade through the package.
         """
-        if self._permissions.api_disabled:
+        if self._permissions.api_disabled and not terms.by_hand:
             raise TerminalError(mt5.RES_E_AUTO_TRADING_DISABLED)
-        if not self._permissions.terminal_trading:
+        if not (self._permissions.terminal_trading or terms.by_hand):
             # Refused by the terminal itself: the request gets no number.
             retcode = mt5.TRADE_RETCODE_CLIENT_DISABLES_AT
             return OrderSendResult(retcode=retcode, comment=COMMENTS[retcode], request=request)
         self._last_request += 1
         try:
-            self._check_account()
-            result = self._executor(request)(request)
+            self._check_account(terms)
+            worded = request if terms.comment is None else request._replace(comment=terms.comment)
+            result = self._executor(request)(worded, terms)
         except RefusedError as refusal:
             result = OrderSendResult(retcode=refusal.retcode, bid=refusal.bid, ask=refusal.ask)
         return result._replace(
             comment=COMMENTS[result.retcode], request_id=self._last_request, request=request
         )
 
-    def _check_account(self) -> None:
+    def _check_account(self, terms: Terms) -> None:
         if not self._permissions.connected:
             raise RefusedError(mt5.TRADE_RETCODE_CONNECTION)
-        if not self._permissions.account_experts:
+        if not (self._permissions.account_experts or terms.by_hand):
             raise RefusedError(mt5.TRADE_RETCODE_SERVER_DISABLES_AT)
         if not self._permissions.account_trading:
             raise RefusedError(mt5.TRADE_RETCODE_TRADE_DISABLED)
 
-    def _executor(self, request: TradeRequest) -> Callable[[TradeRequest], OrderSendResult]:
+    def _executor(self, request: TradeRequest) -> Callable[[TradeRequest, Terms], OrderSendResult]:
         numbers = (request.volume, request.price, request.stoplimit, request.sl, request.tp)
         executor = self._executors.get(request.action)
         if executor is None or not all(isfinite(number) for number in numbers):
             raise RefusedError(mt5.TRADE_RETCODE_INVALID)
         return executor
 
-    def _send_deal(self, request: TradeRequest) -> OrderSendResult:
-        return execute_deal(self._venue, plan_deal(self._venue, request, live=True), request)
+    def _send_deal(self, request: TradeRequest, terms: Terms) -> OrderSendResult:
+        return execute_deal(self._venue, plan_deal(self._venue, request, live=True), request, terms)
 
-    def _send_pending(self, request: TradeRequest) -> OrderSendResult:
-        return place_order(self._venue, plan_pending(self._venue, request, live=True))
+    def _send_pending(self, request: TradeRequest, terms: Terms) -> OrderSendResult:
+        return place_order(self._venue, plan_pending(self._venue, request, live=True), terms)
 
-    def _send_levels(self, request: TradeRequest) -> OrderSendResult:
+    def _send_levels(self, request: TradeRequest, _: Terms) -> OrderSendResult:
         return change_levels(self._venue, plan_levels(self._venue, request, live=True))
 
-    def _send_modify(self, request: TradeRequest) -> OrderSendResult:
+    def _send_modify(self, request: TradeRequest, _: Terms) -> OrderSendResult:
         return modify_order(self._venue, plan_modify(self._venue, request, live=True))
 
-    def _send_remove(self, request: TradeRequest) -> OrderSendResult:
+    def _send_remove(self, request: TradeRequest, _: Terms) -> OrderSendResult:
         return remove_order(self._venue, plan_remove(self._venue, request, live=True))
 
-    def _send_close_by(self, request: TradeRequest) -> OrderSendResult:
-        return close_by(self._venue, plan_close_by(self._venue, request, live=True), request)
+    def _send_close_by(self, request: TradeRequest, terms: Terms) -> OrderSendResult:
+        return close_by(self._venue, plan_close_by(self._venue, request, live=True), request, terms)
 
     def check(self, request: TradeRequest) -> OrderCheckResult:
         """Tell whether a request could be carried out and what the account would be after it."""

@@ -36,6 +36,7 @@ from hybrid_bridge.simulator.records import (
 from hybrid_bridge.simulator.rollover import Rollover
 from hybrid_bridge.simulator.savedstate import SavedState
 from hybrid_bridge.simulator.terminal_error import TerminalError
+from hybrid_bridge.simulator.terms import USUAL, Terms
 from hybrid_bridge.simulator.triggers import run_stop_out, run_triggers
 from hybrid_bridge.simulator.valuation import Valuation, exact
 from hybrid_bridge.simulator.venue import Venue
@@ -320,13 +321,17 @@ class Exchange:
         """Tell whether a request could be carried out; retcode 0 means yes."""
         return self._desk.check(request)
 
-    def order_send(self, request: TradeRequest) -> OrderSendResult:
+    def order_send(self, request: TradeRequest, terms: Terms = USUAL) -> OrderSendResult:
         """Carry out a request; the ledger is written before this returns.
+
+        Args:
+            request: the request.
+            terms: what befalls it besides its own words.
 
         Raises:
             TerminalError: -8 when the terminal does not let programs trade through the package.
         """
-        result = self._desk.send(request)
+        result = self._desk.send(request, terms)
         self._books.commit()
         return result
 

@@ -19,6 +19,8 @@ from hybrid_bridge.simulator.symbols import SymbolSpec
 from hybrid_bridge.simulator.ticks import QUOTE_FLAGS, TickStore
 
 _DAY_MSC = 86_400_000
+_NOTHING_TAKEN = (Decimal(0), Decimal(0))
+_MARKET_TYPES = (mt5.ORDER_TYPE_BUY, mt5.ORDER_TYPE_SELL)
 _DUE_WHEN_BID_FALLS = (mt5.ORDER_TYPE_SELL_STOP, mt5.ORDER_TYPE_SELL_STOP_LIMIT)
 _DUE_WHEN_ASK_RISES = (mt5.ORDER_TYPE_BUY_STOP, mt5.ORDER_TYPE_BUY_STOP_LIMIT)
 
@@ -33,6 +35,7 @@ class Instrument:
         "_bid_rises_to",
         "_day",
         "_inverse_point",
+        "_taken",
         "ask",
         "ask_high",
         "ask_low",
@@ -43,8 +46,10 @@ class Instrument:
         "booked",
         "exposure",
         "flags",
+        "held_until_msc",
         "orders",
         "positions",
+        "resting",
         "selected",
         "session_open",
         "spec",
@@ -65,6 +70,11 @@ class Instrument:
         self.positions: dict[int, Position] = {}
         self.exposure = Exposure(spec)
         self.orders: dict[int, TradeOrder] = {}
+        # Market orders that wait for a counterparty; until when some are held back.
+        self.resting: set[int] = set()
+        self.held_until_msc: dict[int, int] = {}
+        # Lots taken of the present quote: by sells, by buys.
+        self._taken = _NOTHING_TAKEN
         self._day = -1
         self._inverse_point = 10.0**spec.digits
         self._bid_falls_to = self._ask_falls_to = 0.0
@@ -89,6 +99,7 @@ class Instrument:
                 mt5.TICK_FLAG_ASK if ask != self.ask else 0
             )
         self.time_msc, self.bid, self.ask, self.flags = time_msc, bid, ask, flags
+        self._taken = _NOTHING_TAKEN
         self.ticks.append(time_msc, bid, ask, flags)
         self.bars.add_tick(time_msc // 1000, bid, round((ask - bid) * self._inverse_point))
         if time_msc // _DAY_MSC != self._day:
@@ -126,6 +137,18 @@ class Instrument:
         """Give the price at which a position would be closed."""
         return self.bid if position.is_buy else self.ask
 
+    def available(self, buy: bool, volume: Decimal) -> Decimal:
+        """Give how much of a volume (lots) the present quote still takes, on the volume's step."""
+        if not self.spec.liquidity:
+            return volume
+        left = Decimal(repr(self.spec.liquidity)) - self._taken[buy]
+        return min(volume, self.spec.whole_steps(left))
+
+    def take_volume(self, buy: bool, volume: Decimal) -> None:
+        """Take lots out of the present quote."""
+        sold, bought = self._taken
+        self._taken = (sold, bought + volume) if buy else (sold + volume, bought)
+
     def points(self, distance: float) -> float:
         """Give a distance in price units as points, without binary noise."""
         return round(distance * self._inverse_point, 4)
@@ -150,7 +173,9 @@ class Instrument:
 
     def watch_order(self, order: TradeOrder) -> None:
         """Mind the price of a new or changed working order."""
-        if order.type in _DUE_WHEN_BID_FALLS:
+        if order.type in _MARKET_TYPES:
+            self.resting.add(order.ticket)
+        elif order.type in _DUE_WHEN_BID_FALLS:
             self._bid_falls_to = max(self._bid_falls_to, order.price_open)
         elif order.type in _DUE_WHEN_ASK_RISES:
             self._ask_rises_to = min(self._ask_rises_to, order.price_open)
@@ -158,6 +183,12 @@ class Instrument:
             self._ask_falls_to = max(self._ask_falls_to, order.price_open)
         elif order.type == mt5.ORDER_TYPE_SELL_LIMIT:
             self._bid_rises_to = min(self._bid_rises_to, order.price_open)
+
+    def forget_order(self, ticket: int) -> None:
+        """Drop an order that is done."""
+        del self.orders[ticket]
+        self.resting.discard(ticket)
+        self.held_until_msc.pop(ticket, None)
 
     def something_due(self) -> bool:
         """Tell whether the quote has reached any level of a position or order.

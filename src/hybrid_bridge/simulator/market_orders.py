@@ -14,11 +14,13 @@ from decimal import Decimal
 from hybrid_bridge.simulator import checks
 from hybrid_bridge.simulator import constants as mt5
 from hybrid_bridge.simulator.exposure import ZERO
+from hybrid_bridge.simulator.filling import check_depth, fill_market, found_at_quote, hold_market
 from hybrid_bridge.simulator.instruments import Instrument
 from hybrid_bridge.simulator.matching import is_buy
 from hybrid_bridge.simulator.positions import Position
 from hybrid_bridge.simulator.records import OrderSendResult, TradeOrder, TradeRequest
 from hybrid_bridge.simulator.retcodes import RefusedError
+from hybrid_bridge.simulator.terms import USUAL, Terms
 from hybrid_bridge.simulator.valuation import exact
 from hybrid_bridge.simulator.venue import Venue
 
@@ -137,21 +139,37 @@ def can_pay(venue: Venue, instrument: Instrument, order: TradeOrder) -> bool:
     return venue.funds.can_afford(margin, venue.matching.commission(volume))
 
 
-def execute_deal(venue: Venue, plan: DealPlan, request: TradeRequest) -> OrderSendResult:
-    """Fill a planned market order at the current price."""
-    instrument, books = plan.instrument, venue.books
-    price = instrument.opening_price(is_buy(request.type))
+def execute_deal(
+    venue: Venue, plan: DealPlan, request: TradeRequest, terms: Terms = USUAL
+) -> OrderSendResult:
+    """Fill a planned market order at the current price, as far as there is a counterparty.
+
+    Raises:
+        RefusedError: if there is too little for its filling policy.
+    """
+    instrument = plan.instrument
+    found = found_at_quote(instrument, request.type, plan.volume, terms.fill_share)
+    if terms.held_msc is None:
+        check_depth(instrument, request.type_filling, plan.volume, found)
+    order = _market_order(venue, plan, request, terms)
+    if terms.held_msc is not None:
+        return hold_market(venue, order, terms.held_msc)
+    return fill_market(venue, order, found, plan.closing)
+
+
+def _market_order(venue: Venue, plan: DealPlan, request: TradeRequest, terms: Terms) -> TradeOrder:
+    price = plan.instrument.opening_price(is_buy(request.type))
     volume = float(plan.volume)
-    order = TradeOrder(
-        ticket=books.next_order(),
+    return TradeOrder(
+        ticket=venue.books.next_order(),
         time_setup=venue.now_s,
-        time_setup_msc=books.now_msc,
+        time_setup_msc=venue.books.now_msc,
         type=request.type,
         type_time=request.type_time,
         type_filling=request.type_filling,
         magic=request.magic,
         position_id=plan.closing.identifier if plan.closing else 0,
-        reason=mt5.ORDER_REASON_EXPERT,
+        reason=terms.reason,
         volume_initial=volume,
         volume_current=volume,
         price_open=price,
@@ -160,14 +178,4 @@ def execute_deal(venue: Venue, plan: DealPlan, request: TradeRequest) -> OrderSe
         price_current=price,
         symbol=request.symbol,
         comment=request.comment,
-    )
-    deal = venue.matching.fill(order, price, closing=plan.closing)
-    return OrderSendResult(
-        retcode=mt5.TRADE_RETCODE_DONE,
-        deal=deal.ticket,
-        order=order.ticket,
-        volume=volume,
-        price=deal.price,
-        bid=instrument.bid,
-        ask=instrument.ask,
     )

@@ -57,16 +57,38 @@ class Matching:
         Returns:
             The deal it made.
         """
-        instrument = self._instruments[order.symbol]
-        if closing is None and not self._config.hedging and instrument.positions:
-            deal = self._net(order, instrument, price)
-        elif closing is None:
-            deal = self._open(order, instrument, price)
-        else:
-            volume = exact(order.volume_current)
-            deal = self._close(order, instrument, closing, volume, price)
+        deal = self._book(order, price, closing)
         self._books.finish_order(order, mt5.ORDER_STATE_FILLED, deal.position_id)
         return deal
+
+    def fill_part(
+        self, order: TradeOrder, volume: Decimal, price: float, closing: Position | None = None
+    ) -> tuple[TradeDeal, TradeOrder]:
+        """Fill a part of an order, in lots; else as `fill`.
+
+        Returns:
+            The deal it made, and the order as it is with what is left to fill; neither kept nor done.
+        """
+        deal = self._book(order._replace(volume_current=float(volume)), price, closing)
+        left = order._replace(
+            volume_current=float(exact(order.volume_current) - volume),
+            state=mt5.ORDER_STATE_PARTIAL,
+            position_id=deal.position_id,
+        )
+        return deal, left
+
+    def _book(self, order: TradeOrder, price: float, closing: Position | None) -> TradeDeal:
+        instrument = self._instruments[order.symbol]
+        if closing is not None:
+            return self._close(order, instrument, closing, exact(order.volume_current), price)
+        if not self._config.hedging and instrument.positions:
+            return self._net(order, instrument, price)
+        begun = instrument.positions.get(order.ticket)
+        if begun is not None:
+            # An earlier part of the same order has opened it; its levels may have been changed since.
+            kept = order._replace(sl=begun.sl, tp=begun.tp)
+            return self._increase(kept, instrument, begun, price)
+        return self._open(order, instrument, price)
 
     def _open(self, order: TradeOrder, instrument: Instrument, price: float) -> TradeDeal:
         volume = exact(order.volume_current)

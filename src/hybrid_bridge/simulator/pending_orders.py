@@ -14,6 +14,7 @@ from hybrid_bridge.simulator.instruments import Instrument
 from hybrid_bridge.simulator.matching import is_buy
 from hybrid_bridge.simulator.records import OrderSendResult, TradeOrder, TradeRequest
 from hybrid_bridge.simulator.retcodes import RefusedError
+from hybrid_bridge.simulator.terms import USUAL, Terms
 from hybrid_bridge.simulator.venue import Venue
 
 
@@ -74,9 +75,9 @@ def _with_levels(
     )
 
 
-def place_order(venue: Venue, order: TradeOrder) -> OrderSendResult:
+def place_order(venue: Venue, order: TradeOrder, terms: Terms = USUAL) -> OrderSendResult:
     """Put a planned order to work."""
-    placed = order._replace(ticket=venue.books.next_order())
+    placed = order._replace(ticket=venue.books.next_order(), reason=terms.reason)
     instrument = venue.instruments[order.symbol]
     venue.books.keep_order(placed)
     return OrderSendResult(
@@ -102,6 +103,9 @@ def plan_modify(venue: Venue, request: TradeRequest, *, live: bool) -> TradeOrde
         RefusedError: with the reason.
     """
     order, instrument = _working(venue, request)
+    if order.type not in checks.PENDING_TYPES:
+        # The rest of a market order has no price that could be changed.
+        raise RefusedError(mt5.TRADE_RETCODE_INVALID)
     if live:
         venue.check_open(instrument)
     checks.check_order_frozen(instrument, order)

@@ -14,6 +14,7 @@ from hybrid_bridge.simulator import constants as mt5
 from hybrid_bridge.simulator.positions import Position
 from hybrid_bridge.simulator.records import OrderSendResult, TradeOrder, TradeRequest
 from hybrid_bridge.simulator.retcodes import RefusedError
+from hybrid_bridge.simulator.terms import USUAL, Terms
 from hybrid_bridge.simulator.venue import Venue
 
 
@@ -82,7 +83,9 @@ def plan_close_by(venue: Venue, request: TradeRequest, *, live: bool) -> tuple[P
     return first, second
 
 
-def close_by(venue: Venue, pair: tuple[Position, Position], request: TradeRequest) -> OrderSendResult:
+def close_by(
+    venue: Venue, pair: tuple[Position, Position], request: TradeRequest, terms: Terms = USUAL
+) -> OrderSendResult:
     """Close two positions against each other."""
     position, opposite = pair
     volume = float(min(position.volume, opposite.volume))
@@ -95,7 +98,7 @@ def close_by(venue: Venue, pair: tuple[Position, Position], request: TradeReques
         magic=request.magic,
         position_id=position.identifier,
         position_by_id=opposite.identifier,
-        reason=mt5.ORDER_REASON_EXPERT,
+        reason=terms.reason,
         volume_initial=volume,
         volume_current=volume,
         price_open=float(opposite.price_open),

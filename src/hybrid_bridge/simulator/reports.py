@@ -141,16 +141,17 @@ def book_report(instrument: Instrument) -> tuple[BookInfo, ...]:
     """Give the depth of market: sell levels from far to near, then buy levels from near to far."""
     spec = instrument.spec
     levels = range(spec.book_depth)
+    lots = spec.liquidity or _BOOK_LOTS_PER_LEVEL
     sells = [
-        _level(mt5.BOOK_TYPE_SELL, instrument.ask + level * spec.tick_size, spec.digits)
+        _level(mt5.BOOK_TYPE_SELL, instrument.ask + level * spec.tick_size, spec.digits, lots)
         for level in reversed(levels)
     ]
     buys = [
-        _level(mt5.BOOK_TYPE_BUY, instrument.bid - level * spec.tick_size, spec.digits) for level in levels
+        _level(mt5.BOOK_TYPE_BUY, instrument.bid - level * spec.tick_size, spec.digits, lots)
+        for level in levels
     ]
     return (*sells, *buys)
 
 
-def _level(book_type: int, price: float, digits: int) -> BookInfo:
-    lots = _BOOK_LOTS_PER_LEVEL
+def _level(book_type: int, price: float, digits: int, lots: float) -> BookInfo:
     return BookInfo(type=book_type, price=round(price, digits), volume=int(lots), volume_dbl=lots)

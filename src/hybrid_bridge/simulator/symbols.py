@@ -78,6 +78,7 @@ class SymbolSpec:
 
     `price` and `spread_points` are where synthetic quotes start; `price` also serves as the last
     close for currency conversion until the symbol has a quote.
+    `liquidity` is how many lots each side of a quote takes before the next tick; 0: any volume.
     `volatility_points` is the typical move of one synthetic tick; `ticks_per_second` their mean rate.
     """
 
@@ -114,6 +115,7 @@ class SymbolSpec:
     swap_triple_day: int = mt5.DAY_OF_WEEK_WEDNESDAY
     sessions: tuple[Session, ...] = FX_WEEK
     book_depth: int = 0
+    liquidity: float = 0.0
     volatility_points: float = 1.0
     ticks_per_second: float = 4.0
 
@@ -128,6 +130,8 @@ class SymbolSpec:
         for field in ("price", "contract_size", "tick_size", "volume_min", "volume_step"):
             if not getattr(self, field) > 0:
                 raise ValueError(f"{self.name}: {field} is {getattr(self, field)}, must be above 0")
+        if self.liquidity < 0:
+            raise ValueError(f"{self.name}: liquidity is {self.liquidity}, must be 0 or more")
         if self.volume_max < self.volume_min:
             raise ValueError(f"{self.name}: volume_max {self.volume_max} is below volume_min")
         if self.calc_mode not in _SIMULATED_CALC_MODES:
@@ -174,6 +178,11 @@ class SymbolSpec:
     def exact_volume(self, volume: float) -> Decimal:
         """Give lots on the step without binary noise."""
         return round(volume / self.volume_step) * Decimal(repr(self.volume_step))
+
+    def whole_steps(self, volume: Decimal) -> Decimal:
+        """Give the largest volume on the step that is not above one; 0 at least."""
+        step = Decimal(repr(self.volume_step))
+        return max(volume // step, Decimal(0)) * step
 
     def price_is_aligned(self, price: float) -> bool:
         """Tell whether a price lies on the tick grid."""

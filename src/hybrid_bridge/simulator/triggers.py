@@ -10,6 +10,7 @@ Source: MetaTrader 5 help, types of orders, stop out.
 from __future__ import annotations
 
 from hybrid_bridge.simulator import constants as mt5
+from hybrid_bridge.simulator.filling import fill_resting, fill_waiting
 from hybrid_bridge.simulator.instruments import Instrument
 from hybrid_bridge.simulator.market_orders import can_pay
 from hybrid_bridge.simulator.matching import is_buy
@@ -32,15 +33,21 @@ _COMMENT_CHARS = 31
 
 def run_triggers(venue: Venue, instrument: Instrument) -> None:
     """Carry out all that the symbol's quote has made due, until nothing is."""
+    if instrument.resting and venue.is_open(instrument):
+        fill_resting(venue, instrument)
     while instrument.something_due() and venue.is_open(instrument):
+        moved = False
         for position in list(instrument.positions.values()):
-            _try_levels(venue, instrument, position)
+            moved |= _try_levels(venue, instrument, position)
         for order in list(instrument.orders.values()):
-            if _is_due(instrument, order):
-                _activate(venue, instrument, order)
+            if order.ticket not in instrument.resting and _is_due(instrument, order):
+                moved |= _activate(venue, instrument, order)
+        if not moved:
+            # What is due waits for a quote with more lots.
+            return
 
 
-def _try_levels(venue: Venue, instrument: Instrument, position: Position) -> None:
+def _try_levels(venue: Venue, instrument: Instrument, position: Position) -> bool:
     price = instrument.closing_price(position)
     side = 1 if position.is_buy else -1
     digits = instrument.spec.digits
@@ -51,8 +58,9 @@ def _try_levels(venue: Venue, instrument: Instrument, position: Position) -> Non
         comment = f"[tp {position.tp:.{digits}f}]"
         reason, level = mt5.DEAL_REASON_TP, position.tp
     else:
-        return
+        return False
     venue.close_position(position, reason=reason, price_open=level, comment=comment)
+    return True
 
 
 def _is_due(instrument: Instrument, order: TradeOrder) -> bool:
@@ -62,8 +70,8 @@ def _is_due(instrument: Instrument, order: TradeOrder) -> bool:
     return market >= order.price_open
 
 
-def _activate(venue: Venue, instrument: Instrument, order: TradeOrder) -> None:
-    """Turn a due order into its limit, or fill it if the account can pay."""
+def _activate(venue: Venue, instrument: Instrument, order: TradeOrder) -> bool:
+    """Turn a due order into its limit, or fill it if the account can pay; tell whether it moved."""
     if order.type in _LIMIT_LEFT_BY:
         venue.books.keep_order(
             order._replace(
@@ -73,9 +81,10 @@ def _activate(venue: Venue, instrument: Instrument, order: TradeOrder) -> None:
             )
         )
     elif can_pay(venue, instrument, order):
-        venue.matching.fill(order, instrument.opening_price(is_buy(order.type)))
+        return fill_waiting(venue, instrument, order)
     else:
         venue.books.finish_order(order, mt5.ORDER_STATE_REJECTED)
+    return True
 
 
 def run_stop_out(venue: Venue) -> None:
