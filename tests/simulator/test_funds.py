@@ -2,6 +2,7 @@
 
 import random
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from tests.simulator.trading import DAY_MSC, DONE, Account, dollar_account
@@ -114,3 +115,43 @@ def test_the_estimate_forgets_what_is_closed() -> None:
     account.sell("EURUSD", 1.0, position=closing.order)
     assert funds.can_afford(Decimal("102_000.00"), Decimal(0))
     assert not funds.can_afford(Decimal("102_000.01"), Decimal(0))
+
+
+def test_a_profit_is_computed_anew_when_its_own_or_a_converting_price_moves() -> None:
+    account = dollar_account()
+    account.buy("USDJPY", 1.0)
+    account.quote("USDJPY", 151.000, 151.010)
+    first = account.exchange.account_info().profit
+    assert first == account.exchange.account_info().profit == account.exchange.positions()[0].profit
+    account.quote("USDJPY", 152.000, 152.010)
+    assert first < account.exchange.account_info().profit
+    euros = Account(currency="EUR", balance=30_000.0)
+    euros.buy("GBPUSD", 1.0)
+    euros.quote("GBPUSD", 1.28000, 1.28010)
+    before = euros.exchange.account_info().profit
+    euros.quote("EURUSD", 2.17000, 2.17010)
+    # The same dollars are worth half as many euros.
+    assert before / 2 == pytest.approx(euros.exchange.account_info().profit, abs=0.05)
+
+
+def test_looking_again_at_the_same_quotes_computes_nothing() -> None:
+    account = dollar_account(balance=10_000_000.0)
+    for _ in range(50):
+        account.buy("EURUSD", 0.01)
+    account.exchange.account_info()
+    computed = 0
+    valuation = account.exchange._funds._valuation
+    floating = valuation.floating
+
+    def counting(*arguments: Any) -> Decimal:
+        nonlocal computed
+        computed += 1
+        return floating(*arguments)
+
+    valuation.floating = counting  # type: ignore[method-assign]
+    account.exchange.account_info()
+    account.exchange.positions()
+    assert 0 == computed
+    account.buy("EURUSD", 0.01)
+    account.exchange.account_info()
+    assert 1 == computed

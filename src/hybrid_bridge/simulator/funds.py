@@ -8,6 +8,7 @@ that neither a tick nor an order costs more with thousands of positions open. It
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -16,7 +17,7 @@ from hybrid_bridge.simulator.config import ExchangeConfig
 from hybrid_bridge.simulator.exposure import ZERO
 from hybrid_bridge.simulator.instruments import Instrument
 from hybrid_bridge.simulator.positions import Position
-from hybrid_bridge.simulator.valuation import Valuation
+from hybrid_bridge.simulator.valuation import Quotes, Valuation
 
 # What the estimate leaves out: each position's rounding; and, of the money that goes through another
 # pair, its spread and its drift since, taken generously as a share of the whole notional value.
@@ -75,6 +76,21 @@ class Estimate:
         return self._valuation.estimate(amount, instrument.spec.currency_profit)
 
 
+@dataclass(slots=True)
+class _Valued:
+    """What is open on one symbol, to the cent, at certain quotes.
+
+    Attributes:
+        amounts: by ticket, the position and its floating profit.
+        total: of all of them, with swap, when the books were at `revision`.
+    """
+
+    quotes: Quotes
+    amounts: dict[int, tuple[Position, Decimal]] = field(default_factory=dict)
+    revision: int = -1
+    total: Decimal = ZERO
+
+
 class Funds:
     """The account's solvency, from its books and the current quotes."""
 
@@ -90,16 +106,42 @@ class Funds:
         self._instruments = instruments
         self._stop_out = Decimal(repr(config.margin_so_so)) / 100
         self._estimate = Estimate(books, valuation, [])
+        self._valued: dict[str, _Valued] = {}
 
     def figures(self) -> Figures:
-        """Compute the account to the cent; the cost grows with the number of positions."""
-        profit = sum((self.result(p) for p in self._books.positions.values()), ZERO)
+        """Compute the account to the cent; a new quote or position costs a look at all of its symbol's."""
+        profit = sum((self._open_profit(i) for i in self._active()), ZERO)
         margin = self._valuation.money(self._margin())
         return Figures(self._books.balance, profit, self._books.balance + profit, margin)
 
     def floating(self, position: Position) -> Decimal:
-        """Give a position's floating profit without swap."""
-        return self._valuation.floating(self._instruments[position.symbol], position)
+        """Give a position's floating profit without swap; computed once at the same quotes."""
+        instrument = self._instruments[position.symbol]
+        return self._worth(self._valued_at_quotes(instrument), instrument, position)
+
+    def _valued_at_quotes(self, instrument: Instrument) -> _Valued:
+        name, quotes = instrument.spec.name, self._valuation.quotes(instrument)
+        valued = self._valued.get(name)
+        if valued is None or valued.quotes != quotes:
+            # A new quote also drops what has been closed since.
+            valued = self._valued[name] = _Valued(quotes)
+        return valued
+
+    def _worth(self, valued: _Valued, instrument: Instrument, position: Position) -> Decimal:
+        held, amount = valued.amounts.get(position.ticket, (None, ZERO))
+        if held is not position:
+            amount = self._valuation.floating(instrument, position)
+            valued.amounts[position.ticket] = (position, amount)
+        return amount
+
+    def _open_profit(self, instrument: Instrument) -> Decimal:
+        """Give what is open on a symbol is worth, with swap."""
+        valued = self._valued_at_quotes(instrument)
+        if valued.revision != self._books.revision:
+            amounts = (self._worth(valued, instrument, p) for p in instrument.positions.values())
+            valued.total = sum(amounts, instrument.exposure.swap)
+            valued.revision = self._books.revision
+        return valued.total
 
     def result(self, position: Position) -> Decimal:
         """Give a position's floating profit with its swap."""

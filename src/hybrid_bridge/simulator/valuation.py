@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
 
 from hybrid_bridge.simulator import constants as mt5
 from hybrid_bridge.simulator.config import ExchangeConfig
@@ -27,8 +28,11 @@ _BRIDGE_CURRENCY = "USD"
 # Averages and margins per lot are kept finer than any price or cent, yet short enough that sums of
 # their products stay exact.
 SHORT = Decimal("1e-10")
+# Everything that what is open on a symbol is worth depends on.
+Quotes = tuple[float, ...]
 
 
+@lru_cache(maxsize=4096, typed=True)
 def exact(value: float) -> Decimal:
     """Give a float as the decimal number it is written as."""
     return Decimal(repr(value))
@@ -105,6 +109,12 @@ class Valuation:
         for step in self._routes[currency]:
             amount = step.convert(amount, buying)
         return amount
+
+    def quotes(self, instrument: Instrument) -> Quotes:
+        """Give the prices that a symbol's profit in the account's currency follows from."""
+        route = self._routes[instrument.spec.currency_profit]
+        own = (float(instrument.quoted), instrument.bid, instrument.ask)
+        return own + tuple(price for step in route for price in (step.price(True), step.price(False)))
 
     def is_converted(self, currency: str) -> bool:
         """Tell whether a currency is another one than the account's."""
