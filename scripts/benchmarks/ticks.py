@@ -22,7 +22,7 @@ SYMBOLS = tuple(spec.name for spec in CATALOGUE[:28])
 TICKS_PER_S = 5_000
 # A little more than the target, so that the middle of the flood can be held against it.
 FLOOD_PER_S = 5_200
-SLOW_S, FLOOD_S, FLOOD_QUICK_S = 8, 20, 6
+SLOW_S, FLOOD_S, FLOOD_QUICK_S = 12, 20, 6
 QUIET_S = 1.5
 CONSUMER_TIMEOUT_S = 10.0
 NS_PER_MS = 1e6
@@ -65,14 +65,9 @@ async def measure_ticks(folder: Path, bootstrap: str, quick: bool) -> list[Figur
 
 
 def _judged(seen: Sequence[Seen], times: dict[str, list[int]], flood: Flood) -> list[Figure]:
-    lost, disordered = verdict(
-        seen, {symbol: len(moments) for symbol, moments in times.items()}, flooded(times, flood)
-    )
-    age_ms = [
-        tick.at_ns / NS_PER_MS - tick.time_msc
-        for tick in seen
-        if tick.number >= flooded(times, flood)[tick.symbol]
-    ]
+    first = flooded(times, flood)
+    lost, disordered = verdict(seen, {symbol: len(moments) for symbol, moments in times.items()}, first)
+    age_ms = [tick.at_ns / NS_PER_MS - tick.time_msc for tick in seen if tick.number >= first[tick.symbol]]
     name = f"ticks, {len(flood.symbols)} symbols"
     return [
         Figure(
