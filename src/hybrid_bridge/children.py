@@ -7,9 +7,11 @@ log, and stopping them in a bounded time. app and the demo use it; the lanes hav
 import asyncio
 import json
 import os
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -84,7 +86,7 @@ class Child:
                 stderr=stderr,
                 limit=LINE_BYTES_MAX,
                 env={**os.environ, "PYTHONPATH": _python_path()},
-                start_new_session=sys.platform != "win32",
+                **_apart(),
             )
         finally:
             if not isinstance(stderr, int):
@@ -134,6 +136,14 @@ class Child:
         except TimeoutError:
             process.kill()
             await process.wait()
+
+
+def _apart() -> dict[str, Any]:
+    """Return the keywords that keep Ctrl-C from a program: it is for the bridge, which stops in order."""
+    if sys.platform == "win32":
+        # A console of its own, never shown: Ctrl-Break and closing the bridge's window pass it by as well.
+        return {"creationflags": subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP}
+    return {"start_new_session": True}
 
 
 def _read_ready(line: bytes) -> Mapping[str, object]:
