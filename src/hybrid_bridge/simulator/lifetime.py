@@ -48,6 +48,6 @@ def _ask_kernel_for_sigterm() -> None:
 
 
 def _watch_stdin(loop: asyncio.AbstractEventLoop, stop: Callable[[], None]) -> None:
-    while sys.stdin.buffer.read(4096):
+    while os.read(sys.stdin.fileno(), 4096):  # Not sys.stdin.read: Python aborts if it ends in that.
         continue
     loop.call_soon_threadsafe(stop)
