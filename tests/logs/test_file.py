@@ -2,11 +2,13 @@
 
 import errno
 import os
+from datetime import datetime, tzinfo
 from pathlib import Path
 
 import pytest
 
 from hybrid_bridge.errors import ConfigurationError
+from hybrid_bridge.logs import file as file_module
 from hybrid_bridge.logs.file import RotatingFile
 
 
@@ -39,6 +41,24 @@ def test_the_file_itself_is_the_same_file_after_it_started_anew(tmp_path: Path) 
         assert an_editor.read() == b"b" * 15 + b"\n"
     file.close()
     assert path.stat().st_ino == before
+
+
+def test_contents_put_aside_within_one_step_of_the_clock_are_all_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class StoppedClock(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> "StoppedClock":
+            return cls(2026, 1, 2, 3, 4, 5, 678_900, tz)
+
+    monkeypatch.setattr(file_module, "datetime", StoppedClock)
+    path = tmp_path / "bridge.log"
+    file = RotatingFile(path, 10, 50, pytest.fail)
+    written = [f"line {number}" for number in range(9)]
+    for line in written:
+        file.write(line)
+    file.close()
+    assert lines_of([*old_files(path), path]) == written
 
 
 def test_only_so_many_old_files_are_kept_and_others_are_left_alone(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ time, and the log file itself is emptied through the handle that is open anyway.
 import os
 import shutil
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from io import FileIO
 from pathlib import Path
 
@@ -73,7 +73,7 @@ class RotatingFile:
         self._remove_oldest()
 
     def _put_aside(self) -> None:
-        target = self._path.with_name(f"{self._path.name}.{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}")
+        target = self._unused_name()
         try:
             with self._path.open("rb") as source, target.open("xb") as copy:
                 shutil.copyfileobj(source, copy)
@@ -81,6 +81,14 @@ class RotatingFile:
             target.unlink(missing_ok=True)
             raise
         self._file.truncate(0)
+
+    def _unused_name(self) -> Path:
+        moment = datetime.now(UTC)
+        while True:
+            path = self._path.with_name(f"{self._path.name}.{moment:%Y%m%dT%H%M%S.%fZ}")
+            if not path.exists():
+                return path
+            moment += timedelta(microseconds=1)  # Windows' clock goes in steps of up to 16 ms.
 
     def _remove_oldest(self) -> None:
         old = sorted(self._path.parent.glob(f"{_escaped(self._path.name)}.[0-9]*T*Z"))
