@@ -32,6 +32,20 @@ def test_the_chosen_durability_is_in_force_with_a_write_ahead_log(tmp_path, sync
     thread.close()
 
 
+async def test_what_need_not_be_durable_is_not_waited_for_and_what_follows_it_is(file):
+    def synchronous(db: sqlite3.Connection) -> int:
+        return int(db.execute("PRAGMA synchronous").fetchone()[0])
+
+    def fail(db: sqlite3.Connection) -> None:
+        raise LookupError("mine")
+
+    assert await file.run(synchronous, durable=False) == 1
+    assert await file.run(synchronous) == 2
+    with pytest.raises(LookupError):
+        await file.run(fail, durable=False)
+    assert await file.run(synchronous) == 2
+
+
 async def test_work_that_fails_half_way_leaves_nothing_behind(file):
     def half(db: sqlite3.Connection) -> None:
         db.execute("INSERT INTO t VALUES (1)")

@@ -88,8 +88,11 @@ class SqliteJournal:
         return await self._file.run(lambda db: _undelivered(db, channel, limit))
 
     async def mark_delivered(self, channel: str, seq: int) -> None:
-        """Record a delivery and forget what every channel has delivered."""
-        await self._file.run(lambda db: _mark_delivered(db, channel, seq, self._channels))
+        """Record a delivery and forget what every channel has delivered.
+
+        A power cut may undo it: then it is delivered once more, which its receivers drop.
+        """
+        await self._file.run(lambda db: _mark_delivered(db, channel, seq, self._channels), durable=False)
 
     def close(self) -> None:
         """Finish what is queued and close the file."""

@@ -31,6 +31,7 @@ class SqliteThread:
             JournalError: when the file cannot be opened; DamagedFile when it is no database.
         """
         self.path = path
+        self._synchronous = synchronous
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=path.stem)
         try:
             self._connection = self._thread.submit(_connect, path, synchronous).result()
@@ -42,17 +43,21 @@ class SqliteThread:
         """Run `work` on the connection and wait for it, blocking; for start-up only."""
         return self._thread.submit(self._guard, work).result()
 
-    async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    async def run(self, work: Callable[[sqlite3.Connection], T], *, durable: bool = True) -> T:
         """Run `work` on the connection in one transaction; it completes even if the caller is cancelled.
 
+        Args:
+            durable: False for what may be undone by a power cut (never in part): it does not wait for the
+                disk, nor does what is queued behind it.
         Raises:
             JournalError: when SQLite cannot do it; the transaction is rolled back.
         """
-        done = asyncio.get_running_loop().run_in_executor(self._thread, self._guard, work)
+        done = asyncio.get_running_loop().run_in_executor(self._thread, self._guard, work, durable)
         return await asyncio.shield(done)
 
-    def _guard(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    def _guard(self, work: Callable[[sqlite3.Connection], T], durable: bool = True) -> T:
         try:
+            self._connection.execute(f"PRAGMA synchronous={self._synchronous if durable else 'NORMAL'}")
             with self._connection:
                 self._connection.execute("BEGIN IMMEDIATE")
                 return work(self._connection)
