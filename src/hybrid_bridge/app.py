@@ -1,8 +1,12 @@
 """Starting and stopping: from settings to a running bridge, and back in order.
 
 Owns every task of the process, the signals that end it, and the order of a stop: first what comes in, then
-the executor's last order, then what goes out, then what everything stands on. A task that fails ends the
-process with its reason. cli calls `run`.
+the executor's last order, then what goes out, then what everything stands on. A task that fails, or ends
+though nobody asked it to, ends the process with its reason. cli calls `run`.
+
+The first signal asks for that stop. The second forces it: everything is cancelled where it stands and the
+lanes are killed; a commit under way is still completed, and an order on its way is in doubt until the next
+start has looked for it. The exit code is 1 then. Further signals change nothing: what is left is bounded.
 """
 
 import asyncio
@@ -22,7 +26,7 @@ from hybrid_bridge.bridge import Bridge, Loop
 from hybrid_bridge.children import Child
 from hybrid_bridge.demo.simulated_terminal import SimulatedTerminal
 from hybrid_bridge.demo.stage import Stage, clear_demo_dir
-from hybrid_bridge.errors import BridgeError
+from hybrid_bridge.errors import BridgeError, ConfigurationError
 from hybrid_bridge.journal.instance_lock import InstanceLock
 from hybrid_bridge.loop_lag import LoopLag
 from hybrid_bridge.settings import Settings
@@ -34,6 +38,7 @@ DRAIN_TIMEOUT_S = 20.0  # A little more than the trade lane's own deadline for a
 FLUSH_TIMEOUT_S = 3.0
 STATUS_LINE_S = 5.0
 STATUS_LINE_DEMO_S = 3.0
+FORCED = 1  # The exit code of a stop that was forced.
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,23 +58,61 @@ class RunPlan:
     log_format: Literal["console", "json"] = "console"
 
 
-async def run(settings: Settings, plan: RunPlan) -> int:
+async def run(settings: Settings, plan: RunPlan, stops_seen: Sequence[int] = ()) -> int:
     """Run the bridge until it is asked to stop.
 
+    Args:
+        stops_seen: the signals that asked for a stop before this took them over.
     Returns:
-        The exit code: 0 asked to stop, otherwise the error's own.
+        The exit code: 0 asked to stop, 1 forced to, otherwise the error's own.
     Raises:
-        ConfigurationError: when the log file cannot be written.
+        BridgeError: when nothing can begin: another bridge has this STATE_DIR, or a file that the run is to
+            write cannot be written.
     """
-    if plan.demo:
-        clear_demo_dir()
-    with logs.set_up(settings.logs, log_format=plan.log_format, secrets=settings.secret_texts):
-        for warning in settings.warnings:
-            log.warning(warning)
-        try:
-            await _Session(settings, plan).run()
-        except Exception as error:  # noqa: BLE001 - the last words of a process that is about to end
-            return _last_words(error)
+    # Before the log: a bridge that is refused must not touch the files of the one that runs.
+    lock = InstanceLock(Path(settings.state_dir))
+    try:
+        if plan.demo:
+            clear_demo_dir()
+        _check_writable(plan.summary)
+        with logs.set_up(settings.logs, log_format=plan.log_format, secrets=settings.secret_texts):
+            for warning in settings.warnings:
+                log.warning(warning)
+            return await _end_of(_Session(settings, plan), stops_seen)
+    finally:
+        lock.release()
+
+
+def _check_writable(summary: Path | None) -> None:
+    """Find out before the run whether its figures can be written after it.
+
+    Raises:
+        ConfigurationError: when they cannot; says why.
+    """
+    if summary is None:
+        return
+    is_new = not summary.exists()
+    try:
+        summary.open("ab").close()
+        if is_new:
+            summary.unlink()
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise ConfigurationError(
+            f"--summary: {summary} cannot be written ({why}); name a file in a folder that exists"
+        ) from error
+
+
+async def _end_of(session: "_Session", stops_seen: Sequence[int]) -> int:
+    try:
+        await session.run(stops_seen)
+    except asyncio.CancelledError:
+        if not session.forced:
+            raise
+        log.warning("Bridge stopped by force", exit_code=FORCED)
+        return FORCED
+    except Exception as error:  # noqa: BLE001 - the last words of a process that is about to end
+        return _last_words(error)
     return 0
 
 
@@ -88,36 +131,54 @@ def _first(error: BaseException) -> BaseException:
 
 
 class _Session:
-    """One run, from the lock to its release."""
+    """One run, from the first signal handler to the last figure.
+
+    Attributes:
+        forced: whether a second signal cut the stop short.
+    """
 
     def __init__(self, settings: Settings, plan: RunPlan) -> None:
+        self.forced = False
         self._settings = settings
         self._plan = plan
         self._asked = asyncio.Event()
-        self._stop_signals = 0
+        self._running: asyncio.Task[None] | None = None
         self._children: list[Child | SimulatedTerminal] = []
         self._simulator_control = ""
 
-    async def run(self) -> None:
-        loop = asyncio.get_running_loop()
-        _on_stop_signals(loop, self._ask_to_stop)
+    async def run(self, stops_seen: Sequence[int]) -> None:
+        self._running = asyncio.current_task()
+        _on_stop_signals(asyncio.get_running_loop(), self._ask_to_stop)
+        for _ in stops_seen:
+            self._ask_to_stop()
         async with AsyncExitStack() as stack:
-            lock = InstanceLock(Path(self._settings.state_dir))
-            stack.callback(lock.release)
-            settings = await self._start_programs(stack)
+            settings = await self._start_unless_asked(stack)
+            if settings is None:
+                log.info("Bridge stopped before it was up")
+                return
             bridge = Bridge(settings, hybrid=self._plan.hybrid)
             stack.push_async_callback(bridge.close)
             await self._live(bridge)
 
     def _ask_to_stop(self) -> None:
-        self._stop_signals += 1
-        if self._stop_signals == 1:
+        if not self._asked.is_set():
             log.info("Stopping; once more forces it")
             self._asked.set()
-            return
-        log.warning("Stop forced; an order on its way will be looked for at the next start")
-        for task in asyncio.all_tasks():
-            task.cancel()
+        elif not self.forced and self._running is not None:
+            log.warning("Stop forced; an order on its way will be looked for at the next start")
+            self.forced = True
+            # Only this task: each task's owner cancels it in turn and sees it to its end.
+            self._running.cancel()
+
+    async def _start_unless_asked(self, stack: AsyncExitStack) -> Settings | None:
+        """Start the programs; None when a stop was asked for meanwhile."""
+        async with asyncio.TaskGroup() as tasks:
+            starting = tasks.create_task(self._start_programs(stack))
+            giving_up = tasks.create_task(self._asked.wait())
+            await asyncio.wait((starting, giving_up), return_when=asyncio.FIRST_COMPLETED)
+            giving_up.cancel()
+            starting.cancel()
+        return None if starting.cancelled() else starting.result()
 
     async def _start_programs(self, stack: AsyncExitStack) -> Settings:
         """Start what the run needs beside the bridge; returns the settings with the addresses."""
@@ -128,7 +189,7 @@ class _Session:
             settings = await stage.start()
             self._children += stage.running()
         if settings.simulated and not settings.sim_address:
-            terminal = SimulatedTerminal(settings)
+            terminal = SimulatedTerminal(settings, outlives_bridge=not self._plan.demo)
             stack.push_async_callback(terminal.stop)
             await terminal.start()
             self._children.append(terminal)
@@ -151,19 +212,21 @@ class _Session:
         bridge.board.phase = "running"
         loops = [lag.run, lambda: self._status_lines(bridge), *(child.watch for child in self._children)]
         async with asyncio.TaskGroup() as tasks:
+            core = _start(tasks, bridge.core())
+            await bridge.obey_what_was_typed()
             base = _start(tasks, [*bridge.base(), *loops])
             outgoing = _start(tasks, bridge.outgoing())
-            core = _start(tasks, bridge.core())
             intake = _start(tasks, bridge.intake())
             await self._until_asked()
             bridge.board.phase = "stopping"
             bridge.post_status()
             await _end(intake)
             await _within(DRAIN_TIMEOUT_S, bridge.executor.drain(), "the order on its way")
-            await _end(core)
             flushes = (pump.wait_empty() for pump in bridge.pumps)
             await _within(FLUSH_TIMEOUT_S, asyncio.gather(*flushes), "results on their way")
             figures = await summary.gather()
+            # Not before: an emergency stop that arrives this late is still journaled.
+            await _end(core)
             await _end(outgoing)
             await _end(base)
         self._tell(figures)
@@ -185,14 +248,41 @@ class _Session:
     def _tell(self, figures: dict[str, object]) -> None:
         log.info("Bridge stopped")
         text = json.dumps(figures, indent=2)
-        if self._plan.summary is not None:
-            self._plan.summary.write_text(text + "\n", encoding="utf-8")
         if self._plan.demo:
             print(text)  # noqa: T201 - the end of the story, for the person at the console
+        if self._plan.summary is not None:
+            try:
+                self._plan.summary.write_text(text + "\n", encoding="utf-8")
+            except OSError as error:
+                raise BridgeError(f"the summary was not written: {error}") from error
 
 
 def _start(tasks: asyncio.TaskGroup, loops: Sequence[Loop]) -> list[asyncio.Task[None]]:
-    return [tasks.create_task(loop(), name=getattr(loop, "__qualname__", "task")) for loop in loops]
+    return [tasks.create_task(_for_ever(loop)) for loop in loops]
+
+
+async def _for_ever(loop: Loop) -> None:
+    """Run a loop that only its cancellation may end.
+
+    Raises:
+        BridgeError: when it ends by itself, or by a cancellation that nobody asked for.
+    """
+    name = getattr(loop, "__qualname__", "a task")
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 - a coroutine always runs in one
+    try:
+        await loop()
+    except asyncio.CancelledError as error:
+        if task.cancelling():
+            raise
+        raise BridgeError(f"{name} was cancelled by something of its own") from error
+    except Exception as error:
+        if not task.cancelling():
+            raise
+        # It was ending anyway; the others still have their orderly end to come.
+        log.warning("Not ended cleanly", task=name, error=repr(_first(error)))
+    else:
+        raise BridgeError(f"{name} ended though nobody asked it to")
 
 
 async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:

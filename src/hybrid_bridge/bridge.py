@@ -14,6 +14,7 @@ from hybrid_bridge.control.client import ControlClient
 from hybrid_bridge.control.local_commands import LocalCommands
 from hybrid_bridge.control.ticks import WebSocketTickSink
 from hybrid_bridge.core.account import AccountReport
+from hybrid_bridge.core.events import TradingState
 from hybrid_bridge.core.inputs import AccountObserved
 from hybrid_bridge.core.limits import Limits
 from hybrid_bridge.core.results import TradeResult
@@ -34,6 +35,7 @@ from hybrid_bridge.streams.event_publisher import KafkaEventChannel
 from hybrid_bridge.streams.signal_consumer import KafkaSignalConsumer
 from hybrid_bridge.streams.tick_publisher import KafkaTickSink
 from hybrid_bridge.terminal.clock import ServerClock
+from hybrid_bridge.terminal.lane import Lane
 from hybrid_bridge.terminal.lanes import Lanes
 from hybrid_bridge.terminal.market_lane import TerminalMarketLane
 from hybrid_bridge.terminal.poller import AccountPoller, TickPoller
@@ -75,6 +77,16 @@ def limits_of(settings: Settings) -> Limits:
     )
 
 
+def account_of(settings: Settings) -> str:
+    """Return under which name an account's journal and cursors are kept.
+
+    What was traded on the simulated terminal is no part of a real account's history, whatever MT5_LOGIN says.
+    """
+    if not settings.simulated:
+        return str(settings.mt5_login)
+    return "simulator" if settings.mt5_login is None else f"simulator-{settings.mt5_login}"
+
+
 class Bridge:
     """Every part of a running bridge.
 
@@ -103,7 +115,7 @@ class Bridge:
         self._fill_board()
 
     def _open_files(self) -> None:
-        folder, account = Path(self._settings.state_dir), str(self._settings.mt5_login or "simulator")
+        folder, account = Path(self._settings.state_dir), account_of(self._settings)
         channels = ["websocket", "redpanda"] if self._hybrid else ["websocket"]
         self.journal = SqliteJournal(folder / f"journal-{account}.sqlite", account, channels)
         self.cursors = SqliteCursorStore(folder / f"ticks-{account}.sqlite")
@@ -145,7 +157,7 @@ class Bridge:
         self.account = AccountPoller(self.market, self._on_report, terminal.account_interval_s)
 
     def _fill_board(self) -> None:
-        self.board.closed_because = self._why_no_entries
+        self.board.why_no_entries = self._why_no_entries
         self.board.channels = {"terminal": self._terminal_state, "websocket": self._websocket_state}
         if self.consumer is not None:
             self.board.channels["redpanda"] = self._redpanda_state
@@ -170,32 +182,38 @@ class Bridge:
 
     def base(self) -> Sequence[Loop]:
         """Return the loops that everything stands on; the last to stop."""
-        return [self.lanes.run, self.control.run]
+        return [self.lanes.run, self.control.run, self._tell_status]
 
     async def restore(self) -> None:
-        """Bring the state back from the journal and obey what was typed while no bridge ran.
+        """Bring the state back from the journal.
 
         Raises:
             RecoveryRefused, JournalError: when trading must not start.
         """
         await self.recovery.restore()
+
+    async def obey_what_was_typed(self) -> None:
+        """Hand over what was typed while no bridge ran; the loops of `core` must run, and no other yet."""
         await self.local_commands.take_all()
 
     async def close(self) -> None:
-        """Close connections and files."""
-        if isinstance(self.sink, KafkaTickSink):
-            await self.sink.close()
-        if self.events is not None:
-            await self.events.close()
-        self.cursors.close()
-        self.journal.close()
+        """Close connections and files; the files also when a forced stop cuts this short."""
+        try:
+            if isinstance(self.sink, KafkaTickSink):
+                await self.sink.close()
+            if self.events is not None:
+                await self.events.close()
+        finally:
+            self.cursors.close()
+            self.journal.close()
 
     def answer(self, question: DataRequested) -> list[bytes]:
-        """Return the messages that answer a get_data."""
+        """Return the messages that answer a get_data: never an account as it was before an outage."""
         if question.request == "status":
             return [self.status_message()]
-        if self.report is None:
-            detail = "the terminal has not been seen yet; ask again"
+        away = _away(self.lanes.for_market())
+        if away or self.report is None:
+            detail = f"{away or 'the terminal has not been asked yet'}; ask again"
             return [encode("error", {"reason": "not_ready", "detail": detail, "of": question.request})]
         if question.request == "account_info":
             return [encode_account(self.report.account)]
@@ -208,6 +226,12 @@ class Bridge:
     def post_status(self) -> None:
         """Tell the backend how the bridge is."""
         self.control.post_latest("bridge_status", self.status_message())
+
+    async def _tell_status(self) -> None:
+        """Post the status as often as the account, also while the terminal is away."""
+        while True:
+            self.post_status()
+            await self.clock.sleep(self._settings.account_interval_s)
 
     def _on_connect(self) -> None:
         self.post_status()
@@ -225,13 +249,21 @@ class Bridge:
         self.report = report
         self.control.post_latest("account_info", encode_account(report.account))
         self.control.post_latest("positions", encode_positions(report.positions))
-        self.post_status()
         await self.inbox.put(AccountObserved(report))
 
     def _why_no_entries(self) -> str:
-        if self.executor.closed_because or self.server_clock.offset_s is not None:
+        """Return the first reason for which an entry would be denied now, whatever it asks for."""
+        if self.executor.closed_because:
             return self.executor.closed_because
-        return "entries wait for a fresh tick: the offset of the server's clock is not known yet"
+        if self.recorder.state.trading is not TradingState.ACTIVE:
+            return self.recorder.state.halt_reason
+        if not self._settings.trading_enabled:
+            return "TRADING_ENABLED is false; set it to true and start again to trade"
+        if away := _away(self.lanes.for_orders()):
+            return away
+        if self.server_clock.offset_s is None:
+            return "entries wait for a fresh tick: the offset of the server's clock is not known yet"
+        return ""
 
     def _terminal_state(self) -> Mapping[str, object]:
         lanes = self.lanes.status()
@@ -260,3 +292,8 @@ class Bridge:
             "error": "" if worst is None else worst.last_error,
             **{name: state.phase.value for name, state in states.items()},
         }
+
+
+def _away(lane: Lane) -> str:
+    """Say why a lane does not reach the terminal; "" when it does."""
+    return "" if lane.ready else f"the terminal is not connected: {lane.state.reason or lane.state.phase}"

@@ -1,18 +1,22 @@
 """The command line: argv to a command and its exit code.
 
 Owns options, exit codes and what a person reads when the bridge cannot start. Exit codes: 0 asked to stop,
-2 configuration, 3 recovery refused, 1 the rest.
+2 configuration, 3 recovery refused, 1 the rest, a forced stop among them. Imports late what takes long, so
+that a signal at any moment after the start ends the bridge as it should.
 """
 
 import argparse
-import asyncio
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hybrid_bridge import __version__
 from hybrid_bridge.errors import BridgeError
-from hybrid_bridge.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from hybrid_bridge.settings import Settings
 
 TAKEN_TIMEOUT_S = 5.0
 
@@ -32,7 +36,7 @@ def main(argv: Sequence[str] | None = None, *, websocket_only: bool = False) -> 
     try:
         if command is not None:
             return command(arguments[1:])
-        return _run_bridge(_parse_run(arguments), websocket_only=websocket_only)
+        return _run_until_asked(_parse_run(arguments), websocket_only=websocket_only)
     except BridgeError as error:
         print(error, file=sys.stderr)  # noqa: T201 - the person at the console reads it
         return error.exit_code
@@ -64,18 +68,46 @@ def _parse_run(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def _seconds(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
     if not 0 < value < 1e9:
-        raise argparse.ArgumentTypeError(f"{text} is not a positive number of seconds")
+        raise argparse.ArgumentTypeError(f"must be a positive number of seconds, got {text!r}")
     return value
 
 
-def _run_bridge(options: argparse.Namespace, *, websocket_only: bool) -> int:
+def _run_until_asked(options: argparse.Namespace, *, websocket_only: bool) -> int:
+    """Run the bridge; whoever asks for a stop before it can listen is obeyed as soon as it can."""
+    stops_seen: list[int] = []
+
+    def note(number: int, _frame: object) -> None:
+        stops_seen.append(number)
+
+    _on_stop_signals(note)
+    try:
+        return _run_bridge(options, stops_seen, websocket_only=websocket_only)
+    finally:
+        _on_stop_signals(signal.SIG_IGN)  # It is ending already.
+
+
+def _on_stop_signals(action: "Callable[[int, object], None] | signal.Handlers") -> None:
+    signal.signal(signal.SIGINT, action)
+    signal.signal(signal.SIGTERM, action)
+    if sys.platform == "win32":
+        signal.signal(signal.SIGBREAK, action)
+
+
+def _run_bridge(options: argparse.Namespace, stops_seen: Sequence[int], *, websocket_only: bool) -> int:
+    import asyncio
+
     from hybrid_bridge import app
+    from hybrid_bridge.settings import load_settings
 
     overrides: dict[str, object] = {"simulation_mode": True} if options.ticks or options.demo else {}
     if options.ticks:
-        overrides["sim_ticks"] = tuple(options.ticks)
+        # Played by a terminal of this run's own, not by one that may be running with other ticks.
+        overrides |= {"sim_ticks": tuple(options.ticks), "sim_address": ""}
     plan = app.RunPlan(
         hybrid=not websocket_only,
         demo=options.demo,
@@ -88,7 +120,7 @@ def _run_bridge(options: argparse.Namespace, *, websocket_only: bool) -> int:
 
         overrides |= demo_overrides(options.ticks)
     settings = load_settings(options.env_file, overrides)
-    return asyncio.run(app.run(settings, plan))
+    return asyncio.run(app.run(settings, plan, stops_seen))
 
 
 def _stop(arguments: Sequence[str]) -> int:
@@ -102,7 +134,7 @@ def _stop(arguments: Sequence[str]) -> int:
     body: dict[str, object] = {"reason": options.reason, "cancel_orders": True}
     if options.close_positions:
         body["close_positions"] = True
-    return _leave(load_settings(options.env_file), "emergency_stop", body)
+    return _leave(_settings(options), "emergency_stop", body)
 
 
 def _resume(arguments: Sequence[str]) -> int:
@@ -110,10 +142,16 @@ def _resume(arguments: Sequence[str]) -> int:
     _common(parser)
     parser.add_argument("--reason", required=True, help="why it is safe again; kept in the journal")
     options = parser.parse_args(arguments)
-    return _leave(load_settings(options.env_file), "resume_trading", {"reason": options.reason})
+    return _leave(_settings(options), "resume_trading", {"reason": options.reason})
 
 
-def _leave(settings: Settings, kind: str, body: dict[str, object]) -> int:
+def _settings(options: argparse.Namespace) -> "Settings":
+    from hybrid_bridge.settings import load_settings
+
+    return load_settings(options.env_file)
+
+
+def _leave(settings: "Settings", kind: str, body: dict[str, object]) -> int:
     from hybrid_bridge.control.local_commands import leave_command, wait_taken
 
     state_dir = Path(settings.state_dir)

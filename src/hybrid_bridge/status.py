@@ -19,7 +19,8 @@ class StatusBoard:
     """Where the parts' figures are read from.
 
     Attributes:
-        phase: starting, recovering, running or stopping.
+        phase: starting, running or stopping.
+        why_no_entries: gives the reason for which no entry is accepted now, "" for none.
         channels: per channel, a function that gives its state as plain values.
         counters: per counter, a function that gives its figure.
     """
@@ -27,7 +28,7 @@ class StatusBoard:
     state: EngineState
     figures: ExecutorFigures
     phase: str = "starting"
-    closed_because: Callable[[], str] = str
+    why_no_entries: Callable[[], str] = str
     channels: dict[str, Callable[[], Facts]] = field(default_factory=dict)
     counters: dict[str, Callable[[], object]] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=lambda: {"bridge": __version__})
@@ -37,7 +38,7 @@ class StatusBoard:
         return {
             "state": self.phase,
             "trading_state": self.state.trading.value,
-            "reason": self.closed_because() or self.state.halt_reason,
+            "reason": self.why_no_entries(),
             "emergency_stop": self.state.emergency,
             "channels": {name: dict(read()) for name, read in self.channels.items()},
             "versions": self.versions,

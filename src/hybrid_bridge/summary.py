@@ -12,7 +12,9 @@ from hybrid_bridge import __version__
 from hybrid_bridge.bridge import Bridge
 from hybrid_bridge.health import ProcessCost
 from hybrid_bridge.loop_lag import LoopLag
-from hybrid_bridge.simulator.control_client import SimulatorControl
+from hybrid_bridge.simulator.control_client import ControlError, SimulatorControl
+
+STATS_TIMEOUT_S = 2.0
 
 
 class Summary:
@@ -59,17 +61,20 @@ class Summary:
         }
 
     async def _generated(self) -> int | None:
-        """Ask the simulated terminal how many ticks of our symbols it made; None where there is none."""
+        """Ask the simulated terminal how many ticks of our symbols it made since its start.
+
+        None where there is none, or it gives no answer.
+        """
         if not self._simulator_control:
             return None
         try:
             figures = await asyncio.to_thread(_ask_stats, self._simulator_control)
-        except OSError:
+        except (OSError, ControlError, ValueError):  # gone, hung, or gone in the middle of a line
             return None
         generated: dict[str, int] = figures["ticks"]
         return sum(generated.get(symbol, 0) for symbol in self._symbols)
 
 
 def _ask_stats(address: str) -> dict[str, Any]:
-    with SimulatorControl(address) as control:
+    with SimulatorControl(address, STATS_TIMEOUT_S) as control:
         return control.stats()

@@ -1,7 +1,9 @@
 """The demonstration: simulated terminal, embedded broker and demo backend beside the bridge, each a process.
 
-Owns what `--demo` changes in the settings and the three child programs. It never reads a trader's own
-account settings: everything that could reach a real account is overridden. app drives it.
+Owns what `--demo` changes in the settings, the folder it keeps, and two of the child programs (the third is
+in simulated_terminal). It never reads a trader's own account settings: everything that could reach a real
+account is overridden. What these programs hold is gone when one of them ends, so that ends the demonstration.
+app drives it.
 """
 
 import shutil
@@ -9,9 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hybrid_bridge.children import Child
+from hybrid_bridge.errors import BridgeError
 from hybrid_bridge.settings import Settings
 
 DEMO_DIR = Path("state") / "demo"
+LOCK = "bridge.lock"  # Held by the bridge that clears the folder.
 
 
 def demo_overrides(tick_files: Sequence[str]) -> dict[str, object]:
@@ -37,9 +41,20 @@ def demo_overrides(tick_files: Sequence[str]) -> dict[str, object]:
 
 
 def clear_demo_dir() -> None:
-    """Forget the last demonstration."""
-    shutil.rmtree(DEMO_DIR, ignore_errors=True)
-    DEMO_DIR.mkdir(parents=True, exist_ok=True)
+    """Forget the last demonstration; its lock must be held, and stays.
+
+    Raises:
+        BridgeError: when something of it cannot be removed.
+    """
+    try:
+        for path in DEMO_DIR.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path.name != LOCK:
+                path.unlink()
+    except OSError as error:
+        text = f"the last demonstration cannot be removed: {error}; close the program that has it open"
+        raise BridgeError(text) from error
 
 
 class Stage:
