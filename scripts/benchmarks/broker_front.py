@@ -17,13 +17,14 @@ import struct
 import sys
 from contextlib import suppress
 from io import BytesIO
+from typing import Any
 
 from aiokafka.protocol import fetch
 from aiokafka.protocol.api import Response
 
 PRODUCE, FETCH, METADATA, FIND_COORDINATOR = 0, 1, 3, 10
-RESPONSES = {
-    kind.API_VERSION: kind
+RESPONSES: dict[int, Any] = {
+    vars(kind)["API_VERSION"]: kind
     for kind in vars(fetch).values()
     if isinstance(kind, type) and issubclass(kind, Response) and kind is not Response
 }
@@ -42,23 +43,44 @@ class Front:
         self._upstream_port = upstream_port
         self._port = 0
         self._news = asyncio.Event()
+        self._server: asyncio.Server | None = None
+        self._clients: set[asyncio.Task[None]] = set()
 
     async def listen(self) -> int:
         """Open a free port and return it."""
-        server = await asyncio.start_server(self._serve, HOST.decode(), 0)
-        self._port = int(server.sockets[0].getsockname()[1])
+        self._server = await asyncio.start_server(self._serve, HOST.decode(), 0)
+        self._port = int(self._server.sockets[0].getsockname()[1])
         return self._port
 
+    async def close(self) -> None:
+        """Close the port and every connection."""
+        if self._server is not None:
+            self._server.close()
+        for client in tuple(self._clients):
+            client.cancel()
+        await asyncio.gather(*self._clients, return_exceptions=True)
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        client = asyncio.ensure_future(self._pass_on(reader, writer))
+        self._clients.add(client)
+        client.add_done_callback(self._clients.discard)
+        with suppress(asyncio.CancelledError):
+            await client
+        writer.close()
+
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve one client until it or the broker leaves."""
         upstream_reader, upstream_writer = await asyncio.open_connection(HOST.decode(), self._upstream_port)
         broker = _Upstream(upstream_reader, upstream_writer)
-        with suppress(asyncio.IncompleteReadError, ConnectionError):
+        try:
             while True:
                 answer = await self._answer(broker, await _read_frame(reader))
                 writer.write(_SIZE.pack(len(answer)) + answer)
                 await writer.drain()
-        writer.close()
-        upstream_writer.close()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            return
+        finally:
+            upstream_writer.close()
 
     async def _answer(self, broker: "_Upstream", request: bytes) -> bytes:
         key, version, _, client_size = _HEADER.unpack_from(request)

@@ -140,8 +140,9 @@ class Judge(threading.Thread):
             messages = self._consumer.consume(1_000, 0.01)
             now_ns = time.time_ns()
             for message in messages:
-                if message.error() is None:
-                    self._raw.append((now_ns, message.key(), message.value()))
+                key, value = message.key(), message.value()
+                if message.error() is None and key is not None and value is not None:
+                    self._raw.append((now_ns, key, value))
                     last_s = time.monotonic()
         self._consumer.close()
 
