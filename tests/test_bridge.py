@@ -23,8 +23,8 @@ from hybrid_bridge.messages.inbound import DataRequested
 from hybrid_bridge.settings import Settings
 from hybrid_bridge.settings.loading import NOT_ENFORCED
 
-# Settings that neither limit an order nor reach a part through one of the slices: the folder of all files, and
-# an address that nothing in this version asks.
+# Settings that neither limit an order nor reach a part through one of the slices: the folder of all files,
+# and an address that nothing in this version asks.
 ELSEWHERE = {"state_dir", "backend_api_url"}
 # One of these differs from any setting's default and is accepted for it.
 CANDIDATES = (
