@@ -119,6 +119,12 @@ async def test_silence_ends_in_a_bounded_time(make_child, monkeypatch):
     assert not is_alive(child.pid)
 
 
+async def test_of_a_program_that_says_nothing_at_all_that_is_said(make_child, monkeypatch):
+    monkeypatch.setattr(children, "READY_TIMEOUT_S", 0.3)
+    with pytest.raises(BridgeError, match=r"did not start: no word from it in 0\.3 s$"):
+        await make_child("import sys\nsys.stdin.read()\n").start()
+
+
 async def test_a_grandchild_that_holds_stderr_open_does_not_hold_up_the_explanation(make_child):
     orphan = "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(20)'], stdout=-3)"
     code = f"import subprocess, sys\no = {orphan}\nraise SystemExit(f'grandchild {{o.pid}}')\n"

@@ -19,7 +19,8 @@ from hybrid_bridge.errors import BridgeError
 
 log = structlog.get_logger(__name__)
 
-READY_TIMEOUT_S = 20.0
+# The first start on a PC with a virus scanner takes long: every library is looked through.
+READY_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 3.0
 LAST_WORDS_TIMEOUT_S = 1.0
 LINE_BYTES_MAX = 65_536
@@ -68,8 +69,9 @@ class Child:
         except (TimeoutError, ValueError) as error:
             await self.stop()
             said = await self._last_words(self._process)
+            silence = f"no word from it in {READY_TIMEOUT_S:g} s"
             raise BridgeError(
-                f"the {self.name} did not start: {said or error or 'no word from it'}"
+                f"the {self.name} did not start: {said or str(error) or silence}"
             ) from error
         except BaseException:
             await self.stop()
