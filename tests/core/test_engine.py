@@ -70,7 +70,7 @@ from hybrid_bridge.core.orders import (
     SubmitOutcome,
 )
 from hybrid_bridge.core.requests import make_magic
-from hybrid_bridge.core.state import EngineState
+from hybrid_bridge.core.state import EngineState, apply
 
 LOCAL = Source(Channel.LOCAL)
 POSITION = make_position()
@@ -655,3 +655,21 @@ class TestTheEngineUnderAnyOrderOfInputs(EngineMachine.TestCase):  # type: ignor
     """Runs the machine; its rules and invariants are the tests."""
 
     settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
+
+
+@pytest.mark.parametrize(("hedging", "denied"), [(True, False), (False, True)])
+def test_a_netting_position_is_not_closed_while_a_deal_on_its_symbol_is_in_doubt(
+    hedging: bool, denied: bool
+) -> None:
+    state = make_state()
+    for event in appraised(make_signal(signal_id="doubtful"), state):
+        apply(state, event)
+    close = make_close(command_id="blind")
+    report = make_report(account=make_account(hedging=hedging))
+    events = appraised(close, state, position=make_position(), report=report)
+    assert denied == (kinds(events)[-1] == "IntentDenied")
+
+
+def test_a_partial_fill_without_a_volume_claims_none() -> None:
+    answered = replied(SubmitOutcome(Answer.YES, retcode=10_010))
+    assert (answered.state, answered.volume) == (OrderState.PARTIAL, 0.0)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from structlog.testing import capture_logs
 from tests.core.builders import (
     MAGIC_BASE,
+    NOW,
     make_account,
     make_cancel,
     make_close,
@@ -31,6 +32,7 @@ from hybrid_bridge.core.requests import make_magic
 from hybrid_bridge.core.state import CLOSED_ORDERS_KEPT
 
 REDPANDA = Source(Channel.REDPANDA, "trading_signals", 0, 41)
+FIRST = NOW // 1000  # The number of the first intent of a new journal.
 
 
 # Journal first.
@@ -41,7 +43,10 @@ async def test_one_commit_holds_the_whole_decision_and_is_on_disk_when_the_order
     before = 0
 
     def look_from_outside(order: ApprovedOrder) -> None:
-        kinds = [kind for (kind,) in on_disk(rig.path, "SELECT kind FROM events WHERE number=1 ORDER BY seq")]
+        kinds = [
+            kind
+            for (kind,) in on_disk(rig.path, "SELECT kind FROM events WHERE number NOT NULL ORDER BY seq")
+        ]
         seen.append(
             (len(rig.journal.commits) - before, kinds, on_disk(rig.path, "SELECT signal_id FROM inbox"))
         )
@@ -88,7 +93,7 @@ async def test_the_order_carries_its_intents_own_magic_and_the_result_the_venues
         await rig.signal("a")
         await rig.signal("b", volume=0.2)
         assert await rig.status("b") == "filled"
-        assert [make_magic(MAGIC_BASE, 1), make_magic(MAGIC_BASE, 2)] == [
+        assert [make_magic(MAGIC_BASE, FIRST), make_magic(MAGIC_BASE, FIRST + 1)] == [
             order.request.magic for order in rig.venue.submitted
         ]
         told = [message["data"] for message in rig.told()]
@@ -198,8 +203,8 @@ async def test_an_id_that_memory_has_forgotten_is_found_in_the_journal(rig):
         await rig.signal("a", payload_hash="one")
         await rig.status("a")
         state = rig.recorder.state
-        assert state.closed.popleft() == 1
-        del state.orders[1], state.numbers["a"]
+        assert state.closed.popleft() == FIRST
+        del state.orders[FIRST], state.numbers["a"]
         commits = len(rig.journal.commits)
         await rig.signal("a", payload_hash="one")
         await until(lambda: len(rig.results) == 2)
@@ -219,7 +224,7 @@ async def test_memory_is_bounded(rig):
     async with rig.running():
         await rig.signal("a")
         await rig.status("a")
-        assert list(rig.recorder.state.closed) == [1]
+        assert list(rig.recorder.state.closed) == [FIRST]
 
 
 # The emergency stop.
@@ -433,7 +438,7 @@ async def test_without_a_journal_nothing_is_sent_and_nothing_settled(rig):
         await until(lambda: not rig.inbox.orders_waiting)
         await rig.executor.drain()
         assert (rig.venue.submitted, rig.settled, rig.results) == ([], [], [])
-        assert rig.recorder.state.next_number == 1
+        assert rig.recorder.state.next_number == FIRST
         await rig.journal.refuse_writes(False)
 
 

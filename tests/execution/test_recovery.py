@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 from structlog.testing import capture_logs
-from tests.core.builders import make_account, make_close, make_pending, make_position
+from tests.core.builders import NOW, make_account, make_close, make_pending, make_position
 from tests.execution.rig import on_disk
 from tests.execution.venue import Reply, until
 
@@ -14,6 +14,7 @@ from hybrid_bridge.core.orders import OrderState
 from hybrid_bridge.core.reconciliation import HORIZON_MS
 
 HORIZON_S = HORIZON_MS / 1000
+FIRST = NOW // 1000  # The number of the first intent of a new journal.
 
 
 async def send_into_doubt(rig, signal_id: str = "doubtful", reply: Reply = Reply.LOST_NEVER_DONE) -> None:
@@ -218,7 +219,7 @@ async def test_a_redelivered_signal_after_a_restart_is_a_duplicate(new_rig, venu
         assert await second.status("a") == "duplicate"
         await second.signal("b")
         assert await second.status("b") == "filled"
-        assert second.recorder.state.numbers == {"a": 1, "b": 2}
+        assert second.recorder.state.numbers == {"a": FIRST, "b": FIRST + 1}
     assert len(venue.submitted) == 2
 
 

@@ -145,6 +145,9 @@ def _verdict(
     if position is None or appraisal.spec is None:
         return (Denial("position", "an open position", f"ticket {intent.ticket}", "no such position"),)
     if isinstance(wanted, CloseRequested):
+        blind = _find_blind_close(state, position, appraisal.report)
+        if blind is not None:
+            return (blind,)
         return _approve_close(wanted, intent, position, appraisal.spec, appraisal.quote, magic)
     return _approve_modify(intent, position, appraisal.spec, appraisal.quote, magic)
 
@@ -155,6 +158,21 @@ def _as_observed(state: EngineState, observed: tuple[Event, ...]) -> EngineState
     for event in observed:
         apply(seen, event)
     return seen
+
+
+def _find_blind_close(state: EngineState, position: Position, report: AccountReport) -> Denial | None:
+    """Refuse a close on a netting account while a deal on the symbol is in doubt: two would reverse it."""
+    if report.account.hedging:
+        return None
+    for record in state.in_doubt():
+        if record.intent.symbol == position.symbol and record.intent.kind is not IntentKind.MODIFY:
+            return Denial(
+                "position",
+                "no deal of unknown outcome on the symbol",
+                f"signal {record.intent.signal_id} is {record.state}",
+                "on a netting account a second close could open the opposite position",
+            )
+    return None
 
 
 def _approve_close(
@@ -350,7 +368,7 @@ def answer(state: EngineState, replied: OrderReplied) -> tuple[Event, ...]:
             detail=outcome.detail,
             ticket=record.intent.ticket or outcome.order,
             deal=outcome.deal,
-            volume=(outcome.volume or asked) if filled else 0.0,
+            volume=(outcome.volume or (asked if to is OrderState.FILLED else 0.0)) if filled else 0.0,
             price=outcome.price,
             sent_msc=replied.sent_msc,
             at_msc=replied.now_msc,

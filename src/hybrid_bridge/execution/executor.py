@@ -14,7 +14,7 @@ import structlog
 from hybrid_bridge.core import engine
 from hybrid_bridge.core.account import AccountReport, Position
 from hybrid_bridge.core.appraisal import Appraisal, AppraisalQuery, account_only
-from hybrid_bridge.core.events import Denial, DuplicateReceived, Event, OrderSending
+from hybrid_bridge.core.events import Denial, DuplicateReceived, Event, OrderSending, TradingState
 from hybrid_bridge.core.inputs import (
     AccountObserved,
     CancelRequested,
@@ -223,6 +223,8 @@ class Executor:
         if self._stop_under_way is not None or self._inbox.stop_waits or state.emergency:
             detail = state.halt_reason or "received while the order was journaled"
             return SendWithheld(intent.number, "emergency_stop", detail, now_msc)
+        if state.trading is TradingState.HALTED:
+            return SendWithheld(intent.number, "trading_state", state.halt_reason, now_msc)
         if now_msc > intent.expires_msc:
             late = now_msc - intent.expires_msc
             detail = f"{late} ms too late at the moment of sending"

@@ -39,9 +39,11 @@ class Recorder:
         self._on_messages = on_messages
         self._on_results = on_results
 
-    async def restore(self) -> int:
+    async def restore(self, first_number: int = 1) -> int:
         """Fold the journal into the state.
 
+        Args:
+            first_number: of the first intent ever; a lost STATE_DIR must not make old magics come again.
         Returns:
             How many events it held.
         Raises:
@@ -54,6 +56,8 @@ class Recorder:
         except IllegalTransition as error:
             mend = "keep a copy of it, look at the account's trades and start with a new STATE_DIR"
             raise RecoveryRefused(f"the journal does not add up: {error}; {mend}") from error
+        if not self.state.orders:
+            self.state.next_number = max(self.state.next_number, first_number)
         return len(events)
 
     async def commit(self, events: Sequence[Event], errors: Sequence[tuple[str, bytes]] = ()) -> None:

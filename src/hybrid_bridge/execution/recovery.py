@@ -56,8 +56,10 @@ class Recovery:
             RecoveryRefused: when the journal cannot be trusted.
             JournalError: when it cannot be written.
         """
-        count = await self._recorder.restore()
-        state, now_msc = self._recorder.state, self._clock.utc_msc()
+        now_msc = self._clock.utc_msc()
+        # Seconds since 1970 grow faster than intents are numbered, and fit the magic's 32 bits until 2106.
+        count = await self._recorder.restore(first_number=now_msc // 1000)
+        state = self._recorder.state
         async with self._recorder.lock:
             await self._recorder.commit(interrupt(state, now_msc))
             if self._limits.emergency_stop:

@@ -115,28 +115,31 @@ def look(session: Session, args: LookArgs) -> LookReply:
     window = (args.from_server_s, args.to_server_s)
     connected = package.call("terminal_info").connected
 
-    def matching(name: str, *arguments: int, ticket: str = "position_id") -> list[Any]:
-        test = _matcher(args, ticket)
+    def matching(name: str, *arguments: int, named_by: tuple[str, ...] = ("position_id",)) -> list[Any]:
+        test = _matcher(args, named_by)
         return [record for record in package.call(name, *arguments) if test(record)]
 
+    # An order that was to be cancelled bears no mark of the cancellation: its own ticket names it.
+    order_names = ("position_id", "ticket")
     # The present before the past: what is filled in between is then found in the history.
-    orders = matching("orders_get")
-    positions = matching("positions_get", ticket="ticket")
+    orders = matching("orders_get", named_by=order_names)
+    positions = matching("positions_get", named_by=("ticket",))
+    history_orders = matching("history_orders_get", *window, named_by=order_names)
     return LookReply(
         connected=connected,
         positions=[row(PositionRow, position) for position in positions],
         orders=[row(OrderRow, order) for order in orders],
-        history_orders=[row(OrderRow, order) for order in matching("history_orders_get", *window)],
+        history_orders=[row(OrderRow, order) for order in history_orders],
         deals=[row(DealRow, deal) for deal in matching("history_deals_get", *window)],
     )
 
 
-def _matcher(args: LookArgs, ticket: str) -> Callable[[Any], bool]:
+def _matcher(args: LookArgs, named_by: tuple[str, ...]) -> Callable[[Any], bool]:
     def test(record: Any) -> bool:
         return bool(
             (args.magic and record.magic == args.magic)
             or (args.comment and record.comment == args.comment)
-            or (args.position and getattr(record, ticket) == args.position)
+            or (args.position and any(getattr(record, name) == args.position for name in named_by))
         )
 
     return test
