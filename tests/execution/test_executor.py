@@ -216,7 +216,7 @@ async def test_an_id_that_memory_has_forgotten_is_found_in_the_journal(rig):
         assert len(rig.venue.submitted) == 1
         await rig.signal("b")
         assert await rig.status("b") == "filled"
-        assert rig.recorder.state.numbers["b"] == 2
+        assert rig.recorder.state.numbers["b"] == FIRST + 1
 
 
 async def test_memory_is_bounded(rig):
