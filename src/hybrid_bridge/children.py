@@ -70,9 +70,7 @@ class Child:
             await self.stop()
             said = await self._last_words(self._process)
             silence = f"no word from it in {READY_TIMEOUT_S:g} s"
-            raise BridgeError(
-                f"the {self.name} did not start: {said or str(error) or silence}"
-            ) from error
+            raise BridgeError(f"the {self.name} did not start: {said or str(error) or silence}") from error
         except BaseException:
             await self.stop()
             raise
