@@ -156,10 +156,28 @@ def test_a_keyword_is_a_type_error(
 
 
 def test_a_float_count_or_a_late_date_is_a_system_error(terminal: Any) -> None:
-    for arguments in (("EURUSD", 1, 10.0, 1), ("EURUSD", 2**31, 1, 1), ("EURUSD", 1, 2**31, 1)):
+    for arguments in (("EURUSD", 1, 10.0, 1), ("EURUSD", 1, 2**31, 1)):
         with pytest.raises(SystemError, match="copy_ticks_from> returned a result") as caught:
             mt5.copy_ticks_from(*arguments)
         assert isinstance(caught.value.__cause__, TypeError | OverflowError)
+        assert mt5.last_error() == (-2, "Invalid arguments")
+    assert terminal.requests == []
+
+
+def test_an_integer_date_after_2038_is_asked_for_as_minus_1_and_fails_all_the_same(terminal: Any) -> None:
+    terminal.script = lambda command, _: wire.encode_reply(command, b"")
+    with pytest.raises(SystemError, match="copy_ticks_from> returned a result") as caught:
+        mt5.copy_ticks_from("EURUSD", 2**31, 1, 1)
+    assert isinstance(caught.value.__cause__, OverflowError)
+    assert terminal.requests == [(Command.COPY_TICKS_FROM, ("EURUSD", -1000, 1, 1))]
+    assert mt5.last_error() == SUCCESS
+
+
+def test_a_datetime_after_a_date_that_failed_is_not_read(terminal: Any) -> None:
+    with pytest.raises(SystemError, match="copy_ticks_range> returned a result") as caught:
+        mt5.copy_ticks_range("EURUSD", 2**31, datetime(2025, 1, 1, tzinfo=UTC), 1)
+    assert "<built-in method timestamp of datetime.datetime object" in str(caught.value.__cause__)
+    assert mt5.last_error() == (-2, "Invalid arguments")
     assert terminal.requests == []
 
 
@@ -180,7 +198,7 @@ def test_numbers_are_read_before_the_symbol_and_the_dates(terminal: Any) -> None
     ],
 )
 def test_a_bad_group_of_symbols_is_minus_2(terminal: Any, arguments: Any, keywords: Any, text: str) -> None:
-    assert mt5.symbols_get(*arguments, **keywords) is None
+    assert mt5.symbols_get(*arguments, **keywords) is False
     assert (-2, text) == mt5.last_error()
 
 
@@ -192,7 +210,7 @@ def test_a_failure_of_the_book_leaves_no_error(terminal: Any, function: Any) -> 
     mt5.shutdown()
     assert function("EURUSD") is False
     assert mt5.last_error() == SUCCESS
-    assert function(5) is False
+    assert function(5) is None
     assert mt5.last_error() == (-2, "Invalid arguments")
 
 

@@ -155,9 +155,9 @@ def test_version_is_a_plain_tuple(scripted: Any) -> None:
 
 
 def test_functions_without_arguments_take_none() -> None:
-    with pytest.raises(TypeError, match=r"^version\(\) takes no arguments \(1 given\)$"):
+    with pytest.raises(TypeError, match=r"^MetaTrader5._core.version\(\) takes no arguments \(1 given\)$"):
         mt5.version(1)
-    with pytest.raises(TypeError, match=r"^account_info\(\) takes no keyword arguments$"):
+    with pytest.raises(TypeError, match=r"^MetaTrader5._core.account_info\(\) takes no keyword arguments$"):
         mt5.account_info(login=1)
 
 

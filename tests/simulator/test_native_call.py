@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from hybrid_bridge.simulator.native_call import _python_function, builtin
+from hybrid_bridge.simulator.native_call import builtin
 
 
 def seen(arguments: tuple[Any, ...], keywords: Any) -> tuple[tuple[Any, ...], Any]:
@@ -24,6 +24,7 @@ ask = builtin("some.module", "ask", "ask(what)", seen)
 
 def test_it_is_a_builtin_with_a_name_and_a_docstring() -> None:
     assert isinstance(ask, BuiltinMethodType)
+    assert repr(ask) == "<built-in function ask>"
     assert (ask.__name__, ask.__doc__, ask.__module__) == ("ask", "ask(what)", "some.module")
 
 
@@ -68,10 +69,3 @@ def test_threads_may_call_it_at_once() -> None:
     for thread in threads:
         thread.join(5)
     assert [((n,), None) for n in range(8)] == sorted(results)
-
-
-def test_elsewhere_an_empty_dictionary_looks_like_none() -> None:
-    fallback = _python_function("ask", "ask(what)", seen)
-    assert fallback(1, **NOTHING) == ((1,), None)
-    assert fallback(a=1) == ((), {"a": 1})
-    assert fallback.__name__ == "ask"

@@ -94,11 +94,38 @@ def test_a_naive_date_is_local_time() -> None:
 
 
 def test_an_int_date_beyond_32_bits_leaves_an_exception_pending() -> None:
-    with pytest.raises(PendingError):
-        parsing.date_s(2**31)
+    dates, pending = parsing.dates_s([2**31, 5])
+    assert [-1, 5] == dates
+    assert str(pending) == "Python int too large to convert to C long"
+    assert ([1, 2], None) == parsing.dates_s([1, 2])
+
+
+def test_no_date_after_an_exception_that_is_pending_is_refused_with_it() -> None:
+    with pytest.raises(PendingError) as caught:
+        parsing.dates_s([2**31, "2025-01-01"])
+    assert isinstance(caught.value.cause, OverflowError)
+    assert caught.value.last_error == (-2, "Invalid arguments")
+
+
+def test_no_date_is_refused() -> None:
     for refused in ("2025-01-01", None, np.int64(1)):
         with pytest.raises(ArgumentError, match="Invalid arguments"):
             parsing.date_s(refused)
+
+
+@pytest.mark.parametrize(
+    ("value", "name"),
+    [
+        (Decimal(1), "decimal.Decimal"),
+        (datetime.now(tz=UTC), "datetime.datetime"),
+        (np.int64(1), "numpy.int64"),
+        ("text", "str"),
+        (Side, "EnumType"),
+        ([], "list"),
+    ],
+)
+def test_a_type_has_its_module_in_its_name_only_if_made_in_c(value: Any, name: str) -> None:
+    assert name == parsing.c_type_name(value)
 
 
 def test_c_numbers_convert_as_the_formats_do() -> None:

@@ -53,9 +53,9 @@ def test_it_is_made_from_one_sequence_of_the_right_length() -> None:
     with pytest.raises(TypeError, match=r"^BookInfo\(\) takes a 4-sequence \(3-sequence given\)$"):
         result_types.BookInfo((1, 2, 3))
     with pytest.raises(TypeError, match="constructor requires a sequence"):
-        result_types.BookInfo(5)  # type: ignore[arg-type]
+        result_types.BookInfo(5)
     with pytest.raises(TypeError):
-        result_types.BookInfo(type=1)  # type: ignore[call-arg]
+        result_types.BookInfo(type=1)
 
 
 def test_it_is_no_named_tuple() -> None:

@@ -8,8 +8,7 @@ Where it differs from the genuine package, which needs its terminal for it:
 
 - `initialize` finds a simulated terminal by its address (see there) and never starts one.
 - A blocked call lets the other threads of the process run; the genuine package stops them all.
-- On a Python that is not CPython, order_send and order_check accept an empty `**{}` beside their
-  request, which the genuine package refuses.
+- CPython says some things in other words from version to version; here those of 3.11 are used.
 - A date of 0 is sent as 0; the genuine package sends garbage.
 
 Source: contract of the MetaTrader5 package 5.0.6231.

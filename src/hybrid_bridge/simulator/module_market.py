@@ -3,6 +3,7 @@
 Owns their arguments and results; called through `module`, whose docstring says what they stand in for.
 """
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from hybrid_bridge.simulator import request_parsing as parsing
@@ -31,8 +32,8 @@ def symbols_total() -> Any:
     return session.call(Command.SYMBOLS_TOTAL)
 
 
-@with_keywords()
-def symbols_get(*arguments: Any, **keywords: Any) -> Any:
+@with_keywords(on_refusal=False)
+def symbols_get(arguments: tuple[Any, ...], keywords: Mapping[str, Any] | None) -> Any:
     """symbols_get([group="GROUP"])
 
     Return all available symbols or filtred by group
@@ -42,7 +43,7 @@ def symbols_get(*arguments: Any, **keywords: Any) -> Any:
     if arguments:
         given, refusal = arguments[0], "Invalid 1st unnamed argument"
     else:
-        given, refusal = keywords.get("group", ""), 'Invalid "group" argument'
+        given, refusal = (keywords or {}).get("group", ""), 'Invalid "group" argument'
     group = parsing.text(given, parsing.GROUP_UNITS_MAX, refusal)
     _require_build()
     request = (Command.SYMBOLS_GET_GROUP, group) if group else (Command.SYMBOLS_GET,)
@@ -77,7 +78,7 @@ def symbol_select(symbol: str, enable: bool = True) -> bool:
     return True
 
 
-@unnamed("S", on_failure=False)
+@unnamed("S")
 def market_book_add(symbol: str) -> bool:
     """market_book_add(symbol)
 
@@ -86,7 +87,7 @@ def market_book_add(symbol: str) -> bool:
     return _succeeds(Command.MARKET_BOOK_ADD, symbol)
 
 
-@unnamed("S", on_failure=False)
+@unnamed("S")
 def market_book_release(symbol: str) -> bool:
     """market_book_release(symbol)
 

@@ -2,16 +2,27 @@
 
 Owns initialize, login, shutdown, version, last_error, terminal_info and account_info. Called through
 `module`, whose docstring says what they stand in for.
+
+The terminal is a simulated one. Its address is the path given to initialize, if that reads "host:port"
+or "tcp://host:port", else the environment variable SIM_ADDRESS, else 127.0.0.1:18812; any other path is
+accepted and says nothing. If nobody listens there, initialize tries again for as long as a `timeout` was
+given for, else it fails at once; the genuine package takes 100 s.
 """
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from hybrid_bridge.simulator import request_parsing as parsing
 from hybrid_bridge.simulator import result_types
-from hybrid_bridge.simulator.package_call import no_arguments, session, with_keywords
+from hybrid_bridge.simulator.package_call import (
+    finish,
+    no_arguments,
+    session,
+    untouched,
+    with_keywords,
+)
 from hybrid_bridge.simulator.request_parsing import ArgumentError
 from hybrid_bridge.simulator.session import Address, CallError
 from hybrid_bridge.simulator.wire import Command
@@ -24,23 +35,22 @@ _ADDRESS: Final = re.compile(r"(?:tcp://)?(\[[0-9A-Fa-f:.]+\]|[\w.-]{2,}):(\d{1,
 
 
 @with_keywords(on_failure=False)
-def initialize(*arguments: Any, **keywords: Any) -> bool:
+def initialize(arguments: tuple[Any, ...], keywords: Mapping[str, Any] | None) -> Any:
     """initialize([path],[server="SERVER"],[login=LOGIN],[password="PASSWORD"])
 
     Establish connection to MetaTrader 5 terminal
-
-    Here the terminal is a simulated one. Its address is the path, if that reads "host:port" or
-    "tcp://host:port", else the environment variable SIM_ADDRESS, else 127.0.0.1:18812; any other
-    path is accepted and says nothing. If nobody listens there, initialize tries again for as long
-    as a `timeout` was given for, else it fails at once; the genuine package takes 100 s.
     """
     session.close()
-    path = _read_path(arguments, keywords)
-    login_number = _read_number(keywords, "login", parsing.uint64, None)
-    password, server = _read_credential(keywords, "password"), _read_credential(keywords, "server")
-    timeout_ms = _read_number(keywords, "timeout", parsing.uint32, None)
+    values = keywords or {}
+    path = _read_path(arguments, values)
+    number = _read_number(values, "login", parsing.uint64)
+    account = (number, _read_credential(values, "password"), _read_credential(values, "server"))
+    timeout_ms = _read_number(values, "timeout", parsing.uint32)
+    return finish(_pending_of_portable(values), lambda: _connect(path, account, timeout_ms))
+
+
+def _connect(path: str, account: tuple[int, str, str], timeout_ms: int) -> bool:
     session.connect(_find_terminal(path), retry_ms=timeout_ms)
-    account = (login_number, password, server)
     try:
         session.authorise(account if any(account) else None, timeout_ms or _DEFAULT_TIMEOUT_MS)
     except CallError:
@@ -50,14 +60,13 @@ def initialize(*arguments: Any, **keywords: Any) -> bool:
 
 
 @with_keywords(on_failure=False)
-def login(*arguments: Any, **keywords: Any) -> bool:
+def login(arguments: tuple[Any, ...], keywords: Mapping[str, Any] | None) -> bool:
     """login(login,[server="SERVER"],[password="PASSWORD"])
 
     Log in to specific account
-
-    The second unnamed argument is the password and the third the server, whatever the line above
-    says: it is the package's own.
     """
+    # The second unnamed argument is the password and the third the server, whatever the line above says:
+    # it is the package's own.
     if len(arguments) > 3:
         raise ArgumentError(parsing.INVALID_COUNT)
     named = dict(zip(("login", "password", "server"), arguments, strict=False))
@@ -65,13 +74,13 @@ def login(*arguments: Any, **keywords: Any) -> bool:
         name: f"Invalid {ordinal} unnamed argument"
         for name, ordinal in zip(named, ("1st", "2nd", "3rd"), strict=False)
     }
-    values = {**keywords, **named}
+    values = {**(keywords or {}), **named}
     number = _read_number(values, "login", parsing.uint64, refusals.get("login"))
-    if not number:
-        raise ArgumentError('Invalid "login" argument')
     password = _read_credential(values, "password", refusals.get("password"))
     server = _read_credential(values, "server", refusals.get("server"))
-    timeout_ms = _read_number(keywords, "timeout", parsing.uint32, None) or _DEFAULT_TIMEOUT_MS
+    timeout_ms = _read_number(values, "timeout", parsing.uint32) or _DEFAULT_TIMEOUT_MS
+    if not number:
+        raise ArgumentError('Invalid "login" argument')
     session.authorise((number, password, server), timeout_ms)
     return True
 
@@ -113,6 +122,7 @@ def account_info() -> Any:
     return result_types.AccountInfo(session.call(Command.ACCOUNT_INFO))
 
 
+@untouched
 def last_error() -> tuple[int, str]:
     """last_error()
 
@@ -121,7 +131,7 @@ def last_error() -> tuple[int, str]:
     return session.last_error
 
 
-def _read_path(arguments: tuple[Any, ...], keywords: dict[str, Any]) -> str:
+def _read_path(arguments: tuple[Any, ...], keywords: Mapping[str, Any]) -> str:
     if len(arguments) > 1:
         raise ArgumentError(parsing.INVALID_COUNT)
     if arguments:
@@ -131,17 +141,29 @@ def _read_path(arguments: tuple[Any, ...], keywords: dict[str, Any]) -> str:
 
 
 def _read_number(
-    values: dict[str, Any], name: str, read: Callable[[object, str], int], refusal: str | None
+    values: Mapping[str, Any],
+    name: str,
+    read: Callable[[object, str], int],
+    refusal: str | None = None,
 ) -> int:
     return read(values[name], refusal or f'Invalid "{name}" argument') if name in values else 0
 
 
-def _read_credential(values: dict[str, Any], name: str, refusal: str | None = None) -> str:
+def _read_credential(values: Mapping[str, Any], name: str, refusal: str | None = None) -> str:
     return parsing.text(
         values.get(name, ""),
         parsing.CREDENTIAL_UNITS_MAX,
         refusal or f'Invalid "{name}" argument',
     )
+
+
+def _pending_of_portable(values: Mapping[str, Any]) -> Exception | None:
+    """Ask for the truth value of `portable`, of which nothing follows here, as the package does."""
+    try:
+        bool(values.get("portable"))
+    except Exception as error:  # noqa: BLE001 - whatever the object's own code raises
+        return error
+    return None
 
 
 def _find_terminal(path: str) -> Address:

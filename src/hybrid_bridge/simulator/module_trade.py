@@ -10,10 +10,9 @@ from hybrid_bridge.simulator import constants, result_types
 from hybrid_bridge.simulator import request_parsing as parsing
 from hybrid_bridge.simulator.groups import GroupFilter
 from hybrid_bridge.simulator.module_market import symbol_info_tick
-from hybrid_bridge.simulator.native_call import builtin
 from hybrid_bridge.simulator.package_call import (
+    finish,
     no_arguments,
-    run,
     session,
     unnamed,
     with_keywords,
@@ -23,6 +22,8 @@ from hybrid_bridge.simulator.session import NOT_FOUND, CallError
 from hybrid_bridge.simulator.wire import Command
 
 _Type = Callable[[Iterable[Any]], Any]
+_Arguments = tuple[Any, ...]
+_Keywords = Mapping[str, Any] | None
 _PRICE_TRIES: Final = 10
 _DEVIATION_POINTS: Final = 10
 _PRICE_MOVED: Final = (constants.TRADE_RETCODE_REQUOTE, constants.TRADE_RETCODE_PRICE_OFF)
@@ -38,7 +39,7 @@ def positions_total() -> Any:
 
 
 @with_keywords()
-def positions_get(*arguments: Any, **keywords: Any) -> Any:
+def positions_get(arguments: _Arguments, keywords: _Keywords) -> Any:
     """positions_get([symbol="SYMBOL"],[ticket=TICKET],[group="GROUP"])
 
     Return all open positions, can be filtered by symbol, group or ticket
@@ -61,7 +62,7 @@ def orders_total() -> Any:
 
 
 @with_keywords()
-def orders_get(*arguments: Any, **keywords: Any) -> Any:
+def orders_get(arguments: _Arguments, keywords: _Keywords) -> Any:
     """orders_get([symbol="SYMBOL"],[ticket=TICKET],[group="GROUP"])
 
     Return all orders, can be filtered by symbol, group or ticket
@@ -84,7 +85,7 @@ def history_orders_total(from_s: int, to_s: int) -> Any:
 
 
 @with_keywords()
-def history_orders_get(*arguments: Any, **keywords: Any) -> Any:
+def history_orders_get(arguments: _Arguments, keywords: _Keywords) -> Any:
     """history_orders_get([date_from, date_to, [group="GROUP"]],[position=POSITION],[ticket=TICKET])
 
     Return orders in selected range from history or filtered by position id, ticket
@@ -111,7 +112,7 @@ def history_deals_total(from_s: int, to_s: int) -> Any:
 
 
 @with_keywords()
-def history_deals_get(*arguments: Any, **keywords: Any) -> Any:
+def history_deals_get(arguments: _Arguments, keywords: _Keywords) -> Any:
     """history_deals_get([date_from, date_to, [group="GROUP"]],[position=POSITION],[ticket=TICKET])
 
     Return deals in selected range from history or filtered by position id, ticket
@@ -146,32 +147,22 @@ def order_calc_profit(action: int, symbol: str, volume: float, price_open: float
     return session.call(Command.ORDER_CALC_PROFIT, action, symbol, volume, price_open, price_close)
 
 
-def _order_function(name: str, doc: str, command: Command, result_type: _Type) -> Callable[..., Any]:
-    def ask(arguments: tuple[Any, ...], keywords: Mapping[str, Any] | None) -> Any:
-        request = parsing.order_arguments(arguments, keywords)
-        result = session.call(command, request)
-        return result_type((*result[:-1], result_types.TradeRequest(request)))
+@with_keywords()
+def order_check(arguments: _Arguments, keywords: _Keywords) -> Any:
+    """order_check(request)
 
-    return builtin(
-        "hybrid_bridge.simulator.module",
-        name,
-        doc,
-        lambda arguments, keywords: run(name, None, lambda: ask(arguments, keywords)),
-    )
+    Check if there are enough funds to execute required trading operation
+    """
+    return _ask(Command.ORDER_CHECK, result_types.OrderCheckResult, arguments, keywords)
 
 
-order_check: Final = _order_function(
-    "order_check",
-    "order_check(request)\n\nCheck if there are enough funds to execute required trading operation",
-    Command.ORDER_CHECK,
-    result_types.OrderCheckResult,
-)
-order_send: Final = _order_function(
-    "order_send",
-    "order_send(request)\n\nSend trading requests to server",
-    Command.ORDER_SEND,
-    result_types.OrderSendResult,
-)
+@with_keywords()
+def order_send(arguments: _Arguments, keywords: _Keywords) -> Any:
+    """order_send(request)
+
+    Send trading requests to server
+    """
+    return _ask(Command.ORDER_SEND, result_types.OrderSendResult, arguments, keywords)
 
 
 def Buy(  # noqa: N802 - the package's name
@@ -224,6 +215,17 @@ def Close(  # noqa: N802 - the package's name
     return True if done == len(found) else "Partially"
 
 
+# As the package's own three are.
+for _helper in (Buy, Sell, Close):
+    _helper.__annotations__, _helper.__doc__ = {}, None
+
+
+def _ask(command: Command, result_type: _Type, arguments: _Arguments, keywords: _Keywords) -> Any:
+    request = parsing.order_arguments(arguments, keywords)
+    result = session.call(command, request)
+    return result_type((*result[:-1], result_types.TradeRequest(request)))
+
+
 def _trade(
     side: int,
     symbol: str,
@@ -268,38 +270,40 @@ def _send_at_market(request: dict[str, Any], tick: Any) -> Any:
 def _current(
     result_type: _Type,
     commands: tuple[Command, Command, Command],
-    arguments: tuple[Any, ...],
-    keywords: dict[str, Any],
+    arguments: _Arguments,
+    keywords: _Keywords,
 ) -> tuple[Any, ...]:
     everything, by_symbol, by_ticket = commands
+    named = keywords or {}
     if arguments:
         raise ArgumentError(parsing.UNNAMED)
-    if "ticket" in keywords:
-        return _one(result_type, by_ticket, keywords["ticket"])
-    if "symbol" in keywords:
-        symbol = parsing.text(keywords["symbol"], parsing.SYMBOL_UNITS_MAX, 'Invalid "symbol" argument')
+    if "ticket" in named:
+        return _one(result_type, by_ticket, named["ticket"])
+    if "symbol" in named:
+        symbol = parsing.text(named["symbol"], parsing.SYMBOL_UNITS_MAX, 'Invalid "symbol" argument')
         return tuple(map(result_type, session.call(by_symbol, symbol)))
-    group = _group(keywords)
+    group = _group(named)
     return _grouped(result_type, session.call(everything), group)
 
 
 def _history(
     result_type: _Type,
     commands: tuple[Command, Command, Command],
-    arguments: tuple[Any, ...],
-    keywords: dict[str, Any],
-) -> tuple[Any, ...]:
+    arguments: _Arguments,
+    keywords: _Keywords,
+) -> Any:
     by_dates, by_position, by_ticket = commands
+    named = keywords or {}
     if len(arguments) == 2:
-        from_s, to_s = map(parsing.date_s, arguments)
-        group = _group(keywords)
-        return _grouped(result_type, session.call(by_dates, from_s, to_s), group)
+        dates, pending = parsing.dates_s(arguments)
+        group = _group(named)
+        return finish(pending, lambda: _grouped(result_type, session.call(by_dates, *dates), group))
     if arguments:
-        raise ArgumentError(parsing.UNNAMED)
-    if "ticket" in keywords:
-        return _one(result_type, by_ticket, keywords["ticket"])
-    if "position" in keywords:
-        position = parsing.uint64(keywords["position"], 'Invalid "position" argument')
+        raise ArgumentError(parsing.INVALID_ARGUMENTS if keywords is None else parsing.UNNAMED)
+    if "ticket" in named:
+        return _one(result_type, by_ticket, named["ticket"])
+    if "position" in named:
+        position = parsing.uint64(named["position"], 'Invalid "position" argument')
         return tuple(map(result_type, session.call(by_position, position)))
     raise ArgumentError(parsing.INVALID_ARGUMENTS)
 
@@ -315,7 +319,7 @@ def _one(result_type: _Type, command: Command, ticket: object) -> tuple[Any, ...
     return (result_type(record),) if result else ()
 
 
-def _group(keywords: dict[str, Any]) -> GroupFilter | None:
+def _group(keywords: Mapping[str, Any]) -> GroupFilter | None:
     if "group" not in keywords:
         return None
     return GroupFilter(parsing.text(keywords["group"], parsing.GROUP_UNITS_MAX, 'Invalid "group" argument'))

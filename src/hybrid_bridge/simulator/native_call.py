@@ -12,12 +12,12 @@ object whose `__get__` is the wanted function, is called with the truth. Excepti
 and threads are CPython's own business there, as no code of ours runs outside Python.
 
 Source: CPython, Objects/typeobject.c (slot_tp_descr_get) and Objects/methodobject.c; the stable ABI
-has all four names since Python 3.4.
+has all four names since Python 3.4. CPython only.
 """
 
 import ctypes
-import sys
 from collections.abc import Callable, Mapping
+from types import ModuleType
 from typing import Any, Final
 
 Arguments = tuple[Any, ...]
@@ -36,10 +36,14 @@ class _MethodDef(ctypes.Structure):
     )
 
 
-class _Entry:
-    """The `self` of the builtin; its `__get__` is what a call arrives at."""
+class _Entry(ModuleType):
+    """The `self` of the builtin; its `__get__` is what a call arrives at.
 
-    def __init__(self, function: Callable[[Arguments, Mapping[str, Any] | None], Any]) -> None:
+    A module, as for every builtin function: bound to anything else it would be a method of that.
+    """
+
+    def __init__(self, module: str, function: Callable[[Arguments, Mapping[str, Any] | None], Any]) -> None:
+        super().__init__(module)
         self._function = function
 
     def __get__(self, arguments: Arguments, keywords: Mapping[str, Any] | None) -> Any:
@@ -60,12 +64,7 @@ def builtin(
         doc: its docstring.
         function: called with the tuple of arguments and with the keywords: None if the call had
             none, else a dictionary, which may be empty.
-    Returns:
-        A builtin on CPython; elsewhere a Python function, for which a call with an empty
-        dictionary of keywords looks like a call without.
     """
-    if sys.implementation.name != "cpython":
-        return _python_function(name, doc, function)
     api = ctypes.pythonapi
     api.PyType_GetSlot.argtypes = [ctypes.py_object, ctypes.c_int]
     api.PyType_GetSlot.restype = ctypes.c_void_p
@@ -76,16 +75,6 @@ def builtin(
     # A builtin reads its definition until its own very end, which may come after every name of
     # this module is gone; a static table in C lives that long, and so must this one.
     api.Py_IncRef(ctypes.py_object(definition))
-    made: Callable[..., Any] = api.PyCFunction_NewEx(ctypes.addressof(definition), _Entry(function), module)
+    entry = _Entry(module, function)
+    made: Callable[..., Any] = api.PyCFunction_NewEx(ctypes.addressof(definition), entry, module)
     return made
-
-
-def _python_function(
-    name: str, doc: str, function: Callable[[Arguments, Mapping[str, Any] | None], Any]
-) -> Callable[..., Any]:
-    def call(*arguments: Any, **keywords: Any) -> Any:
-        return function(arguments, keywords or None)
-
-    call.__name__ = call.__qualname__ = name
-    call.__doc__ = doc
-    return call

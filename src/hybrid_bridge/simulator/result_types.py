@@ -1,20 +1,18 @@
 """The package's result types and arrays.
 
-Owns look-alikes of the package's struct sequences: tuples with named, read-only fields, made from
-one sequence, without `_fields` and `_replace`, that cannot be pickled; and the read-only arrays of
-ticks and bars. The module-shaped client turns every reply into one of these.
+Owns the eleven struct sequences, with the package's names, fields and docstrings, and the read-only
+arrays of ticks and bars. The module-shaped client turns every reply into one of these.
 
-Source: the structures of the MetaTrader5 package 5.0.6231; CPython, Objects/structseq.c.
+Source: the structures of the MetaTrader5 package 5.0.6231.
 """
 
-import operator
-from collections.abc import Iterable
-from typing import Any, Final, NoReturn, Self
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from hybrid_bridge.simulator import records
+from hybrid_bridge.simulator.native_types import struct_sequence
 
 TICK_DTYPE: Final = np.dtype(
     [
@@ -42,72 +40,21 @@ RATE_DTYPE: Final = np.dtype(
 )
 
 
-class _StructSequence(tuple[Any, ...]):
-    """What all result types have in common."""
-
-    __slots__ = ()
-    n_fields: int
-    n_sequence_fields: int
-    n_unnamed_fields = 0
-    __match_args__: tuple[str, ...] = ()
-
-    def __new__(cls, sequence: Iterable[Any]) -> Self:
-        try:
-            values = tuple(sequence)
-        except TypeError:
-            raise TypeError("constructor requires a sequence") from None
-        if len(values) != cls.n_fields:
-            raise TypeError(
-                f"{cls.__name__}() takes a {cls.n_fields}-sequence ({len(values)}-sequence given)"
-            )
-        return tuple.__new__(cls, values)
-
-    def __repr__(self) -> str:
-        shown = zip(self.__match_args__, self, strict=True)
-        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in shown)})"
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (tuple(self),)
-
-    def _asdict(self) -> dict[str, Any]:
-        """Return the fields as a dict; a request inside stays what it is."""
-        return dict(zip(self.__match_args__, self, strict=True))
+def _result_type(record: type[tuple[Any, ...]], doc: str) -> Any:
+    return struct_sequence(record.__name__, doc, record._fields)  # type: ignore[attr-defined]
 
 
-def _result_type(record: type[tuple[Any, ...]]) -> type[_StructSequence]:
-    names: tuple[str, ...] = record._fields  # type: ignore[attr-defined]
-
-    def refuse_subclass(_: type) -> NoReturn:
-        raise TypeError(f"type '{record.__name__}' is not an acceptable base type")
-
-    return type(
-        record.__name__,
-        (_StructSequence,),
-        {
-            "__slots__": (),
-            # As for the package's static types; it is also what keeps pickle from finding them.
-            "__module__": "builtins",
-            "__doc__": record.__doc__,
-            "__match_args__": names,
-            "__init_subclass__": classmethod(refuse_subclass),
-            "n_fields": len(names),
-            "n_sequence_fields": len(names),
-            **{name: property(operator.itemgetter(i)) for i, name in enumerate(names)},
-        },
-    )
-
-
-AccountInfo = _result_type(records.AccountInfo)
-BookInfo = _result_type(records.BookInfo)
-OrderCheckResult = _result_type(records.OrderCheckResult)
-OrderSendResult = _result_type(records.OrderSendResult)
-SymbolInfo = _result_type(records.SymbolInfo)
-TerminalInfo = _result_type(records.TerminalInfo)
-Tick = _result_type(records.Tick)
-TradeDeal = _result_type(records.TradeDeal)
-TradeOrder = _result_type(records.TradeOrder)
-TradePosition = _result_type(records.TradePosition)
-TradeRequest = _result_type(records.TradeRequest)
+AccountInfo = _result_type(records.AccountInfo, "This is a structure for storing account information")
+BookInfo = _result_type(records.BookInfo, "This is a structure for storing Depth of Market information")
+OrderCheckResult = _result_type(records.OrderCheckResult, "order_check result structure")
+OrderSendResult = _result_type(records.OrderSendResult, "order_send result structure")
+SymbolInfo = _result_type(records.SymbolInfo, "This is a structure for storing symbol information")
+TerminalInfo = _result_type(records.TerminalInfo, "This is a structure for storing terminal information")
+Tick = _result_type(records.Tick, "This is a structure for storing latest symbol prices")
+TradeDeal = _result_type(records.TradeDeal, "Trade deal structure")
+TradeOrder = _result_type(records.TradeOrder, "Trade order structure")
+TradePosition = _result_type(records.TradePosition, "Trade position structure")
+TradeRequest = _result_type(records.TradeRequest, "Trade request structure")
 
 
 def tick_array(rows: bytes) -> npt.NDArray[np.void]:
