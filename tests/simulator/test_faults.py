@@ -16,7 +16,7 @@ def hits(board: FaultBoard, calls: int, command: Command = Command.ORDER_SEND) -
 def test_no_fault_hits_nothing() -> None:
     board = FaultBoard()
     assert hits(board, 2) == [None, None]
-    assert (board.ticks_flow, board.order_latency_s()) == (True, 0.0)
+    assert (board.ticks_flow, board.latency_s(Command.ORDER_SEND)) == (True, 0.0)
 
 
 def test_a_fault_hits_the_next_order_once() -> None:
@@ -84,12 +84,12 @@ def test_some_switches_stop_the_ticks(switch: str, flow: bool) -> None:
 def test_a_latency_is_fixed_or_drawn_from_a_range_that_can_be_repeated() -> None:
     board = FaultBoard()
     board.add_text("latency:ms=150")
-    assert board.order_latency_s() == 0.15
+    assert board.latency_s(Command.ORDER_SEND) == 0.15
     draws = []
     for _ in range(2):
         board = FaultBoard(seed=7)
         board.add("latency", {"ms": "80..200"})
-        draws.append([board.order_latency_s() for _ in range(20)])
+        draws.append([board.latency_s(Command.ORDER_SEND) for _ in range(20)])
     assert draws[0] == draws[1]
     assert len(set(draws[0])) == 20
     assert all(0.08 <= drawn <= 0.2 for drawn in draws[0])
@@ -100,7 +100,7 @@ def test_a_latency_is_fixed_or_drawn_from_a_range_that_can_be_repeated() -> None
     [
         ("stal", "unknown fault 'stal'; known are latency, stall"),
         ("stall:command=nothing", "unknown command 'nothing'; known are any, version"),
-        ("stall:for=3", "stall has no option 'for'; it takes command, skip, times, seconds"),
+        ("stall:for=3", "stall has no option 'for'; it takes command, skip, times, chance, seconds"),
         ("api_off:times=1", "api_off has no option 'times'; it takes none"),
         ("stall:seconds", "'seconds' must read option=value"),
         ("stall:seconds=-1", "a time must be 0 or more, got '-1'"),

@@ -197,7 +197,7 @@ def test_files_of_ticks_are_replayed_as_if_they_happened_now(start: Start, tmp_p
         (["--symbols", "NOSUCH"], "NOSUCH not among the symbols"),
         (["--ticks", "/nowhere/EURUSD.csv"], "EURUSD.csv"),
         (["--ledger", "/nowhere/ledger.jsonl"], "ledger.jsonl"),
-        (["--balance", "-5"], "balance is -5.0"),
+        (["--balance", "-5"], "--balance: must be a number of 0 or more, got '-5'"),
         (["--ready-file", "/nowhere/ready.json"], "--ready-file: "),
     ],
 )

@@ -12,6 +12,7 @@ import pytest
 from hybrid_bridge.simulator import wire
 from hybrid_bridge.simulator.catalogue import catalogue_symbol
 from hybrid_bridge.simulator.config import ExchangeConfig
+from hybrid_bridge.simulator.connections import frame_size
 from hybrid_bridge.simulator.exchange import Exchange
 from hybrid_bridge.simulator.faults import FaultBoard
 from hybrid_bridge.simulator.feed import FeedOptions, make_feed
@@ -19,7 +20,6 @@ from hybrid_bridge.simulator.records import TradeRequest
 from hybrid_bridge.simulator.terminal_server import (
     CLIENTS_MAX,
     TerminalServer,
-    _read_request,
     utc_now_msc,
 )
 from hybrid_bridge.simulator.wire import Command
@@ -183,13 +183,8 @@ async def test_malformed_requests_are_refused_and_the_connection_lives(terminal:
 
 @pytest.mark.parametrize("size", [0, 3, wire.MAX_REQUEST_BYTES + 1, 2**32 - 1])
 def test_a_frame_of_an_absurd_size_is_no_request(size: int) -> None:
-    async def feed_and_read() -> None:
-        reader = asyncio.StreamReader()
-        reader.feed_data(struct.pack("<I", size))
-        await _read_request(reader)
-
     with pytest.raises(wire.WireError, match=f"a request of {size} bytes, expected 4 to 16384"):
-        asyncio.run(feed_and_read())
+        frame_size(struct.pack("<I", size))
 
 
 async def test_a_client_that_does_not_speak_the_protocol_is_closed(terminal: Running) -> None:

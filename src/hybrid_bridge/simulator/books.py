@@ -53,7 +53,7 @@ class Books:
         instruments: Mapping[str, Instrument],
         ledger: Ledger | None,
     ) -> None:
-        self._config = config
+        self._zone = config.server_zone
         self._instruments = instruments
         self._ledger = ledger
         self._log: ChangeLog | None = None
@@ -176,7 +176,7 @@ class Books:
         if self._log:
             self._log.deal(deal)
         if self._ledger and deal.type in (mt5.DEAL_TYPE_BUY, mt5.DEAL_TYPE_SELL):
-            utc_msc = deal.time_msc - self._config.utc_offset_s * 1000
+            utc_msc = self._zone.utc_msc(deal.time_msc)
             self._ledger.write(deal, utc_msc=utc_msc, balance=float(self.balance))
 
     def enter_deal(self, deal: TradeDeal) -> None:

@@ -20,6 +20,8 @@ from hybrid_bridge.simulator.records import (
 )
 from hybrid_bridge.simulator.retcodes import COMMENTS
 from hybrid_bridge.simulator.terminal_error import TerminalError
+from hybrid_bridge.simulator.terms import USUAL, Terms
+from hybrid_bridge.simulator.view import TerminalView
 from hybrid_bridge.simulator.wire import Command
 
 _REJECTED: Final = COMMENTS[constants.TRADE_RETCODE_REJECT]
@@ -31,10 +33,12 @@ class TerminalCommands:
 
     Args:
         exchange: the simulated trade server with its account.
+        view: what the terminal shows of the account; None: all there is.
     """
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: Exchange, view: TerminalView | None = None) -> None:
         self._exchange = exchange
+        self._view = view or TerminalView(exchange)
         self._answers: dict[Command, Callable[..., Any]] = {
             **self._session_answers(),
             **self._market_answers(),
@@ -51,6 +55,14 @@ class TerminalCommands:
             TerminalError: if the terminal refuses.
         """
         return self._answers[command](*parameters)
+
+    def send_order(self, request: TradeRequest, terms: Terms = USUAL) -> OrderSendResult:
+        """Carry out an order under special terms.
+
+        Raises:
+            TerminalError: if the terminal refuses.
+        """
+        return self._exchange.order_send(request, terms)
 
     def reject(self, request: TradeRequest, retcode: int) -> OrderSendResult:
         """Refuse an order as the trade server would, with the prices that it may be repeated at."""
@@ -69,7 +81,7 @@ class TerminalCommands:
             Command.LOGIN: lambda _, login, password, server: exchange.login(login, password, server),
             Command.AUTHORISATION: lambda: wire.AUTHORISED,
             Command.TERMINAL_INFO: exchange.terminal_info,
-            Command.ACCOUNT_INFO: exchange.account_info,
+            Command.ACCOUNT_INFO: self._view.account_info,
         }
 
     def _market_answers(self) -> dict[Command, Callable[..., Any]]:
@@ -92,14 +104,14 @@ class TerminalCommands:
         }
 
     def _trade_answers(self) -> dict[Command, Callable[..., Any]]:
-        exchange = self._exchange
+        exchange, view = self._exchange, self._view
         return {
-            Command.POSITIONS_TOTAL: exchange.position_count,
-            Command.POSITIONS_GET: exchange.positions,
+            Command.POSITIONS_TOTAL: view.position_count,
+            Command.POSITIONS_GET: view.positions,
             Command.POSITIONS_GET_SYMBOL: self._positions_of_symbol,
             Command.POSITIONS_GET_TICKET: self._position,
-            Command.ORDERS_TOTAL: lambda: len(exchange.orders()),
-            Command.ORDERS_GET: exchange.orders,
+            Command.ORDERS_TOTAL: lambda: len(view.orders()),
+            Command.ORDERS_GET: view.orders,
             Command.ORDERS_GET_SYMBOL: self._orders_of_symbol,
             Command.ORDERS_GET_TICKET: self._order,
             Command.ORDER_CHECK: exchange.order_check,
@@ -109,16 +121,16 @@ class TerminalCommands:
         }
 
     def _history_answers(self) -> dict[Command, Callable[..., Any]]:
-        exchange = self._exchange
+        view = self._view
         return {
-            Command.HISTORY_ORDERS_TOTAL: lambda *dates: len(exchange.history_orders(*dates)),
-            Command.HISTORY_ORDERS_GET: exchange.history_orders,
-            Command.HISTORY_ORDERS_GET_POSITION: exchange.history_orders_of_position,
-            Command.HISTORY_ORDERS_GET_TICKET: lambda ticket: _found(exchange.history_order(ticket)),
-            Command.HISTORY_DEALS_TOTAL: lambda *dates: len(exchange.history_deals(*dates)),
-            Command.HISTORY_DEALS_GET: exchange.history_deals,
-            Command.HISTORY_DEALS_GET_POSITION: exchange.history_deals_of_position,
-            Command.HISTORY_DEALS_GET_TICKET: lambda ticket: _found(exchange.history_deal(ticket)),
+            Command.HISTORY_ORDERS_TOTAL: lambda *dates: len(view.history_orders(*dates)),
+            Command.HISTORY_ORDERS_GET: view.history_orders,
+            Command.HISTORY_ORDERS_GET_POSITION: view.history_orders_of_position,
+            Command.HISTORY_ORDERS_GET_TICKET: lambda ticket: _found(view.history_order(ticket)),
+            Command.HISTORY_DEALS_TOTAL: lambda *dates: len(view.history_deals(*dates)),
+            Command.HISTORY_DEALS_GET: view.history_deals,
+            Command.HISTORY_DEALS_GET_POSITION: view.history_deals_of_position,
+            Command.HISTORY_DEALS_GET_TICKET: lambda ticket: _found(view.history_deal(ticket)),
         }
 
     def _symbols_of_group(self, group: str) -> tuple[SymbolInfo, ...]:
@@ -126,16 +138,16 @@ class TerminalCommands:
         return tuple(info for info in self._exchange.symbols() if wanted.matches(info.name))
 
     def _positions_of_symbol(self, symbol: str) -> tuple[TradePosition, ...]:
-        return tuple(found for found in self._exchange.positions() if found.symbol == symbol)
+        return tuple(found for found in self._view.positions() if found.symbol == symbol)
 
     def _position(self, ticket: int) -> TradePosition:
-        return _found(_by_ticket(self._exchange.positions(), ticket))
+        return _found(_by_ticket(self._view.positions(), ticket))
 
     def _orders_of_symbol(self, symbol: str) -> tuple[TradeOrder, ...]:
-        return tuple(found for found in self._exchange.orders() if found.symbol == symbol)
+        return tuple(found for found in self._view.orders() if found.symbol == symbol)
 
     def _order(self, ticket: int) -> TradeOrder:
-        return _found(_by_ticket(self._exchange.orders(), ticket))
+        return _found(_by_ticket(self._view.orders(), ticket))
 
 
 _RecordT = TypeVar("_RecordT", TradePosition, TradeOrder, TradeDeal)

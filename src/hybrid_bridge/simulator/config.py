@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hybrid_bridge.simulator.catalogue import CATALOGUE, MAJORS
+from hybrid_bridge.simulator.server_zone import ServerZone
 from hybrid_bridge.simulator.symbols import SymbolSpec
 
 ACCOUNT_MODES = ("hedging", "netting")
@@ -19,7 +20,8 @@ _WHOLE_CURRENCIES = ("JPY", "KRW", "HUF", "CLP")
 class ExchangeConfig:
     """The account, the trade server and the terminal that are simulated.
 
-    `utc_offset_s` is the server's wall clock minus UTC. `commission_per_lot` is charged on each deal,
+    `utc_offset_s` is the server's wall clock minus UTC; `zone`, where given, goes
+    before it. `commission_per_lot` is charged on each deal,
     in and out, in the account's currency. `margin_so_so` is the margin level in percent at which
     positions are closed. `limit_orders` is how many orders may wait at once, 0 for any number.
     `enforce_sessions` makes the market close when the symbol's sessions do; it is off by default
@@ -39,6 +41,7 @@ class ExchangeConfig:
     symbols: tuple[SymbolSpec, ...] = CATALOGUE
     selected: tuple[str, ...] = MAJORS
     utc_offset_s: int = 10800
+    zone: ServerZone | None = None
     commission_per_lot: float = 0.0
     margin_so_call: float = 100.0
     margin_so_so: float = 50.0
@@ -75,6 +78,11 @@ class ExchangeConfig:
         missing = [name for name in self.selected if name not in names]
         if missing:
             raise ValueError(f"selected: {', '.join(missing)} not among the symbols")
+
+    @property
+    def server_zone(self) -> ServerZone:
+        """Give the server's wall clock."""
+        return self.zone or ServerZone.fixed(self.utc_offset_s)
 
     @property
     def currency_digits(self) -> int:

@@ -7,6 +7,11 @@ the server and the fault board. `control_client` is its other end.
     {"do": "clear"}                                   lift all faults; stalled calls go on
     {"do": "stats"}                                   what was served and generated so far
     {"do": "arrivals"}                                when the latest 10,000 orders arrived
+    {"do": "hang_up"}                                 close every client's connection
+    {"do": "pause"}, {"do": "resume"}                 stop prices and the clock, let them go on
+    {"do": "step", "moments": 1}                      the ticks of the next moments, now, then pause
+    {"do": "speed", "speed": 10}                      prices so many times faster
+    {"do": "trade", "action": 1, "symbol": "EURUSD"}  trade by hand, with the fields of a request
     {"do": "stop"}                                    end in order
     {"do": "kill"}                                    end at once, in the middle of whatever it does
 
@@ -20,7 +25,11 @@ from typing import Any
 
 import structlog
 
+from hybrid_bridge.simulator.fault_options import read_integer
 from hybrid_bridge.simulator.faults import FaultBoard, FaultError
+from hybrid_bridge.simulator.records import TradeRequest
+from hybrid_bridge.simulator.replay import FeedError
+from hybrid_bridge.simulator.terminal_error import TerminalError
 from hybrid_bridge.simulator.terminal_server import TerminalServer
 from hybrid_bridge.simulator.wire import Command
 
@@ -44,6 +53,12 @@ class ControlPort:
             "clear": lambda _: server.clear_faults(),
             "stats": lambda _: self._stats(),
             "arrivals": lambda _: {"arrivals": list(server.arrivals)},
+            "hang_up": lambda _: server.hang_up(),
+            "pause": lambda _: server.pause(),
+            "resume": lambda _: server.resume(),
+            "step": self._step,
+            "speed": self._change_speed,
+            "trade": self._trade,
             "stop": lambda _: server.stop(),
             "kill": lambda _: kill(),
         }
@@ -67,8 +82,10 @@ class ControlPort:
         log.debug("Control.", request=request)
         try:
             found = self._actions[str(request.pop("do"))](request)
-        except FaultError as error:
+        except (FaultError, FeedError) as error:
             return _refusal(str(error))
+        except TerminalError as error:
+            return _refusal(f"the terminal refuses with {error.code}")
         return {"ok": True, **(found or {})}
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -86,6 +103,33 @@ class ControlPort:
         name = str(request.pop("name", ""))
         self._faults.add(name, request)
         self._server.faults_changed()
+
+    def _step(self, request: dict[str, Any]) -> dict[str, Any]:
+        moments = read_integer(request.get("moments", 1), "moments")
+        return {"ticks": self._server.step(moments)}
+
+    def _change_speed(self, request: dict[str, Any]) -> None:
+        try:
+            speed = float(request.get("speed", 0))
+        except (TypeError, ValueError):
+            raise FaultError(f"speed must be a number above 0, got {request['speed']!r}") from None
+        self._server.change_speed(speed)
+
+    def _trade(self, request: dict[str, Any]) -> dict[str, Any]:
+        unknown = sorted(set(request) - set(TradeRequest._fields))
+        if unknown:
+            raise FaultError(
+                f"a request has no {', '.join(unknown)}; it has {', '.join(TradeRequest._fields)}"
+            )
+        texts = ("symbol", "comment")
+        if not all(
+            isinstance(value, str if name in texts else int | float) for name, value in request.items()
+        ):
+            raise FaultError(
+                f"a request's {' and '.join(texts)} are texts, its other fields numbers: {request}"
+            )
+        result = self._server.trade_by_hand(TradeRequest(**request))
+        return {"retcode": result.retcode, "order": result.order, "deal": result.deal, "price": result.price}
 
     def _stats(self) -> dict[str, Any]:
         return {

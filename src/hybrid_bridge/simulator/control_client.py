@@ -70,6 +70,46 @@ class SimulatorControl:
         arrivals = self._ask({"do": "arrivals"})["arrivals"]
         return [(magic, comment, time_ns) for magic, comment, time_ns in arrivals]
 
+    def hang_up(self) -> None:
+        """Close every client's connection."""
+        self._ask({"do": "hang_up"})
+
+    def pause(self) -> None:
+        """Stop prices and the server's clock."""
+        self._ask({"do": "pause"})
+
+    def resume(self) -> None:
+        """Let prices come again, where they stopped."""
+        self._ask({"do": "resume"})
+
+    def step(self, moments: int = 1) -> int:
+        """Bring the ticks of the next moments now, then pause.
+
+        Returns:
+            How many ticks came.
+        """
+        return int(self._ask({"do": "step", "moments": moments})["ticks"])
+
+    def change_speed(self, speed: float) -> None:
+        """Let prices come so many times faster.
+
+        Raises:
+            ControlError: if it is no number above 0.
+        """
+        self._ask({"do": "speed", "speed": speed})
+
+    def trade(self, **request: Any) -> dict[str, Any]:
+        """Trade by hand, as a person at the terminal does.
+
+        Args:
+            request: fields of a trade request.
+        Returns:
+            retcode, order, deal and price of the result.
+        Raises:
+            ControlError: if a field is not known.
+        """
+        return self._ask({"do": "trade", **request})
+
     def stop(self) -> None:
         """End the simulator in order."""
         self._ask({"do": "stop"})

@@ -46,6 +46,7 @@ class Permissions:
     api_disabled: bool = False
     account_trading: bool = True
     account_experts: bool = True
+    market_open: bool = True
 
 
 class Desk:
@@ -53,7 +54,7 @@ class Desk:
 
     def __init__(self, venue: Venue, permissions: Permissions) -> None:
         self._venue = venue
-        self._permissions = permissions
+        self.permissions = permissions
         self._last_request = 0
         self._executors: dict[int, Callable[[TradeRequest, Terms], OrderSendResult]] = {
             mt5.TRADE_ACTION_DEAL: self._send_deal,
@@ -73,9 +74,9 @@ class Desk:
         Raises:
             TerminalError: -8 when the terminal does not let programs trade through the package.
         """
-        if self._permissions.api_disabled and not terms.by_hand:
+        if self.permissions.api_disabled and not terms.by_hand:
             raise TerminalError(mt5.RES_E_AUTO_TRADING_DISABLED)
-        if not (self._permissions.terminal_trading or terms.by_hand):
+        if not (self.permissions.terminal_trading or terms.by_hand):
             # Refused by the terminal itself: the request gets no number.
             retcode = mt5.TRADE_RETCODE_CLIENT_DISABLES_AT
             return OrderSendResult(retcode=retcode, comment=COMMENTS[retcode], request=request)
@@ -91,12 +92,14 @@ class Desk:
         )
 
     def _check_account(self, terms: Terms) -> None:
-        if not self._permissions.connected:
+        if not self.permissions.connected:
             raise RefusedError(mt5.TRADE_RETCODE_CONNECTION)
-        if not (self._permissions.account_experts or terms.by_hand):
+        if not (self.permissions.account_experts or terms.by_hand):
             raise RefusedError(mt5.TRADE_RETCODE_SERVER_DISABLES_AT)
-        if not self._permissions.account_trading:
+        if not self.permissions.account_trading:
             raise RefusedError(mt5.TRADE_RETCODE_TRADE_DISABLED)
+        if not self.permissions.market_open:
+            raise RefusedError(mt5.TRADE_RETCODE_MARKET_CLOSED)
 
     def _executor(self, request: TradeRequest) -> Callable[[TradeRequest, Terms], OrderSendResult]:
         numbers = (request.volume, request.price, request.stoplimit, request.sl, request.tp)

@@ -75,8 +75,7 @@ class Exchange:
         self._funds = Funds(config, self._books, valuation, self._instruments)
         matching = Matching(config, self._books, valuation, self._instruments)
         self._venue = Venue(config, self._instruments, self._books, valuation, self._funds, matching)
-        self.permissions = Permissions()
-        self._desk = Desk(self._venue, self.permissions)
+        self._desk = Desk(self._venue, Permissions())
         self._open_account(state)
         self._rollover = Rollover(self._venue)
 
@@ -90,12 +89,31 @@ class Exchange:
         state.restore(self._books)
         self._books.note_changes(state)
 
+    @property
+    def permissions(self) -> Permissions:
+        """Give what is allowed just now; it may be changed, or shared by two exchanges."""
+        return self._desk.permissions
+
+    @permissions.setter
+    def permissions(self, permissions: Permissions) -> None:
+        self._desk.permissions = permissions
+
     # Feed side
 
     @property
     def server_msc(self) -> int:
         """Give the server's clock."""
         return self._books.now_msc
+
+    @property
+    def config(self) -> ExchangeConfig:
+        """Give what is simulated."""
+        return self._config
+
+    @property
+    def last_tickets(self) -> tuple[int, int]:
+        """Give the highest order and deal tickets so far."""
+        return self._books.last_order, self._books.last_deal
 
     def on_tick(self, symbol: str, time_msc: int, bid: float, ask: float) -> None:
         """Take a tick: the clock moves, what has fallen due is carried out.

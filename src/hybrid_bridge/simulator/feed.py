@@ -16,6 +16,7 @@ from operator import itemgetter
 from pathlib import Path
 
 from hybrid_bridge.simulator.replay import FeedError, Replay, SourceTick
+from hybrid_bridge.simulator.server_zone import ServerZone
 from hybrid_bridge.simulator.symbols import SymbolSpec
 from hybrid_bridge.simulator.synthetic import Synthetic, SyntheticSymbol
 
@@ -33,7 +34,8 @@ _SLICE_MSC = 1000
 class FeedOptions:
     """What to feed.
 
-    `start_utc_msc` is the moment of the first tick. `symbols` get made ticks, except those that a file
+    `start_utc_msc` is the moment of the first tick. `zone`, where given, goes before
+    `utc_offset_s`. `symbols` get made ticks, except those that a file
     of `files` is of. `ticks_per_second` overrides a symbol's mean rate. `start` is the time of day
     (UTC of the files, HH:MM or HH:MM:SS) at which the files begin; when empty they begin at 07:00, or
     with their first tick where one ends before that. `speed` divides the distances of replayed ticks,
@@ -43,6 +45,7 @@ class FeedOptions:
 
     start_utc_msc: int
     utc_offset_s: int = 10800
+    zone: ServerZone | None = None
     seed: int = 1
     symbols: tuple[SymbolSpec, ...] = ()
     ticks_per_second: Mapping[str, float] = field(default_factory=dict)
@@ -50,6 +53,11 @@ class FeedOptions:
     start: str = ""
     speed: float = 1.0
     enforce_sessions: bool = False
+
+    @property
+    def server_zone(self) -> ServerZone:
+        """Give the server's wall clock."""
+        return self.zone or ServerZone.fixed(self.utc_offset_s)
 
 
 class Feed:
@@ -59,13 +67,14 @@ class Feed:
         generated: ticks given so far, per symbol.
     """
 
-    def __init__(self, replay: Replay | None, synthetic: Synthetic, utc_offset_s: int) -> None:
+    def __init__(self, replay: Replay | None, synthetic: Synthetic, zone: ServerZone) -> None:
         self._replay = replay
         # Replayed ticks go first among those of one millisecond.
         self._sources: tuple[Replay | Synthetic, ...] = (
             (synthetic,) if replay is None else (replay, synthetic)
         )
-        self._offset_msc = utc_offset_s * 1000
+        self._zone = zone
+        self._paused_msc: int | None = None
         self.generated: Counter[str] = Counter()
 
     @property
@@ -105,9 +114,54 @@ class Feed:
             if due is None or due > now_utc_msc:
                 break
             for tick in self._slice(min(due + _SLICE_MSC, now_utc_msc)):
-                batch.append((tick.symbol, tick.utc_msc + self._offset_msc, tick.bid, tick.ask))
+                batch.append((tick.symbol, self._zone.server_msc(tick.utc_msc), tick.bid, tick.ask))
                 self.generated[tick.symbol] += 1
         return batch
+
+    @property
+    def is_paused(self) -> bool:
+        """Tell whether it was paused and not resumed."""
+        return self._paused_msc is not None
+
+    def pause(self, now_utc_msc: int) -> None:
+        """Stop; what is not given yet comes so much later as the pause takes."""
+        if self._paused_msc is None:
+            self._paused_msc = now_utc_msc
+
+    def resume(self, now_utc_msc: int) -> None:
+        """Go on; without a pause it does nothing."""
+        if self._paused_msc is not None:
+            self._delay(now_utc_msc - self._paused_msc)
+            self._paused_msc = None
+
+    def step(self, moments: int, now_utc_msc: int) -> list[FeedTick]:
+        """Give the ticks of the next few moments at once, dated now; afterwards it is paused."""
+        batch: list[FeedTick] = []
+        self.pause(now_utc_msc)
+        for _ in range(moments):
+            due = self.next_due_utc_msc()
+            if due is None:
+                break
+            self._delay(now_utc_msc - due)
+            batch.extend(self.next_batch(now_utc_msc))
+        self._paused_msc = now_utc_msc
+        return batch
+
+    def change_speed(self, speed: float, now_utc_msc: int) -> None:
+        """Give what comes from now on so many times faster than it was made or happened.
+
+        Raises:
+            FeedError: if it is no number above 0.
+        """
+        if not speed > 0 or not isfinite(speed):
+            raise FeedError(f"speed {speed}: expected a number above 0")
+        moment = now_utc_msc if self._paused_msc is None else self._paused_msc
+        for source in self._sources:
+            source.change_speed(speed, moment)
+
+    def _delay(self, msc: int) -> None:
+        for source in self._sources:
+            source.delay(msc)
 
     def _slice(self, until_utc_msc: int) -> list[SourceTick]:
         parts = [taken for source in self._sources if (taken := source.take_until(until_utc_msc))]
@@ -134,7 +188,7 @@ def make_feed(options: FeedOptions) -> Feed:
         )
         replayed = replay.symbols
     made = [_made(options, spec) for spec in options.symbols if spec.name not in replayed]
-    return Feed(replay, Synthetic(made), options.utc_offset_s)
+    return Feed(replay, Synthetic(made), options.server_zone)
 
 
 def _made(options: FeedOptions, spec: SymbolSpec) -> SyntheticSymbol:
@@ -142,8 +196,10 @@ def _made(options: FeedOptions, spec: SymbolSpec) -> SyntheticSymbol:
     if not rate > 0 or not isfinite(rate):
         raise FeedError(f"ticks_per_second of {spec.name} is {rate}: expected a number above 0")
 
+    zone = options.server_zone
+
     def closed_for_s(utc_s: int) -> int:
-        return spec.closed_for_s(utc_s + options.utc_offset_s) if options.enforce_sessions else 0
+        return spec.closed_for_s(utc_s + zone.offset_s(utc_s)) if options.enforce_sessions else 0
 
     return SyntheticSymbol(
         spec,

@@ -4,9 +4,11 @@ Owns its options, their defaults and their checking; `server` turns them into a 
 """
 
 import argparse
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -32,6 +34,11 @@ class SimulatorOptions:
         speed: how many times faster than it happened a file is replayed.
         start: time of day in the files, HH:MM or HH:MM:SS, at which the replay begins; empty: 07:00,
             or the first tick of files that end before that.
+        zone: the trade server's clock as `server_zone` words it; empty: utc_offset_s.
+        at: the moment (UTC) at which the simulated time begins; None: now.
+        enforce_sessions: whether symbols close outside their hours.
+        liquidity: how many lots each side of a quote takes; 0: any volume.
+        state: where the account is kept, so that a restarted terminal still knows it; None: nowhere.
         symbols: what is in Market Watch; empty: the default.
         order_latency_ms: "150", or "80..200".
         faults: faults in force from the start, as `faults` words them.
@@ -52,6 +59,13 @@ class SimulatorOptions:
     password: str = ""
     server: str = "Simulator-Demo"
     utc_offset_s: int = 10_800
+    zone: str = ""
+    at: datetime | None = None
+    enforce_sessions: bool = False
+    liquidity: float = 0.0
+    leverage: int = 100
+    commission_per_lot: float = 0.0
+    state: Path | None = None
     order_latency_ms: str = "0"
     faults: str = ""
     ready_file: Path | None = None
@@ -125,7 +139,9 @@ def _add_connection_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--faults",
         metavar="SPEC",
-        help='faults from the start, for example "stall:skip=2,seconds=5; reject:retcode=10006"',
+        default=os.environ.get("SIM_FAULTS"),
+        help='faults from the start, for example "stall:skip=2,seconds=5; reject:retcode=10006" '
+        "(default: the environment variable SIM_FAULTS)",
     )
 
 
@@ -164,17 +180,56 @@ def _add_price_options(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="the trade server's wall clock minus UTC (default 10800)",
     )
+    group.add_argument(
+        "--zone",
+        metavar="CLOCK",
+        help="the trade server's clock where it changes with the season, instead of --utc-offset: "
+        "NY+7 (midnight at New York's close), EET, Europe/Athens",
+    )
+    group.add_argument(
+        "--at",
+        type=_moment,
+        metavar="MOMENT",
+        help="begin at this moment instead of now, for example 2026-03-29T00:59:00 (UTC)",
+    )
+    group.add_argument(
+        "--enforce-sessions",
+        action="store_true",
+        default=None,
+        help="close each symbol outside its hours: no made ticks, orders answered 10018",
+    )
+    group.add_argument(
+        "--liquidity",
+        type=_amount,
+        metavar="LOTS",
+        help="lots that each side of a quote takes, beyond which orders are filled in part (default: any)",
+    )
 
 
 def _add_account_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("account")
-    group.add_argument("--balance", type=float, help="the deposit (default 10000)")
+    group.add_argument("--balance", type=_amount, help="the deposit (default 10000)")
+    group.add_argument("--leverage", type=int, help="default 100")
+    group.add_argument(
+        "--commission",
+        dest="commission_per_lot",
+        type=_amount,
+        metavar="AMOUNT",
+        help="what each lot of each deal costs, in the account's currency (default 0)",
+    )
     group.add_argument("--account-mode", choices=ACCOUNT_MODES, help="default hedging")
     group.add_argument("--login", type=int, help="account number (default 10000001)")
     group.add_argument("--password", help="required at login when given (default: any will do)")
     group.add_argument("--server", help="name of the trade server (default Simulator-Demo)")
     group.add_argument(
         "--ledger", type=Path, metavar="FILE", help="append every deal to this file, as JSON lines"
+    )
+    group.add_argument(
+        "--state",
+        type=Path,
+        metavar="FILE",
+        help="keep the account in this file: started again with it, the terminal still knows its "
+        "positions, orders, history and balance, however it ended",
     )
 
 
@@ -199,6 +254,26 @@ def _speed(text: str) -> float:
     if not 0 < speed < float("inf"):
         raise argparse.ArgumentTypeError(f"must be a number above 0, got {text!r}")
     return speed
+
+
+def _amount(text: str) -> float:
+    try:
+        amount = float(text)
+    except ValueError:
+        amount = -1.0
+    if not 0 <= amount < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be a number of 0 or more, got {text!r}")
+    return amount
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"must be a moment like 2026-03-29T00:59:00 in UTC, got {text!r}"
+        ) from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _time_of_day(text: str) -> str:

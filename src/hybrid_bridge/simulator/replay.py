@@ -221,6 +221,16 @@ class Replay:
             for series in all_series
         }
 
+    def delay(self, msc: int) -> None:
+        """Let all that is to come be so much later."""
+        self._start_utc_msc += msc
+
+    def change_speed(self, speed: float, now_utc_msc: int) -> None:
+        """Play on from now so many times faster than it happened."""
+        self._first_msc += int((now_utc_msc - self._start_utc_msc) * self._speed)
+        self._start_utc_msc = now_utc_msc
+        self._speed = speed
+
     def next_due_utc_msc(self) -> int | None:
         """Give when the next tick is due; None after the last."""
         return None if self._head is None else self._due(self._head.utc_msc)

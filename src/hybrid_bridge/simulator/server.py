@@ -12,14 +12,15 @@ import asyncio
 import json
 import logging
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import structlog
 
 from hybrid_bridge.simulator import lifetime
-from hybrid_bridge.simulator.catalogue import MAJORS
+from hybrid_bridge.simulator.catalogue import CATALOGUE, MAJORS
 from hybrid_bridge.simulator.config import ExchangeConfig
 from hybrid_bridge.simulator.control import ControlPort
 from hybrid_bridge.simulator.exchange import Exchange
@@ -28,6 +29,8 @@ from hybrid_bridge.simulator.feed import Feed, FeedError, FeedOptions, make_feed
 from hybrid_bridge.simulator.ledger import Ledger, LedgerError
 from hybrid_bridge.simulator.options import Endpoint, SimulatorOptions, parse_options
 from hybrid_bridge.simulator.pipe_name import PipeError
+from hybrid_bridge.simulator.savedstate import SavedState, SavedStateError
+from hybrid_bridge.simulator.server_zone import ServerZone
 from hybrid_bridge.simulator.terminal_server import TerminalServer, utc_now_msc
 
 __all__ = ["SimulatorOptions", "TerminalServer", "main", "run_simulator"]
@@ -89,21 +92,36 @@ async def _run(options: SimulatorOptions) -> None:
 def _build(options: SimulatorOptions, stack: ExitStack) -> tuple[TerminalServer, ControlPort]:
     try:
         config = _exchange_config(options)
+        now_msc = _clock(options)
         ledger = Ledger(options.ledger) if options.ledger else None
         if ledger is not None:
             stack.enter_context(ledger)
-        exchange = Exchange(config, ledger)
-        feed = _open_feed(options, config)
+        state = stack.enter_context(SavedState(options.state, config)) if options.state else None
+        exchange = Exchange(config, ledger, state)
+        feed = _open_feed(options, config, now_msc())
         faults = FaultBoard(options.seed, options.order_latency_ms)
         faults.add_text(options.faults)
-    except (ValueError, OSError, FeedError, FaultError, LedgerError) as error:
+    except (ValueError, OSError, FeedError, FaultError, LedgerError, SavedStateError) as error:
         raise OptionsError(str(error)) from error
-    server = TerminalServer(exchange, feed, faults, utc_offset_s=config.utc_offset_s)
+    server = TerminalServer(exchange, feed, faults, zone=config.server_zone, now_msc=now_msc)
     return server, ControlPort(server, faults, lifetime.kill_this_process)
 
 
+def _clock(options: SimulatorOptions) -> Callable[[], int]:
+    if options.at is None:
+        return utc_now_msc
+    shift_msc = int(options.at.timestamp() * 1000) - utc_now_msc()
+    return lambda: utc_now_msc() + shift_msc
+
+
 def _exchange_config(options: SimulatorOptions) -> ExchangeConfig:
+    symbols = tuple(replace(spec, liquidity=options.liquidity) for spec in CATALOGUE)
     return ExchangeConfig(
+        symbols=symbols if options.liquidity else CATALOGUE,
+        zone=ServerZone.read(options.zone) if options.zone else None,
+        leverage=options.leverage,
+        commission_per_lot=options.commission_per_lot,
+        enforce_sessions=options.enforce_sessions,
         login=options.login,
         password=options.password,
         server=options.server,
@@ -114,11 +132,12 @@ def _exchange_config(options: SimulatorOptions) -> ExchangeConfig:
     )
 
 
-def _open_feed(options: SimulatorOptions, config: ExchangeConfig) -> Feed:
+def _open_feed(options: SimulatorOptions, config: ExchangeConfig, start_utc_msc: int) -> Feed:
     feed = make_feed(
         FeedOptions(
-            start_utc_msc=utc_now_msc(),
-            utc_offset_s=config.utc_offset_s,
+            start_utc_msc=start_utc_msc,
+            zone=config.server_zone,
+            enforce_sessions=config.enforce_sessions,
             seed=options.seed,
             symbols=config.symbols,
             files=options.ticks,

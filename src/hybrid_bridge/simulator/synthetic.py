@@ -53,7 +53,7 @@ class SyntheticSymbol:
         # A market's noise need not be secret, it must be repeatable.
         self._random = Random(f"{seed}/{spec.name}")  # noqa: S311
         self._closed_for_s = closed_for_s
-        self._gap_msc = _BURST_MEAN / ticks_per_second * 1000
+        self._usual_gap_msc = self._gap_msc = _BURST_MEAN / ticks_per_second * 1000
         self._step_max_msc = max(1, min(_BURST_STEP_MAX_MSC, int(self._gap_msc / 4)))
         ticks_per_point = spec.point / spec.tick_size
         self._spread = max(spec.spread_points * ticks_per_point, 1.0)
@@ -65,6 +65,15 @@ class SyntheticSymbol:
         self._time_msc = start_utc_msc
         self._left_in_burst = 0
         self._begin_burst()
+
+    def delay(self, msc: int) -> None:
+        """Let the next tick and all after it be so much later."""
+        self._burst_msc += msc
+        self._time_msc += msc
+
+    def change_speed(self, speed: float) -> None:
+        """Give so many times more ticks than usual, after those of the present burst."""
+        self._gap_msc = self._usual_gap_msc / speed
 
     @property
     def next_utc_msc(self) -> int:
@@ -122,6 +131,17 @@ class Synthetic:
     def next_due_utc_msc(self) -> int | None:
         """Give when the next tick is due."""
         return self._queue[0][0] if self._queue else None
+
+    def delay(self, msc: int) -> None:
+        """Let all that is to come be so much later."""
+        for symbol in self._symbols:
+            symbol.delay(msc)
+        self._queue = [(due + msc, rank) for due, rank in self._queue]
+
+    def change_speed(self, speed: float, _: int) -> None:
+        """Give so many times more ticks than usual."""
+        for symbol in self._symbols:
+            symbol.change_speed(speed)
 
     def take_until(self, utc_msc: int) -> list[SourceTick]:
         """Give the ticks due up to a moment, oldest first."""

@@ -1,50 +1,39 @@
 """The simulated terminal as a server: the pipe protocol, many clients, prices in real time.
 
-Owns the connections, the driving of the feed into the exchange and the doing of faults; `commands`
-decides the answers and `wire` the bytes. Every client is served by a task of its own, one request
-after the other, so that one client's slow order never delays another client. Each reply leaves in
-one write. Run by `server`, and by tests inside their own event loop.
+Owns the listening, the driving of the feed into the accounts, and what is done to a running terminal
+from outside: faults that are switched, prices that are paused, trades made by hand. `connections` serves
+the clients and `answering` answers them. Run by `server`, and by tests inside their own event loop.
 """
 
 import asyncio
 import time
 from collections import Counter, deque
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple
+from typing import Final
 
 import structlog
 
-from hybrid_bridge.simulator import constants, wire
-from hybrid_bridge.simulator.commands import TerminalCommands
+from hybrid_bridge.simulator import constants
+from hybrid_bridge.simulator.accounts import Accounts
+from hybrid_bridge.simulator.answering import Answering, OrderArrival
+from hybrid_bridge.simulator.connections import CLIENTS_MAX, Clients, PortClient, serve_streams
 from hybrid_bridge.simulator.exchange import Exchange
-from hybrid_bridge.simulator.faults import CallFault, FaultBoard
-from hybrid_bridge.simulator.feed import Feed
-from hybrid_bridge.simulator.terminal_error import TerminalError
+from hybrid_bridge.simulator.faults import FaultBoard
+from hybrid_bridge.simulator.feed import Feed, FeedTick
+from hybrid_bridge.simulator.records import OrderSendResult, TradeRequest
+from hybrid_bridge.simulator.server_zone import ServerZone
+from hybrid_bridge.simulator.terms import Terms
 from hybrid_bridge.simulator.wire import Command
-from hybrid_bridge.simulator.wire_structs import WireError
+
+__all__ = ["CLIENTS_MAX", "OrderArrival", "TerminalServer", "utc_now_msc"]
 
 log = structlog.get_logger(__name__)
 
-# A terminal has few clients; more than this is a client that leaks connections.
-CLIENTS_MAX: Final = 64
 # Other clients get their turn after so many ticks of one batch.
 _TICKS_IN_A_ROW: Final = 500
-# Arrivals of orders that are remembered.
-_ARRIVALS_MAX: Final = 10_000
 # The clock moves at least so often, for expiries and swaps, when there is no tick.
 _CLOCK_STEP_S: Final = 1.0
-
-
-class OrderArrival(NamedTuple):
-    """An order_send as it reached the terminal, before anything is done about it.
-
-    Attributes:
-        time_ns: the computer's wall clock, nanoseconds since 1970.
-    """
-
-    magic: int
-    comment: str
-    time_ns: int
+_BY_HAND: Final = Terms(reason=constants.ORDER_REASON_CLIENT)
 
 
 def utc_now_msc() -> int:
@@ -59,13 +48,12 @@ class TerminalServer:
         exchange: the trade server with its account.
         feed: where the prices come from.
         faults: what goes wrong.
-        utc_offset_s: the trade server's wall clock minus UTC.
+        utc_offset_s: the trade server's wall clock minus UTC, where `zone` is not given.
+        zone: the same, changing with the season.
         now_msc: the wall clock, in milliseconds UTC.
 
     Attributes:
-        calls: requests per command since the start.
         ticks: ticks per symbol since the start.
-        arrivals: the latest order_send requests, oldest first.
     """
 
     def __init__(
@@ -75,23 +63,31 @@ class TerminalServer:
         faults: FaultBoard,
         *,
         utc_offset_s: int = 0,
+        zone: ServerZone | None = None,
         now_msc: Callable[[], int] = utc_now_msc,
     ) -> None:
-        self.calls: Counter[Command] = Counter()
         self.ticks: Counter[str] = Counter()
-        self.arrivals: deque[OrderArrival] = deque(maxlen=_ARRIVALS_MAX)
         self.feed = feed
-        self._exchange = exchange
+        self._accounts = Accounts(exchange)
+        self._answering = Answering(self._accounts, faults)
         self._faults = faults
-        self._offset_msc = utc_offset_s * 1000
+        self._zone = zone or ServerZone.fixed(utc_offset_s)
         self._now_msc = now_msc
-        self._commands = TerminalCommands(exchange)
-        self._clients: set[asyncio.Task[None]] = set()
+        self._clients = Clients()
         self._stopping = asyncio.Event()
         self._ticks_flow = asyncio.Event()
-        self._stalls_end = asyncio.Event()
         self._listener: asyncio.Server | None = None
         self.faults_changed()
+
+    @property
+    def calls(self) -> Counter[Command]:
+        """Give the requests per command since the start."""
+        return self._answering.calls
+
+    @property
+    def arrivals(self) -> deque[OrderArrival]:
+        """Give the latest order_send requests, oldest first."""
+        return self._answering.arrivals
 
     @property
     def clients(self) -> int:
@@ -116,7 +112,14 @@ class TerminalServer:
         Raises:
             OSError: if the port cannot be had.
         """
-        self._listener = await asyncio.start_server(self.serve_client, host, port)
+        loop = asyncio.get_running_loop()
+        self._listener = await loop.create_server(
+            lambda: PortClient(self._clients, self._answering), host, port
+        )
+
+    async def serve_client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer one client of a pipe until it leaves or the terminal ends."""
+        await serve_streams(self._clients, self._answering, reader, writer)
 
     async def run(self) -> None:
         """Serve and drive the feed until `stop`; then every connection is closed.
@@ -137,126 +140,102 @@ class TerminalServer:
         """Make `run` return."""
         self._stopping.set()
 
+    async def _close(self) -> None:
+        self._answering.waits.cancel()
+        if self._listener is not None:
+            self._listener.close()
+        self._clients.hang_up()
+        await self._clients.gone()
+        if self._listener is not None:
+            await self._listener.wait_closed()
+
+    # Faults
+
     def clear_faults(self) -> None:
-        """Lift every fault; stalled calls go on."""
+        """Lift every fault; stalled calls go on, everything is shown."""
         self._faults.clear()
-        self._stalls_end.set()
-        self._stalls_end = asyncio.Event()
+        self._answering.waits.release()
         self.faults_changed()
 
     def faults_changed(self) -> None:
         """Follow the faults' switches after one was added."""
-        permissions, is_on = self._exchange.permissions, self._faults.is_on
+        self._accounts.log_in(self._faults.other_account)
+        permissions, is_on = self._accounts.current.exchange.permissions, self._faults.is_on
         permissions.connected = not is_on("link_down")
         permissions.terminal_trading = not is_on("autotrading_off")
         permissions.api_disabled = is_on("api_off")
         permissions.account_trading = not is_on("trading_off")
         permissions.account_experts = not is_on("experts_off")
-        if self._faults.ticks_flow:
+        permissions.market_open = not is_on("market_closed")
+        self._answering.history_lag_changed()
+        self._switch_ticks()
+
+    def hang_up(self) -> None:
+        """Close every client's connection, between two of its calls if it is not in one."""
+        self._clients.hang_up()
+
+    # Prices
+
+    def pause(self) -> None:
+        """Stop prices and the server's clock until `resume`; they go on where they stopped."""
+        self.feed.pause(self._now_msc())
+        self._switch_ticks()
+
+    def resume(self) -> None:
+        """Let prices come again."""
+        self.feed.resume(self._now_msc())
+        self._switch_ticks()
+
+    def step(self, moments: int) -> int:
+        """Bring the ticks of the next few moments now, while paused; give how many came."""
+        batch = self.feed.step(moments, self._now_msc())
+        for tick in batch:
+            self._take_tick(tick)
+        return len(batch)
+
+    def change_speed(self, speed: float) -> None:
+        """Let prices come so many times faster than they were made.
+
+        Raises:
+            FeedError: if it is no such number.
+        """
+        self.feed.change_speed(speed, self._now_msc())
+
+    def _switch_ticks(self) -> None:
+        if self._faults.ticks_flow and not self.feed.is_paused:
             self._ticks_flow.set()
         else:
             self._ticks_flow.clear()
-
-    async def _close(self) -> None:
-        if self._listener is not None:
-            self._listener.close()
-        clients = list(self._clients)
-        for client in clients:
-            client.cancel()
-        await asyncio.gather(*clients, return_exceptions=True)
-        if self._listener is not None:
-            await self._listener.wait_closed()
 
     async def _drive_feed(self) -> None:
         while True:
             await self._ticks_flow.wait()
             now_msc = self._now_msc()
             batch = self.feed.next_batch(now_msc)
-            for count, (symbol, time_msc, bid, ask) in enumerate(batch, start=1):
-                self._exchange.on_tick(symbol, time_msc, bid, ask)
-                self.ticks[symbol] += 1
+            for count, tick in enumerate(batch, start=1):
+                self._take_tick(tick)
                 if count % _TICKS_IN_A_ROW == 0:
                     await asyncio.sleep(0)
             if not batch:
-                self._exchange.advance_clock(now_msc + self._offset_msc)
+                server_msc = self._zone.server_msc(now_msc)
+                self._accounts.advance_clock(server_msc + int(self._faults.clock_jump_s * 1000))
             due_msc = self.feed.next_due_utc_msc()
             wait_s = _CLOCK_STEP_S if due_msc is None else (due_msc - self._now_msc()) / 1000
             await asyncio.sleep(min(max(wait_s, 0.0), _CLOCK_STEP_S))
 
-    async def serve_client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer one client, of the port or of a pipe, until it leaves or the terminal ends."""
-        client = asyncio.current_task()
-        if client is None or len(self._clients) >= CLIENTS_MAX:
-            log.warning("Too many clients, refusing one.", clients_max=CLIENTS_MAX)
-            writer.close()
-            return
-        self._clients.add(client)
-        try:
-            while (frame := await self._answer(await _read_request(reader))) is not None:
-                writer.write(frame)
-                await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError):
-            log.debug("A client left.")
-        except WireError as error:
-            log.warning("Closing a client that does not speak the protocol.", reason=str(error))
-        except Exception:
-            # A fault of the simulation itself: this client sees its terminal die, the others live.
-            log.exception("Closing a client whose request could not be answered.")
-        finally:
-            self._clients.discard(client)
-            writer.close()
+    def _take_tick(self, tick: FeedTick) -> None:
+        symbol, time_msc, bid, ask = tick
+        if self._faults.is_on("cross_ticks"):
+            bid, ask = ask, bid
+        self._accounts.on_tick(symbol, time_msc + int(self._faults.clock_jump_s * 1000), bid, ask)
+        self.ticks[symbol] += 1
 
-    async def _answer(self, body: bytes) -> bytes | None:
-        """Answer one request; None means that the connection is to be closed instead."""
-        try:
-            command, parameters = wire.decode_request(body)
-        except wire.UnknownCommandError as error:
-            return wire.encode_error(error.number, constants.RES_E_UNSUPPORTED)
-        except WireError as error:
-            log.warning("Refusing a malformed request.", reason=str(error))
-            return wire.encode_error(wire.command_number(body), constants.RES_E_INVALID_PARAMS)
-        self.calls[command] += 1
-        fault = self._faults.take(command)
-        if command is Command.ORDER_SEND:
-            self.arrivals.append(OrderArrival(parameters[0].magic, parameters[0].comment, time.time_ns()))
-            await asyncio.sleep(self._faults.order_latency_s())
-        if fault is None:
-            return self._execute(command, parameters)
-        log.info("A fault hits a call.", fault=fault.kind, command=command.name)
-        return await self._answer_with_fault(fault, command, parameters)
+    # Trades by hand
 
-    async def _answer_with_fault(
-        self, fault: CallFault, command: Command, parameters: tuple[Any, ...]
-    ) -> bytes | None:
-        if fault.kind == "error":
-            return wire.encode_error(command, fault.code)
-        if fault.kind == "reject":
-            return wire.encode_reply(command, self._commands.reject(parameters[0], fault.code))
-        executed = self._execute(command, parameters) if fault.executed else None
-        if fault.kind == "lose_reply":
-            return None
-        await self._stall(fault.seconds)
-        return executed or self._execute(command, parameters)
+    def trade_by_hand(self, request: TradeRequest) -> OrderSendResult:
+        """Trade as a person at the terminal does: reason CLIENT, no magic.
 
-    async def _stall(self, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(seconds or None):
-                await self._stalls_end.wait()
-        except TimeoutError:
-            log.debug("A stall is over.", seconds=seconds)
-
-    def _execute(self, command: Command, parameters: tuple[Any, ...]) -> bytes:
-        try:
-            return wire.encode_reply(command, self._commands.answer(command, parameters))
-        except TerminalError as error:
-            return wire.encode_error(command, error.code)
-        except WireError as error:
-            log.error("An answer does not fit the protocol.", command=command.name, reason=str(error))
-            return wire.encode_error(command, constants.RES_E_FAIL)
-
-
-async def _read_request(reader: asyncio.StreamReader) -> bytes:
-    (size,) = wire.LENGTH.unpack(await reader.readexactly(wire.LENGTH.size))
-    if not wire.LENGTH.size <= size <= wire.MAX_REQUEST_BYTES:
-        raise WireError(f"a request of {size} bytes, expected {wire.LENGTH.size} to {wire.MAX_REQUEST_BYTES}")
-    return await reader.readexactly(size)
+        Raises:
+            TerminalError: as the exchange's order_send.
+        """
+        return self._accounts.current.exchange.order_send(request._replace(magic=0), _BY_HAND)
