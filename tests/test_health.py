@@ -56,12 +56,17 @@ def test_a_terminal_that_hides_its_path_is_found_without_it(
         pid = 4711
 
         def __init__(self, name: str | None) -> None:
-            self.info = {"name": name}
+            self._name = name
+
+        def name(self) -> str:
+            if self._name is None:
+                raise error
+            return self._name
 
         def exe(self) -> str:
             raise error
 
-    monkeypatch.setattr(psutil, "process_iter", lambda _: [Hidden(None), Hidden("Terminal64.EXE")])
+    monkeypatch.setattr(psutil, "process_iter", lambda: [Hidden(None), Hidden("Terminal64.EXE")])
     assert HealthChecker.check_mt5_process() == {
         "ok": True,
         "terminals": [{"pid": 4711, "path": ""}],
@@ -76,7 +81,7 @@ def test_a_terminal_that_hides_its_path_is_found_without_it(
 def test_no_terminal_is_told_with_what_to_do(
     monkeypatch: pytest.MonkeyPatch, platform: str, words: str
 ) -> None:
-    monkeypatch.setattr(psutil, "process_iter", lambda _: [])
+    monkeypatch.setattr(psutil, "process_iter", lambda: [])
     monkeypatch.setattr(sys, "platform", platform)
     found = HealthChecker.check_mt5_process()
     assert (found["ok"], found["terminals"]) == (False, [])

@@ -93,9 +93,16 @@ def _gigabytes(count: int) -> float:
 def _running_terminals() -> list[Terminal]:
     return [
         {"pid": process.pid, "path": _path_of(process)}
-        for process in psutil.process_iter(["name"])
-        if (process.info["name"] or "").lower() == TERMINAL_PROGRAM
+        for process in psutil.process_iter()
+        if _name_of(process).lower() == TERMINAL_PROGRAM
     ]
+
+
+def _name_of(process: psutil.Process) -> str:
+    try:
+        return str(process.name())
+    except (psutil.Error, OSError):  # as below; Wine tells no names
+        return ""
 
 
 def _path_of(process: psutil.Process) -> str:
