@@ -81,7 +81,7 @@ def test_a_terminal_that_hides_its_path_is_found_without_it(
 def test_no_terminal_is_told_with_what_to_do(
     monkeypatch: pytest.MonkeyPatch, platform: str, words: str
 ) -> None:
-    monkeypatch.setattr(psutil, "process_iter", lambda: [])
+    monkeypatch.setattr(psutil, "process_iter", list)
     monkeypatch.setattr(sys, "platform", platform)
     found = HealthChecker.check_mt5_process()
     assert (found["ok"], found["terminals"]) == (False, [])
