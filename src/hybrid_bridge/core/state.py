@@ -60,6 +60,7 @@ class EngineState:
     Attributes:
         orders: by intent number; closed ones are forgotten after CLOSED_ORDERS_KEPT.
         numbers: signal id to intent number, for the orders above.
+        doubtful: those of the orders whose outcome is not known, by intent number.
         latched_msc: when the trading state last changed, UTC milliseconds.
         daily_entries: entries that reached SENDING on `server_day`.
         day_equity: at the first look on `server_day`, account currency.
@@ -68,6 +69,7 @@ class EngineState:
 
     orders: dict[int, OrderRecord] = field(default_factory=dict)
     numbers: dict[str, int] = field(default_factory=dict)
+    doubtful: dict[int, OrderRecord] = field(default_factory=dict)
     closed: deque[int] = field(default_factory=deque)
     next_number: int = 1
     trading: TradingState = TradingState.ACTIVE
@@ -82,7 +84,7 @@ class EngineState:
 
     def in_doubt(self) -> list[OrderRecord]:
         """Return the orders whose outcome is not known."""
-        return [record for record in self.orders.values() if record.state in IN_DOUBT_STATES]
+        return list(self.doubtful.values())
 
 
 def apply(state: EngineState, event: Event) -> None:
@@ -110,6 +112,10 @@ def _move(state: EngineState, number: int, to: OrderState) -> OrderRecord:
     if to not in TRANSITIONS[record.state]:
         raise IllegalTransition(f"intent {number} is {record.state}, cannot become {to}")
     record.state = to
+    if to in IN_DOUBT_STATES:
+        state.doubtful[number] = record
+    else:
+        state.doubtful.pop(number, None)
     return record
 
 
