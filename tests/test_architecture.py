@@ -88,6 +88,10 @@ TASK_OWNERS = {
 }
 # Tests of something else than one module of the package.
 UNMAPPED = {
+    "simulator/test_contract.py",  # names, types and constants of the package
+    "simulator/test_faults_seen.py",  # every fault through the package's functions
+    "simulator/test_fidelity_rules.py",  # what a terminal does, rule by rule, likewise
+    "simulator/test_whole_day.py",  # random trading through a day of ticks
     "terminal/test_lanes_simulated.py",  # both lanes against the real simulated terminal
     "streams/test_kafka.py",  # the whole folder against a broker that keeps its data
     "test_architecture.py",

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.simulator.process import SOURCE, Simulator
 
 from hybrid_bridge.simulator import module as mt5
 from hybrid_bridge.simulator.control_client import SimulatorControl
@@ -19,30 +20,7 @@ from hybrid_bridge.simulator.server import BAD_OPTIONS, ENDED_IN_ORDER, main
 
 pytestmark = pytest.mark.usefixtures("fresh_session")
 OFFSET_S = 7200
-SOURCE = Path(__file__).parents[2] / "src"
-Start = Callable[..., "Simulator"]
-
-
-class Simulator:
-    """A simulated terminal in a process of its own."""
-
-    def __init__(self, *options: str) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "hybrid_bridge.simulator", "--listen", "127.0.0.1:0", *options],
-            env={**os.environ, "PYTHONPATH": str(SOURCE)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        assert self.process.stdout is not None
-        self.ready: dict[str, str] = json.loads(self.process.stdout.readline())
-
-    def end(self, number: int = signal.SIGTERM) -> tuple[int, str, str]:
-        """Signal it, and give its exit code and what else it wrote."""
-        if self.process.poll() is None:
-            self.process.send_signal(number)
-        out, err = self.process.communicate(timeout=10)
-        return self.process.returncode, out, err
+Start = Callable[..., Simulator]
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ done by `module_session`, `module_market` and `module_trade`, over TCP, blocking
 Where it differs from the genuine package, which needs its terminal for it:
 
 - `initialize` finds a simulated terminal by its address (see there) and never starts one.
-- A blocked call lets the other threads of the process run; the genuine package stops them all.
+- A blocked call lets the other threads of the process run; the genuine package stops them all. With
+  SIM_HOLD_GIL=1 in the environment it does so here too.
 - CPython says some things in other words from version to version; here those of 3.11 are used.
 - A date of 0 is sent as 0; the genuine package sends garbage.
 

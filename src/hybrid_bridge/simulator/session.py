@@ -2,7 +2,8 @@
 
 Owns the socket, the handshake and the codes with which calls fail, as the package reports them.
 Knows no function of the package: `module` does. Blocks without limit while the terminal is silent,
-as the package does; unlike the package it lets other threads of the process run meanwhile.
+as the package does; unlike the package it lets other threads of the process run meanwhile, unless
+SIM_HOLD_GIL=1 is in the environment when it connects.
 
 How a connection dies decides what later calls say, and nothing reconnects by itself:
 
@@ -22,7 +23,7 @@ import threading
 import time
 from typing import Any, Final
 
-from hybrid_bridge.simulator import wire
+from hybrid_bridge.simulator import held_gil, wire
 from hybrid_bridge.simulator.wire import Command
 from hybrid_bridge.simulator.wire_structs import WireError
 
@@ -91,6 +92,7 @@ class Session:
         self._socket: socket.socket | None = None
         self._stream: io.BufferedReader | None = None
         self._dead_code = NO_CONNECTION
+        self._holds_gil = False
         self._lock = threading.Lock()
 
     def connect(self, address: Address, retry_ms: int) -> None:
@@ -104,6 +106,7 @@ class Session:
                 the connection then stays open, as the package leaves it.
         """
         self.close()
+        self._holds_gil = held_gil.is_wanted()
         self._socket = _connect(address, time.monotonic() + retry_ms / 1000)
         self._stream = io.BufferedReader(socket.SocketIO(self._socket, "r"), 65_536)
         self.build = self.call(Command.HELLO, wire.API_VERSION, wire.CLIENT_NAME)
@@ -162,6 +165,8 @@ class Session:
             raise call_error(self._dead_code)
         try:
             self._send(self._socket, frame)
+            if self._holds_gil:
+                held_gil.wait_for_bytes(self._socket)
             return self._receive(self._stream)
         except CallError:
             raise
