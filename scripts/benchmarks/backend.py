@@ -16,6 +16,7 @@ from scripts.benchmarks.patience import PATIENCE_S
 from websockets.asyncio.server import Server, ServerConnection, serve
 
 BRIDGE, FLOOR = "/ws/mt5", "/floor"
+PING_GAP_S = 0.005
 
 
 class _Message(msgspec.Struct):
@@ -69,6 +70,16 @@ class Backend:
     async def send(self, path: str, body: bytes) -> None:
         """Send one message to whoever is connected at a path."""
         await self._connections[path].send(body, text=True)
+
+    async def slowest_ping_ms(self, seconds: float) -> float:
+        """Ping the bridge for a while; return the longest time that it took to answer."""
+        connection, slowest_s = self._connections[BRIDGE], 0.0
+        end_s = time.monotonic() + seconds
+        while (began_s := time.monotonic()) < end_s:
+            await (await connection.ping())
+            slowest_s = max(slowest_s, time.monotonic() - began_s)
+            await asyncio.sleep(PING_GAP_S)
+        return slowest_s * 1000
 
     async def until(self, test: Callable[[], bool], what: str, timeout_s: float = PATIENCE_S) -> None:
         """Wait until something holds that messages bring about.
