@@ -33,3 +33,11 @@ def test_records_are_found_by_ticket_and_position() -> None:
     # 0 is no position: balance operations have none.
     assert () == history.deals.of_position(0)
     assert () == history.deals.of_position(9)
+
+
+def test_a_deal_is_found_by_its_own_ticket_and_by_its_orders() -> None:
+    history = History()
+    first, second = TradeDeal(ticket=21, order=7), TradeDeal(ticket=22, order=7)
+    history.add_deal(first)
+    history.add_deal(second)
+    assert (first, second, first, None) == tuple(history.deal(ticket) for ticket in (21, 22, 7, 8))

@@ -181,7 +181,7 @@ class Books:
 
     def enter_deal(self, deal: TradeDeal) -> None:
         """Put a deal into history and its money into the balance."""
-        self.history.deals.append(deal)
+        self.history.add_deal(deal)
         self.balance += sum(
             (Decimal(repr(part)) for part in (deal.profit, deal.commission, deal.swap, deal.fee)),
             Decimal(0),

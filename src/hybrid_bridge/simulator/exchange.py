@@ -330,8 +330,8 @@ class Exchange:
         return self._books.history.orders.by_ticket(ticket)
 
     def history_deal(self, ticket: int) -> TradeDeal | None:
-        """Give one deal, or None."""
-        return self._books.history.deals.by_ticket(ticket)
+        """Give one deal by its own ticket or its order's, or None."""
+        return self._books.history.deal(ticket)
 
     # Terminal side: trading
 

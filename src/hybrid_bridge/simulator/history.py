@@ -57,3 +57,17 @@ class History:
     def __init__(self) -> None:
         self.orders: Archive[TradeOrder] = Archive(lambda order: order.time_done)
         self.deals: Archive[TradeDeal] = Archive(lambda deal: deal.time)
+        self._first_deals: dict[int, TradeDeal] = {}
+
+    def add_deal(self, deal: TradeDeal) -> None:
+        """Add the newest deal."""
+        self.deals.append(deal)
+        if deal.order:
+            self._first_deals.setdefault(deal.order, deal)
+
+    def deal(self, ticket: int) -> TradeDeal | None:
+        """Give the deal of a ticket, which may also be that of the order that made it.
+
+        Source: MetaTrader5 for Python, history_deals_get: "ticket of an order (stored in DEAL_ORDER)".
+        """
+        return self.deals.by_ticket(ticket) or self._first_deals.get(ticket)
