@@ -95,4 +95,4 @@ _CONSTANTS = {
     and name != "TRADE_RETCODE_HEDGE_PROHIBITED"
 }
 globals().update(_CONSTANTS)
-__all__ = [*_CONSTANTS, *(item.__name__ for item in _FUNCTIONS_AND_TYPES)]
+__all__ = ["__author__", "__version__", *_CONSTANTS, *(item.__name__ for item in _FUNCTIONS_AND_TYPES)]
