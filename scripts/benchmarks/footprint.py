@@ -13,7 +13,7 @@ FEW = ("EURUSD", "GBPUSD", "USDJPY", "XAUUSD")
 MANY = tuple(spec.name for spec in CATALOGUE[:28])
 # What the start leaves behind settles first.
 SETTLE_S, WATCH_S = 5.0, 20.0
-SETTLE_QUICK_S, WATCH_QUICK_S = 3.0, 6.0
+SETTLE_QUICK_S, WATCH_QUICK_S = 2.0, 4.0
 RSS_MAX_MB = 50.0
 CPU_MAX_PERCENT = 5.0
 

@@ -12,7 +12,7 @@ from scripts.benchmarks.desk import Desk, Sent
 from scripts.benchmarks.figures import Figure, Target, compare
 from scripts.benchmarks.patience import PATIENCE_S
 
-PAIRS, PAIRS_QUICK = 400, 120
+PAIRS, PAIRS_QUICK = 400, 80
 WARM_UP_PAIRS = 20
 # Longer than a bridge's work after the send takes: it must not meet the next signal of the floor.
 GAP_S = 0.035

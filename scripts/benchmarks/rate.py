@@ -10,7 +10,7 @@ from scripts.benchmarks.desk import Desk
 from scripts.benchmarks.figures import Figure, Target, percentile
 
 SIGNALS_PER_S = 100
-STREAM_S, STREAM_QUICK_S = 15, 5
+STREAM_S, STREAM_QUICK_S = 15, 4
 BURST, BURST_QUICK = 1_500, 400
 # A tenth of a second's signals: what is on its way at any moment is no backlog.
 BACKLOG_MAX = SIGNALS_PER_S // 10

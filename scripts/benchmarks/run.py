@@ -28,6 +28,7 @@ from scripts.benchmarks.figures import Figure  # noqa: E402
 from scripts.benchmarks.footprint import measure_footprint  # noqa: E402
 from scripts.benchmarks.latency import measure_redpanda, measure_websocket  # noqa: E402
 from scripts.benchmarks.rate import measure_rate  # noqa: E402
+from scripts.benchmarks.simulator import measure_simulator  # noqa: E402
 from scripts.benchmarks.stall import measure_stall  # noqa: E402
 from scripts.benchmarks.ticks import measure_ticks  # noqa: E402
 
@@ -41,6 +42,7 @@ ALONE: dict[str, Callable[[Path, str, bool], Awaitable[list[Figure]]]] = {
     "ticks": measure_ticks,
     "stall": measure_stall,
     "footprint": measure_footprint,
+    "simulator": measure_simulator,
 }
 NAMES = (*AT_THE_DESK, *ALONE)
 

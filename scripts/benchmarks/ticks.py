@@ -22,7 +22,7 @@ SYMBOLS = tuple(spec.name for spec in CATALOGUE[:28])
 TICKS_PER_S = 5_000
 # A little more than the target, so that the middle of the flood can be held against it.
 FLOOD_PER_S = 5_200
-SLOW_S, FLOOD_S, FLOOD_QUICK_S = 12, 20, 6
+SLOW_S, FLOOD_S, FLOOD_QUICK_S = 10, 20, 5
 QUIET_S = 1.5
 CONSUMER_TIMEOUT_S = 10.0
 NS_PER_MS = 1e6
