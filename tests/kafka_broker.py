@@ -4,8 +4,10 @@ Runs scripts/kafka, unless TEST_KAFKA_BOOTSTRAP names a broker (Redpanda, say) t
 that kill the broker are then skipped. Import the fixtures into the conftest of the folder that uses them.
 """
 
+import contextlib
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -26,9 +28,7 @@ class KafkaBroker:
     """
 
     def __init__(self, data: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
+        self.port = _free_port()
         self.address = f"127.0.0.1:{self.port}"
         self.pid = 0
         self._data = data
@@ -57,6 +57,18 @@ class KafkaBroker:
             process.wait()
             assert process.stdout is not None
             process.stdout.close()
+
+
+def _free_port() -> int:
+    """Return a port that nothing listens on, below those that outgoing connections are given.
+
+    Among those, a client that tries again and again while the broker is away may end up connected to itself.
+    """
+    while True:
+        port = random.randrange(20_000, 30_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def _why_not() -> str:

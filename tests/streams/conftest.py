@@ -53,5 +53,6 @@ def silent_address() -> Iterator[str]:
 async def no_task_left_behind() -> AsyncIterator[None]:
     """Fail a test after which tasks of the clients still run."""
     yield
-    left = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    left = (await asyncio.wait(others, timeout=0.2))[1] if others else set()
     assert [] == [task.get_coro().__qualname__ for task in left]

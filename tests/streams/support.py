@@ -7,7 +7,7 @@ import signal
 import struct
 import time
 import uuid
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
@@ -21,6 +21,7 @@ from hybrid_bridge.core.market import SequencedTick, Tick
 from hybrid_bridge.settings import StreamSettings
 
 WAIT_S = 15.0
+READ_S = 40.0
 
 
 class SystemClock:
@@ -183,13 +184,14 @@ def _read_topic(address: str, topic: str, count: int, extra_s: float) -> list[Me
         partitions = consumer.list_topics(topic, timeout=WAIT_S).topics[topic].partitions
         consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in partitions])
         found: list[Message] = []
-        deadline = time.monotonic() + WAIT_S
-        while time.monotonic() < deadline:
-            message = consumer.poll(extra_s if len(found) >= count else 0.2)
-            if message is not None and message.error() is None:
-                found.append(message)
-            elif message is None and len(found) >= count:
+        deadline = time.monotonic() + READ_S
+        while True:
+            complete = len(found) >= count
+            messages = consumer.consume(1_000, extra_s if complete else 0.2)
+            found += [message for message in messages if message.error() is None]
+            if complete and not messages:
                 break
+            assert time.monotonic() < deadline, f"read {len(found)} of {count} messages within {READ_S} s"
         return found
     finally:
         consumer.close()
@@ -202,6 +204,20 @@ def seqs_by_symbol(messages: Iterable[Message]) -> dict[str, list[int]]:
         fields = json.loads(message.value())["data"]
         found[fields["symbol"]].append(fields["seq"])
     return dict(found)
+
+
+def verdicts(messages: Iterable[Message], last: int) -> dict[str, str]:
+    """Judge each symbol's sequence from 1 to `last`: "complete", or what is wrong with it."""
+    return {symbol: _verdict(seqs, last) for symbol, seqs in seqs_by_symbol(messages).items()}
+
+
+def _verdict(seqs: list[int], last: int) -> str:
+    if seqs == list(range(1, last + 1)):
+        return "complete"
+    missing = sorted(set(range(1, last + 1)) - set(seqs))
+    doubled = sorted(seq for seq, count in Counter(seqs).items() if count > 1)
+    order = "in order" if seqs == sorted(seqs) else "out of order"
+    return f"{len(seqs)} of {last}, {order}, missing {missing[:20]}, doubled {doubled[:20]}"
 
 
 def committed(address: str, group: str, topic: str, partition: int = 0) -> int:

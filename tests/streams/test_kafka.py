@@ -18,6 +18,7 @@ from tests.streams.support import (
     seqs_by_symbol,
     stream_settings,
     unique_prefix,
+    verdicts,
 )
 
 from hybrid_bridge.core.inputs import SignalReceived
@@ -33,6 +34,7 @@ from hybrid_bridge.streams.tick_publisher import KafkaTickSink
 pytestmark = pytest.mark.kafka
 
 KILLS = 2
+RESTART_S = 60.0  # A busy machine takes that long to start Java.
 
 
 @pytest.fixture
@@ -72,22 +74,22 @@ async def test_a_broker_killed_while_ticks_flow_costs_neither_loss_nor_repetitio
         while not done.is_set():
             await publish_patiently(sink, last + 1, 50)
             last += 50
+            await asyncio.sleep(0.002)
 
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(flow())
         for _ in range(KILLS):
             reached = last
-            await eventually(lambda: last > reached + 500, "ticks flow")  # noqa: B023
+            await eventually(lambda: last > reached + 500, "ticks flow", RESTART_S)  # noqa: B023
             await asyncio.to_thread(kafka_process.kill)
             await asyncio.to_thread(kafka_process.start)
         reached = last
-        await eventually(lambda: last > reached + 500, "ticks flow again", timeout_s=30)
+        await eventually(lambda: last > reached + 500, "ticks flow again", RESTART_S)
         done.set()
     await sink.close()
 
     messages = await read_topic(on_kafka.bootstrap_servers, on_kafka.tick_topic, 2 * last)
-    expected = list(range(1, last + 1))
-    assert {"EURUSD": expected, "USDJPY": expected} == seqs_by_symbol(messages)
+    assert {"EURUSD": "complete", "USDJPY": "complete"} == verdicts(messages, last)
     assert sink.state.phase is Phase.UP
 
 
@@ -99,7 +101,7 @@ async def test_a_hung_broker_that_gets_a_batch_twice_keeps_it_once(
     The broker hangs for less than its session with the controller: fenced, it would refuse the first attempt.
     """
     sink = KafkaTickSink(on_kafka, clock, publish_timeout_s=0.4)
-    await sink.publish(make_ticks("EURUSD", 1, 10))
+    await publish_patiently_one(sink, 1, 10)
     monkeypatch.setattr("hybrid_bridge.streams.batch_producer.find_written", nothing_found)
     with frozen(kafka_process.pid), pytest.raises(ChannelError):
         await sink.publish(make_ticks("EURUSD", 11, 10))
@@ -222,7 +224,7 @@ async def test_signals_go_on_after_the_broker_was_killed(
     assert "nothing listens on" in consumer.state.last_error
     await asyncio.to_thread(kafka_process.start)
     await send(on_kafka.bootstrap_servers, on_kafka.signal_topic, [signal_message(2)])
-    await eventually(lambda: "s2" in ids(inbox), "the second signal", timeout_s=40)
+    await eventually(lambda: "s2" in ids(inbox), "the second signal", RESTART_S)
     running.cancel()
     await asyncio.wait([running])
 
@@ -241,13 +243,13 @@ async def test_a_second_consumer_of_the_group_takes_over_when_the_first_leaves(
     running_first = asyncio.create_task(first.run())
     await eventually(lambda: first.state.phase is Phase.UP, "the first is up")
     running_second = asyncio.create_task(second.run())
-    await eventually(lambda: second.state.phase is Phase.UP, "the second has joined", timeout_s=30)
+    await eventually(lambda: second.state.phase is Phase.UP, "the second has joined", RESTART_S)
     await send(address, topic, [signal_message(number) for number in range(1, 21)])
     await eventually(lambda: len(ids(first_inbox) + ids(second_inbox)) >= 20, "the first half")
     running_first.cancel()
     await asyncio.wait([running_first])
     await send(address, topic, [signal_message(number) for number in range(21, 41)])
-    await eventually(lambda: "s40" in ids(second_inbox), "the second half", timeout_s=30)
+    await eventually(lambda: "s40" in ids(second_inbox), "the second half", RESTART_S)
     running_second.cancel()
     await asyncio.wait([running_second])
 
@@ -287,7 +289,7 @@ async def test_messages_read_before_the_group_took_the_partition_away_are_not_ha
         await send(address, topic, [signal_message(number) for number in range(10)])
         await eventually(lambda: first.received == 1, "the first message waits at the full inbox")
         runs.append(tasks.create_task(second.run()))
-        await eventually(lambda: second.state.phase is Phase.UP, "the group has formed anew", timeout_s=30)
+        await eventually(lambda: second.state.phase is Phase.UP, "the group has formed anew", RESTART_S)
         first_inbox.open.set()
         await send(address, topic, [signal_message(10)])
         await eventually(lambda: "s10" in ids(first_inbox) + ids(second_inbox), "the last message")
