@@ -4,12 +4,14 @@ Owns the world of the order measurements. The account is a netting one and signa
 that positions do not pile up and the hundredth order costs what the first did.
 """
 
+import asyncio
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 from confluent_kafka import KafkaException, Message, Producer
+from confluent_kafka.admin import AdminClient, NewTopic
 from scripts.benchmarks.backend import BRIDGE, FLOOR
 from scripts.benchmarks.world import Bridge, World
 
@@ -49,9 +51,19 @@ class Desk(World):
         account = ("--account-mode", "netting", "--balance", "10000000")
         await self.start_simulator("--symbols", ",".join(SYMBOLS), *account)
         self._producer = Producer({"bootstrap.servers": self.broker, "linger.ms": 0, "log_level": 0})
-        for topic in ("signals", "floor"):
-            self._producer.produce(self.topic(topic), b'{"type":"warm_up","data":{}}')
-        self._producer.flush(PRODUCE_TIMEOUT_S)
+        await asyncio.to_thread(self._make_topics, self._producer)
+
+    def _make_topics(self, producer: Producer) -> None:
+        """Have the topics there before anybody reads them: the embedded broker makes them at a write."""
+        names = [self.topic(name) for name in ("signals", "floor")]
+        if self.broker_is_own:
+            for name in names:
+                producer.produce(name, b'{"type":"warm_up","data":{}}')
+            producer.flush(PRODUCE_TIMEOUT_S)
+            return
+        admin = AdminClient({"bootstrap.servers": self.broker, "log_level": 0})
+        for made in admin.create_topics([NewTopic(name, 1) for name in names]).values():
+            made.result(PRODUCE_TIMEOUT_S)
 
     async def trade(self, *arguments: str) -> Bridge:
         """Start a bridge that takes every signal."""

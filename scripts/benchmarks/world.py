@@ -36,6 +36,7 @@ class World:
 
     Attributes:
         broker: host:port; empty before `start_broker`.
+        broker_is_own: whether it is the embedded one, started here.
     """
 
     def __init__(self, folder: Path, bootstrap: str = "") -> None:
@@ -47,6 +48,7 @@ class World:
         self.folder = folder
         self.backend = Backend()
         self.broker = bootstrap
+        self.broker_is_own = not bootstrap
         self._run = f"{os.getpid()}-{folder.name}"
         self._stack = AsyncExitStack()
         self._simulator: dict[str, str] = {}
@@ -86,7 +88,7 @@ class World:
         Args:
             prompt: with the front that answers fetches at once; without it for throughput alone.
         """
-        if self.broker:
+        if not self.broker_is_own:
             return
         said = await self.program("broker", "hybrid_bridge.streams.embedded", "--die-with-parent")
         if prompt:
