@@ -40,6 +40,13 @@ def test_every_option_is_read() -> None:
     ) == parse_options(line.split())
 
 
+def test_a_pipe_takes_the_place_of_the_usual_port() -> None:
+    alone = parse_options(["--pipe", "C:/t.exe"])
+    assert (alone.pipe, alone.listen) == (Path("C:/t.exe"), None)
+    both = parse_options(["--pipe", "C:/t.exe", "--listen", "127.0.0.1:5"])
+    assert (both.pipe, both.listen) == (Path("C:/t.exe"), ("127.0.0.1", 5))
+
+
 @pytest.mark.parametrize(
     ("line", "error"),
     [

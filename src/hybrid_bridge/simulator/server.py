@@ -116,7 +116,7 @@ def _clock(options: SimulatorOptions) -> Callable[[], int]:
 
 def _exchange_config(options: SimulatorOptions) -> ExchangeConfig:
     symbols = tuple(replace(spec, liquidity=options.liquidity) for spec in CATALOGUE)
-    return ExchangeConfig(
+    config = ExchangeConfig(
         symbols=symbols if options.liquidity else CATALOGUE,
         zone=ServerZone.read(options.zone) if options.zone else None,
         leverage=options.leverage,
@@ -130,6 +130,9 @@ def _exchange_config(options: SimulatorOptions) -> ExchangeConfig:
         utc_offset_s=options.utc_offset_s,
         selected=options.symbols or MAJORS,
     )
+    if options.pipe is None:
+        return config
+    return replace(config, terminal_path=str(options.pipe.resolve().parent))
 
 
 def _open_feed(options: SimulatorOptions, config: ExchangeConfig, start_utc_msc: int) -> Feed:
