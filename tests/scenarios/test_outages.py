@@ -66,7 +66,7 @@ async def test_trading_goes_on_while_the_broker_hangs_and_no_tick_is_lost(
     produce(
         broker.address,
         "trading_signals",
-        signal_body(id="after", symbol="XAUUSD", action="SELL", stop_loss=9000.0, volume=0.01),
+        signal_body(id="after", symbol="EURUSD", action="SELL", stop_loss=9.0, volume=0.01),
     )
     await backend.wait_for("trade_result", signal_id="after", status="filled")
 

@@ -9,7 +9,7 @@ import logging
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
 
-from confluent_kafka import Consumer, KafkaError, Message, Producer
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer
 
 log = logging.getLogger("demo-backend")
 
@@ -36,13 +36,11 @@ class Topics:
             }
         )
         self._producer = Producer(common | {"acks": "all", "message.timeout.ms": 5_000})
-        # Asking for a topic has it made where that is permitted; one made later would cost a rebalance.
-        for topic in read:
-            self._producer.list_topics(topic, ASK_S)
-        self._consumer.subscribe(list(read))
+        self._read = list(read)
 
     async def run(self, receive: Callable[[bytes], Awaitable[None]], stopping: asyncio.Event) -> None:
         """Hand every message to `receive`, in order, until stopping is set; then close."""
+        await asyncio.to_thread(self._subscribe)
         while not stopping.is_set():
             for message in await asyncio.to_thread(self._consumer.consume, BATCH, WAIT_S):
                 if (error := message.error()) is not None:
@@ -51,6 +49,18 @@ class Topics:
                     await receive(value)
         await asyncio.to_thread(self._producer.flush, FLUSH_S)
         await asyncio.to_thread(self._consumer.close)
+
+    def _subscribe(self) -> None:
+        """Ask for the topics, which has them made where that is permitted, and join the group.
+
+        A topic that came into being after the joining would cost a rebalance.
+        """
+        try:
+            for topic in self._read:
+                self._producer.list_topics(topic, ASK_S)
+        except KafkaException as error:
+            self._complain(error.args[0])
+        self._consumer.subscribe(self._read)
 
     def send(self, key: str, body: bytes) -> None:
         """Write a signal; its arrival is reported later, failures to the log."""
