@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
+import pytest
 from structlog.testing import capture_logs
 from tests.core.builders import (
     MAGIC_BASE,
@@ -634,3 +635,12 @@ async def test_events_of_an_order_are_in_the_journal_in_their_order(rig):
         await rig.status("a")
         kinds = [type(event) for commit in rig.journal.commits for event in commit][-4:]
         assert [IntentReceived, OrderApproved, OrderSending, OrderAnswered] == kinds
+
+
+@pytest.mark.parametrize(("limit", "wanted"), [(None, False), (5.0, True)])
+async def test_the_risk_of_all_that_is_open_is_asked_for_where_a_limit_needs_it(new_rig, limit, wanted):
+    rig = new_rig(max_open_risk_percent=limit)
+    async with rig.running():
+        await rig.signal("a")
+        await rig.status("a")
+        assert [wanted] == [query.open_risk for query in rig.venue.appraised]

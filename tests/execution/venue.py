@@ -112,6 +112,7 @@ class Venue:
         self.appraisal_gate = asyncio.Event()
         self.appraisal_gate.set()
         self.on_submit: Callable[[ApprovedOrder], None] = lambda _: None
+        self.appraised: list[AppraisalQuery] = []
         self.submitted: list[ApprovedOrder] = []
         self.asked: list[str] = []
         self.positions: dict[int, Position] = {}
@@ -125,6 +126,7 @@ class Venue:
         self._tickets = iter(range(1_000, 1_000_000))
 
     async def appraise(self, query: AppraisalQuery) -> Appraisal:
+        self.appraised.append(query)
         await self._ask("appraise")
         await self.appraisal_gate.wait()
         quote = make_quote(symbol=query.symbol, time_msc=self._clock.utc_msc())

@@ -169,3 +169,20 @@ def test_a_look_with_an_unanswered_question_is_an_error(session, script, call):
     script.say(errors={call: [-1, "Terminal: Call failed"]})
     with pytest.raises(PackageError, match=call):
         trading.look(session, LookArgs(42, "", 0, 1, 2))
+
+
+def test_the_risk_of_all_that_is_open_is_asked_for_only_when_it_is_wanted(session, script):
+    script.say(ticks=TICK, positions=[{"type": BUY, "price_open": 1.1, "sl": 1.09, "volume": 0.1}])
+    assert trading.appraise(session, AppraiseArgs("EURUSD", BUY, 1.0, open_risk=False)).open_risk is None
+    assert trading.appraise(session, AppraiseArgs("EURUSD", BUY, 1.0)).open_risk == pytest.approx(100.0)
+    script.say(errors={"order_calc_profit": [-1, "no"]})
+    assert trading.appraise(session, AppraiseArgs("EURUSD", BUY, 0.0, open_risk=False)).spec is not None
+
+
+def test_a_symbol_s_rules_are_kept_for_a_few_seconds_and_not_beyond(session, script, monkeypatch):
+    script.say(ticks=TICK)
+    before = trading.appraise(session, AppraiseArgs("EURUSD", BUY, 1.0)).spec
+    script.say(errors={"symbol_info": [-4, "Terminal: Not found"]})
+    assert trading.appraise(session, AppraiseArgs("EURUSD", BUY, 1.0)).spec == before
+    monkeypatch.setattr("hybrid_bridge.terminal.session.SPEC_AGE_S_MAX", 0.0)
+    assert trading.appraise(session, AppraiseArgs("EURUSD", BUY, 1.0)).spec is None

@@ -15,11 +15,13 @@ class AppraisalQuery:
 
     Attributes:
         stop_loss: price the loss is calculated to; 0.0 for none.
+        open_risk: whether the worst loss of all that is open is wanted; costs the terminal a call each.
     """
 
     symbol: str
     side: Side
     stop_loss: float
+    open_risk: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ class Appraisal:
             sign turned; positive is a loss); None when it could not be calculated or no stop was given.
         margin: money that `reference_volume` ties up (order_calc_margin); None when not calculable.
         open_risk: worst loss at their stops of all open positions and pending orders; None when one of
-            them has no stop or could not be calculated.
+            them has no stop or could not be calculated, or when it was not asked for.
         commission_per_lot: both sides together, from the account's past deals; 0.0 when none are known.
     """
 

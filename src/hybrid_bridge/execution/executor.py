@@ -187,14 +187,15 @@ class Executor:
         problem = ""
         try:
             if isinstance(wanted, SignalReceived):
-                query = AppraisalQuery(wanted.symbol, wanted.side, wanted.stop_loss)
+                open_risk = self._limits.max_open_risk_percent is not None
+                query = AppraisalQuery(wanted.symbol, wanted.side, wanted.stop_loss, open_risk)
                 appraisal = await self._lane.appraise(query)
             else:
                 report = await self._lane.report()
                 position = _find_position(report, wanted)
                 appraisal = account_only(report)
                 if position is not None:
-                    query = AppraisalQuery(position.symbol, position.side.opposite, 0.0)
+                    query = AppraisalQuery(position.symbol, position.side.opposite, 0.0, open_risk=False)
                     appraisal = await self._lane.appraise(query)
         except LaneError as error:
             appraisal, problem = None, str(error)

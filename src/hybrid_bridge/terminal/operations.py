@@ -232,11 +232,13 @@ class AppraiseArgs(msgspec.Struct, frozen=True):
     Attributes:
         type: ORDER_TYPE_BUY 0 or ORDER_TYPE_SELL 1.
         stop_loss: price, 0.0 for none.
+        open_risk: whether the worst loss of all that is open is wanted.
     """
 
     symbol: str
     type: int
     stop_loss: float
+    open_risk: bool = True
 
 
 class QuoteRow(msgspec.Struct, frozen=True, array_like=True):

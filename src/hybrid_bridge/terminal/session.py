@@ -5,6 +5,8 @@ worker only; called by `worker` and by the modules of the other operations.
 """
 
 import importlib
+import math
+import time
 from typing import Any, Protocol
 
 from hybrid_bridge.terminal.commission import CommissionBook
@@ -25,6 +27,7 @@ from hybrid_bridge.terminal.operations import (
 from hybrid_bridge.terminal.package import Package, PackageError, row
 
 NEAR_MATCHES_MAX = 5
+SPEC_AGE_S_MAX = 5.0
 
 
 class Log(Protocol):
@@ -44,6 +47,7 @@ class Session:
         self.log = log
         self.symbols: list[str] = []
         self.commission = CommissionBook()
+        self._specs: dict[str, tuple[float, Any]] = {}
         self._password = ""
 
     @property
@@ -57,6 +61,18 @@ class Session:
     def link_lost(self) -> bool:
         """Whether the operation just done found the connection gone."""
         return self._package is not None and self._package.link_lost
+
+    def spec(self, symbol: str) -> Any:
+        """Return symbol_info's answer, a few seconds old at most; None when there is none.
+
+        The largest structure of the package, and rules that hardly ever change: the venue applies its own
+        in any case.
+        """
+        asked_s, spec = self._specs.get(symbol, (-math.inf, None))
+        if spec is None or time.monotonic() - asked_s > SPEC_AGE_S_MAX:
+            spec = self.package.ask("symbol_info", symbol)
+            self._specs[symbol] = (time.monotonic(), spec)
+        return spec
 
     def begin(self) -> None:
         """Forget what the operation before this one found."""
@@ -74,6 +90,7 @@ class Session:
 
     def connect(self, args: ConnectArgs) -> ConnectReply:
         """Drop any connection, connect anew and say who answered."""
+        self._specs.clear()
         self._password = args.password
         package = self.package
         package.raw("shutdown")()

@@ -47,7 +47,7 @@ class TerminalTradeLane:
         Raises:
             LaneError: when it cannot be had.
         """
-        args = AppraiseArgs(query.symbol, values.ORDER_TYPES[query.side], query.stop_loss)
+        args = AppraiseArgs(query.symbol, values.ORDER_TYPES[query.side], query.stop_loss, query.open_risk)
         reply = await self._route().call(APPRAISE, args)
         return self._appraisal(query.symbol, reply)
 

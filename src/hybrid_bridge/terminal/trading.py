@@ -35,7 +35,7 @@ def appraise(session: Session, args: AppraiseArgs) -> AppraiseReply:
     """Collect everything that the risk check needs to know about a wanted order."""
     package = session.package
     session.commission.refresh(package, session.log)
-    spec = package.ask("symbol_info", args.symbol)
+    spec = session.spec(args.symbol)
     quote = None if spec is None else package.ask("symbol_info_tick", args.symbol)
     newest = {args.symbol: quote.time_msc} if quote and quote.time_msc else {}
     report = look_at_account(package, newest)
@@ -51,7 +51,7 @@ def appraise(session: Session, args: AppraiseArgs) -> AppraiseReply:
         quote=None if quote is None else row(QuoteRow, quote),
         profit_at_stop=profit,
         margin=margin,
-        open_risk=open_risk(package, report.positions, report.orders),
+        open_risk=open_risk(package, report.positions, report.orders) if args.open_risk else None,
         commission_per_lot=session.commission.per_lot(args.symbol),
         report=report,
     )
