@@ -4,7 +4,8 @@
     hybrid-bridge simulator &
     python examples/trade_with_metatrader_mcp.py
 
-`MetaTrader5.py` beside this file is what it imports; --no-deps because the genuine package is for Windows only.
+`MetaTrader5.py` beside this file is what it imports; --no-deps because the genuine package is for
+Windows only.
 """
 # ruff: noqa: T201 - it shows what happens
 
