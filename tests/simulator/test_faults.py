@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from hybrid_bridge.simulator.faults import SWITCHES, FaultBoard, FaultError
+from hybrid_bridge.simulator.terms import USUAL, Terms
 from hybrid_bridge.simulator.wire import Command
 
 
@@ -118,3 +119,41 @@ def test_a_latency_is_fixed_or_drawn_from_a_range_that_can_be_repeated() -> None
 def test_a_fault_that_makes_no_sense_is_refused(spec: str, reason: str) -> None:
     with pytest.raises(FaultError, match=reason):
         FaultBoard().add_text(spec)
+
+
+def test_a_fault_by_chance_follows_the_seed() -> None:
+    runs = []
+    for seed in (7, 7, 8):
+        board = FaultBoard(seed)
+        board.add_text("error:code=-1,chance=0.2,times=0")
+        runs.append(hits(board, 500))
+    assert runs[0] == runs[1] != runs[2]
+    assert 60 <= runs[0].count("error") <= 140
+
+
+def test_states_last_until_they_are_cleared_but_a_jump_of_the_clock_stays() -> None:
+    board = FaultBoard()
+    board.add_text("slow_start:seconds=3; history_lag:seconds=2,back_s=9; other_account:login=5,balance=7")
+    board.add_text("clock_jump:seconds=60; clock_jump:seconds=-90")
+    assert (3.0, (2.0, 9.0), (5, 7.0)) == (board.slow_start_s, board.history_lag, board.other_account)
+    board.clear()
+    assert (0.0, None, None, -30.0) == (
+        board.slow_start_s,
+        board.history_lag,
+        board.other_account,
+        board.clock_jump_s,
+    )
+
+
+def test_orders_within_a_second_are_counted() -> None:
+    board = FaultBoard()
+    board.add_text("rate_limit:per_second=2")
+    times_s = (0.0, 0.4, 0.9, 1.1, 1.2, 1.5)
+    assert [False, False, True, False, True, False] == [board.is_too_many(int(s * 1e9)) for s in times_s]
+
+
+def test_a_fault_says_how_an_order_is_carried_out() -> None:
+    board = FaultBoard()
+    board.add_text("placed:seconds=0.2; partial:share=0.3; rewrite:comment=x; zero_price")
+    terms = [fault.terms for fault in (board.take(Command.ORDER_SEND) for _ in range(4)) if fault]
+    assert [Terms(held_msc=200), Terms(fill_share=0.3), Terms(comment="x"), USUAL] == terms

@@ -6,6 +6,7 @@ import pytest
 
 from hybrid_bridge.simulator.catalogue import CATALOGUE, catalogue_symbol
 from hybrid_bridge.simulator.feed import Feed, FeedError, FeedOptions, FeedTick, make_feed
+from hybrid_bridge.simulator.server_zone import ServerZone
 
 START = 1_800_000_000_123
 OFFSET = 10_800_000
@@ -128,3 +129,55 @@ def test_a_bad_line_comes_up_when_it_is_reached(tmp_path: Path) -> None:
     source = feed(files=(path,))
     with pytest.raises(FeedError, match="line 3"):
         source.next_batch(START + 1000)
+
+
+def test_a_pause_delays_what_is_to_come_and_loses_nothing(euro_file: Path) -> None:
+    source = feed(files=(euro_file,), symbols=(GBPUSD,))
+    unpaused = drained(feed(files=(euro_file,), symbols=(GBPUSD,)), START + 9000)
+    begun = drained(source, START + 600)
+    source.pause(START + 600)
+    source.pause(START + 700)
+    assert source.is_paused
+    source.resume(START + 5600)
+    assert not source.is_paused
+    rest = drained(source, START + 14_000)
+    late = [(symbol, msc - 5000, bid, ask) for symbol, msc, bid, ask in rest]
+    assert unpaused == begun + late
+
+
+def test_steps_give_the_ticks_of_one_moment_each(euro_file: Path) -> None:
+    source = feed(files=(euro_file,))
+    now = START + 50
+    assert [2, 1, 2] == [len(source.step(1, now)) for _ in range(3)]
+    assert source.is_paused
+    source.resume(now)
+    (last,) = drained(source, now + 2500)
+    assert now + 2500 + OFFSET == last[1]
+    assert [] == source.step(5, now)
+
+
+def test_the_speed_may_change_on_the_way(euro_file: Path) -> None:
+    source = feed(files=(euro_file,))
+    assert 3 == len(drained(source, START + 500))
+    source.change_speed(10, START + 500)
+    ticks = drained(source, START + 2000)
+    assert [START + OFFSET + msc for msc in (600, 600, 850)] == [tick[1] for tick in ticks]
+    with pytest.raises(FeedError, match="speed -1: expected a number above 0"):
+        source.change_speed(-1, START)
+
+
+def test_made_ticks_may_come_faster() -> None:
+    source = feed(symbols=(EURUSD,))
+    usual = len(drained(source, START + 60_000))
+    source.change_speed(20, START + 60_000)
+    assert len(drained(source, START + 120_000)) > 10 * usual
+
+
+def test_the_servers_clock_follows_the_season() -> None:
+    # 2026-03-29 01:00 UTC, when Athens goes from two to three hours ahead.
+    change = 1_774_746_000_000
+    options = FeedOptions(start_utc_msc=change - 60_000, symbols=(EURUSD,), zone=ServerZone.read("EET"))
+    times = [tick[1] for tick in drained(make_feed(options), change + 60_000)]
+    before = [msc for msc in times if msc < change + 2 * 3_600_000]
+    assert before
+    assert min(msc for msc in times if msc not in before) >= change + 3 * 3_600_000

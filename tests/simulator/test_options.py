@@ -1,5 +1,6 @@
 """The command line of the simulated terminal."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,9 @@ def test_every_option_is_read() -> None:
         "--listen 0.0.0.0:0 --control [::1]:5 --ticks a.csv --ticks b.csv --ledger l.jsonl "
         "--speed 2.5 --start 13:30 --seed 7 --balance 500 --account-mode netting "
         "--symbols EURUSD,USDJPY --login 5 --password pw --server srv --utc-offset -3600 "
-        "--order-latency-ms 80..200 --faults api_off --ready-file r.json --die-with-parent"
+        "--order-latency-ms 80..200 --faults api_off --ready-file r.json --die-with-parent "
+        "--zone NY+7 --at 2026-03-29T00:59:00 --enforce-sessions --liquidity 2.5 --leverage 30 "
+        "--commission 3.5 --state s.jsonl"
     )
     assert SimulatorOptions(
         listen=("0.0.0.0", 0),  # noqa: S104 - only read, not opened
@@ -37,7 +40,20 @@ def test_every_option_is_read() -> None:
         faults="api_off",
         ready_file=Path("r.json"),
         die_with_parent=True,
+        zone="NY+7",
+        at=datetime(2026, 3, 29, 0, 59, tzinfo=UTC),
+        enforce_sessions=True,
+        liquidity=2.5,
+        leverage=30,
+        commission_per_lot=3.5,
+        state=Path("s.jsonl"),
     ) == parse_options(line.split())
+
+
+def test_faults_may_stand_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIM_FAULTS", "api_off")
+    assert "api_off" == parse_options([]).faults
+    assert "stall" == parse_options(["--faults", "stall"]).faults
 
 
 def test_a_pipe_takes_the_place_of_the_usual_port() -> None:
@@ -56,6 +72,9 @@ def test_a_pipe_takes_the_place_of_the_usual_port() -> None:
         ("--speed nan", "must be a number above 0, got 'nan'"),
         ("--speed fast", "must be a number above 0, got 'fast'"),
         ("--start 25:00", "must read HH:MM or HH:MM:SS, got '25:00'"),
+        ("--at noon", "must be a moment like 2026-03-29T00:59:00 in UTC, got 'noon'"),
+        ("--liquidity -1", "must be a number of 0 or more, got '-1'"),
+        ("--balance nan", "must be a number of 0 or more, got 'nan'"),
         ("--symbols ,", "must name symbols, comma-separated, got ','"),
         ("--order-latency-ms long", "must be milliseconds or a range a..b, got 'long'"),
         ("--account-mode exchange", "invalid choice: 'exchange'"),
