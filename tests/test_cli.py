@@ -4,6 +4,8 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -146,6 +148,17 @@ class TestOptions:
         assert 0 == cli.main([])
         assert [[signal.SIGTERM, signal.SIGINT]] == seen
         assert [signal.SIG_IGN] * 2 == [signal.getsignal(number) for number in SIGNALS]
+
+    def test_nothing_that_takes_long_is_loaded_before_stops_are_noted(self):
+        """Whatever is loaded before is a time in which a signal ends the process without order."""
+        code = "import sys, hybrid_bridge.cli; print([name for name in sys.argv[1:] if name in sys.modules])"
+        slow = ["asyncio", "pydantic", "pydantic_settings", "structlog", "msgspec", "aiokafka", "websockets"]
+        environment = {**os.environ, "PYTHONPATH": str(Path(cli.__file__).parents[1])}
+        command = [sys.executable, "-c", code, *slow]
+        loaded = subprocess.run(
+            command, env=environment, capture_output=True, text=True, timeout=30, check=True
+        )
+        assert "[]\n" == loaded.stdout
 
     def test_the_simulator_has_its_own_help(self, capsys):
         assert 0 == refused("simulator", "--help")
