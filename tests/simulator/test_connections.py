@@ -81,3 +81,23 @@ async def test_all_clients_can_be_hung_up_on(connect: tuple[Rig, Connect]) -> No
     assert b"" == await reader.read()
     await asyncio.wait_for(rig.clients.gone(), 5)
     assert 0 == len(rig.clients)
+
+
+async def test_a_client_far_ahead_of_its_answers_gets_them_all(connect: tuple[Rig, Connect]) -> None:
+    _, open_one = connect
+    reader, writer = await open_one()
+    frame, count = wire.encode_request(Command.SYMBOLS_GET), 300
+
+    async def send() -> None:
+        for _ in range(count):
+            writer.write(frame)
+            # Far more than is read ahead, in one piece.
+            writer.write(wire.encode_request(Command.POSITIONS_GET_SYMBOL, "X" * 29) * 40)
+            await writer.drain()
+
+    async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
+        tasks.create_task(send())
+        for _ in range(count):
+            assert Command.SYMBOLS_GET == await receive(reader)
+            for _ in range(40):
+                assert Command.POSITIONS_GET_SYMBOL == await receive(reader)

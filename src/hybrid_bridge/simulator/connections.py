@@ -87,7 +87,7 @@ class PortClient(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._connected_s = time.monotonic()
         self._received = bytearray()
-        self._is_answering = self._is_taking = False
+        self._is_answering = self._is_taking = self._answers_pile_up = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin, unless there are too many."""
@@ -110,11 +110,13 @@ class PortClient(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """Read no more from a client that does not read its answers."""
+        self._answers_pile_up = True
         if self._transport is not None:
             self._transport.pause_reading()
 
     def resume_writing(self) -> None:
         """Read on."""
+        self._answers_pile_up = False
         if self._transport is not None:
             self._transport.resume_reading()
 
@@ -161,7 +163,7 @@ class PortClient(asyncio.Protocol):
         if answer.hang_up:
             transport.close()
             return
-        if len(self._received) <= _AHEAD_MAX and not transport.get_write_buffer_size():
+        if len(self._received) <= _AHEAD_MAX and not self._answers_pile_up:
             transport.resume_reading()
         self._take_requests()
 
