@@ -114,6 +114,27 @@ def test_a_closing_rest_ends_with_what_it_closes() -> None:
     assert mt5.DEAL_ENTRY_OUT == account.last_deal().entry
 
 
+def test_what_a_closing_rest_has_nothing_left_for_is_cancelled() -> None:
+    account = thin("EURUSD", 0.0)
+    opened = account.buy("EURUSD", 1.0, **IOC)
+    waiting = account.sell("EURUSD", 1.0, position=opened.order, terms=Terms(held_msc=0), **IOC)
+    account.sell("EURUSD", 0.4, position=opened.order, **IOC)
+    again(account, "EURUSD")
+    order = account.exchange.history_order(waiting.order)
+    assert (mt5.ORDER_STATE_CANCELED, 1.0, 0.4) == (order.state, order.volume_initial, order.volume_current)
+    assert () == account.exchange.positions()
+
+
+def test_all_or_nothing_that_waits_is_cancelled_when_its_position_shrinks() -> None:
+    account = thin("EURUSD", 0.0)
+    opened = account.buy("EURUSD", 1.0, **IOC)
+    waiting = account.sell("EURUSD", 1.0, position=opened.order, terms=Terms(held_msc=0), **FOK)
+    account.sell("EURUSD", 0.4, position=opened.order, **IOC)
+    again(account, "EURUSD")
+    assert mt5.ORDER_STATE_CANCELED == account.exchange.history_order(waiting.order).state
+    assert 0.6 == account.position().volume
+
+
 def test_a_pending_limit_fills_quote_by_quote() -> None:
     account = thin("EURUSD", 0.4)
     placed = account.pending(mt5.ORDER_TYPE_BUY_LIMIT, "EURUSD", 1.0, 1.08)

@@ -108,14 +108,17 @@ def fill_resting(venue: Venue, instrument: Instrument) -> None:
         if venue.books.now_msc < instrument.held_until_msc.get(ticket, 0):
             continue
         closing = _position_to_close(venue, order)
-        if closing is None and order.position_id not in (0, ticket) and venue.config.hedging:
-            # What it was to close has gone meanwhile.
+        if _has_lost_its_position(venue, order, closing):
             venue.books.finish_order(order, mt5.ORDER_STATE_CANCELED)
             continue
-        wanted = exact(order.volume_current)
-        if closing is not None and closing.volume < wanted:
-            order = order._replace(volume_current=float(closing.volume))
         fill_waiting(venue, instrument, order, closing)
+
+
+def _has_lost_its_position(venue: Venue, order: TradeOrder, closing: Position | None) -> bool:
+    """Tell whether what an order was to close has gone, or is too little for all or nothing."""
+    if closing is None:
+        return venue.config.hedging and order.position_id not in (0, order.ticket)
+    return order.type_filling == mt5.ORDER_FILLING_FOK and closing.volume < exact(order.volume_current)
 
 
 def _position_to_close(venue: Venue, order: TradeOrder) -> Position | None:
@@ -133,7 +136,8 @@ def fill_waiting(
         Whether anything became of it.
     """
     wanted = exact(order.volume_current)
-    found = instrument.available(is_buy(order.type), wanted)
+    most = wanted if closing is None else min(wanted, closing.volume)
+    found = instrument.available(is_buy(order.type), most)
     if not found or (order.type_filling == mt5.ORDER_FILLING_FOK and found < wanted):
         return False
     _, rest = _fill_some(venue, instrument, order, found, closing)
