@@ -20,7 +20,7 @@ OUTSIDE = {"terminal", "streams", "control", "execution", "journal", "demo"}
 LEAVES = {"errors", "settings"}
 # Small parts without dependencies that the folders share.
 SHARED = {"clock", "children", "figures"}
-COMPOSITION = {"app", "bridge", "status", "summary", "loop_lag"}
+COMPOSITION = {"app", "bridge", "status", "summary", "loop_lag", "process_cost"}
 BELOW_OUTSIDE = {"core", "ports", "messages"} | LEAVES | SHARED
 BELOW_CLI = OUTSIDE | COMPOSITION | BELOW_OUTSIDE | {"simulator", "logs", "health"}
 
@@ -49,7 +49,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "aiokafka": ("streams/",),
     "confluent_kafka": ("streams/embedded.py", "demo/topics.py"),
     "websockets": ("control/", "demo/"),
-    "psutil": ("health.py",),
+    "psutil": ("health.py", "process_cost.py"),
     "pydantic": ("settings/",),
     "pydantic_core": ("settings/",),
     "pydantic_settings": ("settings/",),

@@ -281,3 +281,11 @@ class TestStopAndResume:
         (folder / "two.env").write_text(offline.read_text() + "STATE_DIR=two\n")
         assert 1 == cli.main(["stop", "--env-file", "two.env"])
         assert 1 == len(list((folder / "two" / FOLDER).glob("*.json")))
+
+
+def test_a_stop_is_left_whatever_else_is_wrong_with_the_settings(tmp_path: Path) -> None:
+    env_file = tmp_path / "broken.env"
+    env_file.write_text(f"STATE_DIR={tmp_path / 'state'}\nMAX_RISK_PERCENT=a lot\nSYMBOLS=\nnonsense\n")
+    assert cli.main(["stop", "--env-file", str(env_file), "--reason", "now"]) == 1
+    (command,) = (tmp_path / "state" / "commands").iterdir()
+    assert json.loads(command.read_text())["data"]["reason"] == "now"

@@ -10,13 +10,9 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from hybrid_bridge import __version__
 from hybrid_bridge.errors import BridgeError
-
-if TYPE_CHECKING:
-    from hybrid_bridge.settings import Settings
 
 TAKEN_TIMEOUT_S = 5.0
 
@@ -134,7 +130,7 @@ def _stop(arguments: Sequence[str]) -> int:
     body: dict[str, object] = {"reason": options.reason, "cancel_orders": True}
     if options.close_positions:
         body["close_positions"] = True
-    return _leave(_settings(options), "emergency_stop", body)
+    return _leave(_state_dir(options), "emergency_stop", body)
 
 
 def _resume(arguments: Sequence[str]) -> int:
@@ -142,19 +138,18 @@ def _resume(arguments: Sequence[str]) -> int:
     _common(parser)
     parser.add_argument("--reason", required=True, help="why it is safe again; kept in the journal")
     options = parser.parse_args(arguments)
-    return _leave(_settings(options), "resume_trading", {"reason": options.reason})
+    return _leave(_state_dir(options), "resume_trading", {"reason": options.reason})
 
 
-def _settings(options: argparse.Namespace) -> "Settings":
-    from hybrid_bridge.settings import load_settings
+def _state_dir(options: argparse.Namespace) -> Path:
+    from hybrid_bridge.settings import find_state_dir
 
-    return load_settings(options.env_file)
+    return find_state_dir(options.env_file)
 
 
-def _leave(settings: "Settings", kind: str, body: dict[str, object]) -> int:
+def _leave(state_dir: Path, kind: str, body: dict[str, object]) -> int:
     from hybrid_bridge.control.local_commands import leave_command, wait_taken
 
-    state_dir = Path(settings.state_dir)
     command = leave_command(state_dir, kind, body)
     if wait_taken(command, TAKEN_TIMEOUT_S):
         print(f"{kind}: the bridge has taken it; see its log for what it did")  # noqa: T201

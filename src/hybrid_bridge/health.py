@@ -1,11 +1,10 @@
 """Looks at the computer: processor, memory, disk, and whether a MetaTrader 5 terminal runs.
 
-The only importer of psutil. Called by summary and, through run_bridge.py, by people who type a one-liner.
-It only reads; what the system does not tell about a process stays empty.
+Called, through run_bridge.py, by people who type a one-liner. It only reads; what the system does not tell
+about a process stays empty.
 """
 
 import sys
-import time
 from pathlib import Path
 from typing import NotRequired, TypedDict
 
@@ -118,45 +117,3 @@ def _detail(count: int) -> str:
     if sys.platform != "win32":
         return "MetaTrader 5 runs on Windows, this is another system: use the simulated terminal (--demo)"
     return f"no {TERMINAL_PROGRAM} runs; start MetaTrader 5 and log in to your account"
-
-
-class ProcessCost:
-    """What this process and its children cost since this object was made."""
-
-    def __init__(self) -> None:
-        """Start to measure."""
-        self._process = psutil.Process()
-        self._started_s = time.monotonic()
-        self._cpu_s = _cpu_s(self._process)
-
-    def measure(self) -> dict[str, float]:
-        """Return memory now and the processor's share since the start.
-
-        Returns:
-            rss_mb and tree_rss_mb (the children included; pages shared between them count in each),
-            cpu_percent of one core, this process alone.
-        """
-        elapsed_s = max(time.monotonic() - self._started_s, 1e-9)
-        rss = self._process.memory_info().rss
-        children = sum(_rss(child) for child in self._process.children(recursive=True))
-        return {
-            "rss_mb": _megabytes(rss),
-            "tree_rss_mb": _megabytes(rss + children),
-            "cpu_percent": round((_cpu_s(self._process) - self._cpu_s) / elapsed_s * 100, 1),
-        }
-
-
-def _cpu_s(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return float(times.user + times.system)
-
-
-def _rss(process: psutil.Process) -> int:
-    try:
-        return int(process.memory_info().rss)
-    except psutil.Error:  # it has just ended
-        return 0
-
-
-def _megabytes(count: int) -> float:
-    return round(count / 1024**2, 1)

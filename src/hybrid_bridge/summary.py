@@ -10,8 +10,8 @@ from typing import Any
 
 from hybrid_bridge import __version__
 from hybrid_bridge.bridge import Bridge
-from hybrid_bridge.health import ProcessCost
 from hybrid_bridge.loop_lag import LoopLag
+from hybrid_bridge.process_cost import ProcessCost
 from hybrid_bridge.simulator.control_client import ControlError, SimulatorControl
 
 STATS_TIMEOUT_S = 2.0

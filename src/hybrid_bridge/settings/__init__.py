@@ -4,7 +4,7 @@ A leaf. `load_settings` is called by cli once; the slices (frozen dataclasses, o
 other modules receive.
 """
 
-from hybrid_bridge.settings.loading import load_settings
+from hybrid_bridge.settings.loading import find_state_dir, load_settings
 from hybrid_bridge.settings.model import (
     ControlSettings,
     LogSettings,
@@ -23,6 +23,7 @@ __all__ = [
     "SimulatorSettings",
     "StreamSettings",
     "TerminalSettings",
+    "find_state_dir",
     "load_settings",
     "validate_mt5_path",
 ]

@@ -40,11 +40,8 @@ def load_settings(env_file: Path | None = None, overrides: Mapping[str, object] 
     Raises:
         ConfigurationError: listing every problem, one a line.
     """
-    file = read_env_file(env_file)
-    environment: dict[str, Any] = EnvSettingsSource(Settings, env_ignore_empty=True)()
-    environment = {name: _unquoted(name, value) for name, value in environment.items()}
+    file, filled, environment = _read(env_file)
     names = set(Settings.model_fields)
-    filled = {name: value for name, value in file.values.items() if name in names and value.strip()}
     origins = _origins(file, environment, overrides)
     unknown, warnings = sort_unknown(sorted(set(file.values) - names), names, origins)
     settings, refused = _validate({**filled, **environment, **overrides}, origins)
@@ -58,6 +55,30 @@ def load_settings(env_file: Path | None = None, overrides: Mapping[str, object] 
     if problems:
         raise ConfigurationError("\n".join(problems))
     return settings.with_warnings(*warnings, *_doubts(settings, environment))
+
+
+def find_state_dir(env_file: Path | None = None) -> Path:
+    """Return STATE_DIR, whatever else is wrong with the settings: an emergency stop cannot wait for them.
+
+    Raises:
+        ConfigurationError: when the file cannot be read or STATE_DIR itself cannot be used.
+    """
+    file, filled, environment = _read(env_file)
+    settings, refused = _validate({**filled, **environment}, _origins(file, environment, NOTHING))
+    if "state_dir" in refused:
+        raise ConfigurationError(refused["state_dir"])
+    return Path(settings.state_dir)
+
+
+def _read(env_file: Path | None) -> tuple[EnvFile, dict[str, str], dict[str, Any]]:
+    """Return the file, what it sets, and what the environment sets."""
+    file = read_env_file(env_file)
+    environment: dict[str, Any] = EnvSettingsSource(Settings, env_ignore_empty=True)()
+    environment = {name: _unquoted(name, value) for name, value in environment.items()}
+    filled = {
+        name: value for name, value in file.values.items() if name in Settings.model_fields and value.strip()
+    }
+    return file, filled, environment
 
 
 def _unquoted(name: str, value: str) -> str:
