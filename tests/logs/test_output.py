@@ -121,15 +121,15 @@ def test_fields_bound_for_a_task_are_on_each_of_its_lines(settings: LogSettings)
 
 def test_library_lines_come_through_from_warnings_on(settings: LogSettings) -> None:
     with set_up(settings, stream=io.StringIO()):
-        logging.getLogger("aiokafka.conn").info("step by step")
+        logging.getLogger("websockets.client").info("step by step")
         for attempt in range(100):
-            logging.getLogger("aiokafka.conn").error("Unable to connect, attempt %d", attempt)
+            logging.getLogger("websockets.client").error("Unable to connect, attempt %d", attempt)
         with warnings.catch_warnings():
             warnings.simplefilter("always")
             warnings.warn("deprecated", stacklevel=1)
     lines = settings.file.read_text(encoding="utf-8").splitlines()
     assert "ERROR    Unable to connect, attempt 0" in lines[0]
-    assert "[aiokafka.conn]" in lines[0]
+    assert "[websockets.client]" in lines[0]
     assert "deprecated" in lines[1]
     assert len(lines) == 2
 

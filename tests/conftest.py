@@ -1,0 +1,19 @@
+"""What every test leaves as it found it: the set-up of logging, which is the whole process's."""
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    """Undo what a program run inside the test did to logging; its streams end with the test."""
+    loggers = [logging.getLogger(name) for name in ("", "aiokafka", "aiokafka.conn", "websockets", "asyncio")]
+    before = [(logger, logger.level, logger.disabled, logger.propagate) for logger in loggers]
+    yield
+    structlog.reset_defaults()
+    for logger, level, disabled, propagate in before:
+        logger.setLevel(level)
+        logger.disabled, logger.propagate = disabled, propagate
