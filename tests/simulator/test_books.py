@@ -20,6 +20,10 @@ from hybrid_bridge.simulator.savedstate import SavedState
 from hybrid_bridge.simulator.terms import Terms
 
 SYMBOLS = {"EURUSD": 1.085, "USDJPY": 150.0, "XAUUSD": 2350.0}
+REOPENING = {
+    "EURUSD": mt5.SYMBOL_SWAP_MODE_REOPEN_CURRENT,
+    "USDJPY": mt5.SYMBOL_SWAP_MODE_REOPEN_BID,
+}
 VOLUMES = (0.01, 0.1, 0.33, 1.0, 2.5)
 
 symbol = st.sampled_from(sorted(SYMBOLS))
@@ -58,6 +62,8 @@ def configured(mode: str) -> dict[str, Any]:
     if "thin" in mode:
         thin = {"liquidity": 0.7, "execution": mt5.SYMBOL_TRADE_EXECUTION_EXCHANGE}
         symbols = tuple(replace(spec, **thin) for spec in CATALOGUE)
+    if "reopened" in mode:
+        symbols = tuple(replace(spec, swap_mode=REOPENING.get(spec.name, 1)) for spec in CATALOGUE)
     return {
         "account_mode": mode.split()[-1],
         "balance": 5000.0,
@@ -185,14 +191,17 @@ def check_money(account: Account) -> None:
 
 
 def check_volumes(account: Account) -> None:
-    """Every position's volume is what its deals leave, and every deal has its order."""
+    """Every position's volume is what its deals leave, and every deal but a rollover's has its order."""
     left: defaultdict[int, Decimal] = defaultdict(Decimal)
     filled: defaultdict[int, Decimal] = defaultdict(Decimal)
     working = {order.ticket: order for order in account.exchange.orders()}
     for deal in account.exchange.history_deals(0, 2**40)[1:]:
         signed = exact(deal.volume) if deal.type == mt5.DEAL_TYPE_BUY else -exact(deal.volume)
         left[deal.position_id] += signed
-        filled[deal.order] += exact(deal.volume)
+        if deal.reason == mt5.DEAL_REASON_ROLLOVER:
+            assert deal.order == 0
+        else:
+            filled[deal.order] += exact(deal.volume)
     for ticket, lots in filled.items():
         order = account.exchange.history_order(ticket) or working[ticket]
         if order.type == mt5.ORDER_TYPE_CLOSE_BY:
@@ -228,7 +237,9 @@ def check_ledger(account: Account, path: Path) -> None:
         assert account.balance() == rows[-1]["balance"]
 
 
-@pytest.mark.parametrize("mode", ["hedging", "netting", "thin hedging", "thin netting"])
+@pytest.mark.parametrize(
+    "mode", ["hedging", "netting", "thin hedging", "thin netting", "reopened hedging", "reopened netting"]
+)
 @given(steps=steps_drawn)
 @settings(max_examples=40, deadline=None)
 def test_no_sequence_of_requests_ticks_and_faults_breaks_the_books(
@@ -245,7 +256,7 @@ def test_no_sequence_of_requests_ticks_and_faults_breaks_the_books(
             check_ledger(run.account, path)
 
 
-@pytest.mark.parametrize("mode", ["hedging", "thin netting"])
+@pytest.mark.parametrize("mode", ["hedging", "thin netting", "reopened hedging"])
 @given(steps=steps_drawn)
 @settings(max_examples=30, deadline=None)
 def test_an_account_saved_and_restored_is_the_same_account(

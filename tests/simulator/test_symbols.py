@@ -80,7 +80,7 @@ def test_the_tick_is_a_point_unless_said_otherwise() -> None:
         ("contract_size", -1.0),
         ("volume_step", 0.0),
         ("volume_max", 0.001),
-        ("swap_mode", 7),
+        ("swap_mode", 9),
         ("calc_mode", 64),
         ("sessions", ()),
         ("name", "X" * 30),

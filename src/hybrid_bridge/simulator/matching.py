@@ -237,6 +237,59 @@ class Matching:
         self._books.finish_order(order, mt5.ORDER_STATE_FILLED, position.identifier)
         return deal
 
+    def reopen(self, position: Position, closed: Decimal, opened: Decimal) -> None:
+        """Close a position and open it again on the server's own account, as a rollover does.
+
+        It stays the same position, with its levels and its time; its profit and swap are realised. A
+        reading of the reference, which has a reason for such deals and none for orders: two deals
+        without an order. They cost no commission, for nobody has traded.
+
+        Args:
+            position: the position.
+            closed: its closing price, price units.
+            opened: its new opening price, price units.
+        """
+        instrument = self._instruments[position.symbol]
+        buy = position.is_buy
+        profit = self._valuation.profit(instrument, buy, position.volume, position.price_open, closed)
+        now_msc = self._books.now_msc
+        self._books.change_position(
+            position,
+            replace(
+                position,
+                price_open=opened,
+                margin_per_lot=self._valuation.margin_per_lot(instrument, buy, opened),
+                swap=ZERO,
+                time_update_msc=now_msc,
+            ),
+        )
+        closing = TradeDeal(
+            ticket=self._books.next_deal(),
+            time=now_msc // 1000,
+            time_msc=now_msc,
+            type=mt5.DEAL_TYPE_SELL if buy else mt5.DEAL_TYPE_BUY,
+            entry=mt5.DEAL_ENTRY_OUT,
+            magic=position.magic,
+            position_id=position.identifier,
+            reason=mt5.DEAL_REASON_ROLLOVER,
+            volume=float(position.volume),
+            price=float(closed),
+            swap=float(position.swap),
+            profit=float(profit),
+            symbol=position.symbol,
+            comment=position.comment,
+        )
+        self._books.record_deal(closing)
+        reopening = closing._replace(
+            ticket=self._books.next_deal(),
+            type=mt5.DEAL_TYPE_BUY if buy else mt5.DEAL_TYPE_SELL,
+            entry=mt5.DEAL_ENTRY_IN,
+            price=float(opened),
+            swap=0.0,
+            profit=0.0,
+        )
+        self._books.record_deal(reopening)
+
     def _deal(
         self,
         order: TradeOrder,

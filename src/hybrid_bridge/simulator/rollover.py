@@ -1,7 +1,13 @@
 """What the trade server does by its clock: swap at midnight and the end of orders' lives.
 
 Owns the moment of the next such event and the swap formulas. Swap gathers on the position and is
-paid when it closes. Called by the exchange whenever its clock moves.
+paid when it closes; in the two modes that reopen positions it is in the new opening price instead.
+Called by the exchange whenever its clock moves.
+
+The reference says of those two only that the position is closed at the end of the day and reopened
+"by the close price" or "by the current Bid price", plus or minus the swap points. A reading of it:
+both happen at midnight, at the last quote; the close price is the one that side closes at; a negative
+swap worsens the new price, a positive one betters it; the points count once for each night.
 
 Source: MQL5 reference, ENUM_SYMBOL_SWAP_MODE; symbol property SYMBOL_SWAP_ROLLOVER3DAYS.
 """
@@ -21,6 +27,7 @@ from hybrid_bridge.simulator.venue import Venue
 
 _DAY_MSC = 86_400_000
 _DAYS_IN_SWAP_YEAR = 360
+_REOPENING = (mt5.SYMBOL_SWAP_MODE_REOPEN_CURRENT, mt5.SYMBOL_SWAP_MODE_REOPEN_BID)
 _WEEKEND = (mt5.DAY_OF_WEEK_SUNDAY, mt5.DAY_OF_WEEK_SATURDAY)
 
 
@@ -53,9 +60,17 @@ class Rollover:
         for position in list(books.positions.values()):
             instrument = self._venue.instruments[position.symbol]
             nights = swap_nights(instrument.spec, ended_s)
+            if instrument.spec.swap_mode in _REOPENING:
+                self._reopen(instrument, position, nights)
+                continue
             amount = swap_amount(self._venue.valuation, instrument, position, nights)
             if amount:
                 books.change_position(position, replace(position, swap=position.swap + amount))
+
+    def _reopen(self, instrument: Instrument, position: Position, nights: int) -> None:
+        prices = reopening_prices(instrument, position, nights)
+        if prices:
+            self._venue.matching.reopen(position, *prices)
 
     def _expire_orders(self) -> None:
         for order in self._venue.books.expired_orders():
@@ -77,14 +92,37 @@ def swap_nights(spec: SymbolSpec, ended_s: int) -> int:
 def swap_amount(valuation: Valuation, instrument: Instrument, position: Position, nights: int) -> Decimal:
     """Give the swap of a position for some nights in the account's currency, rounded."""
     spec = instrument.spec
-    rate = exact(spec.swap_long if position.is_buy else spec.swap_short)
-    if not nights or not rate or spec.swap_mode == mt5.SYMBOL_SWAP_MODE_DISABLED:
+    rate = _rate(spec, position)
+    if not nights or not rate or spec.swap_mode in (mt5.SYMBOL_SWAP_MODE_DISABLED, *_REOPENING):
         return Decimal(0)
     per_lot, currency = _swap_per_lot(instrument, position, rate)
     amount = per_lot * position.volume * nights
     if currency:
         amount = valuation.convert(amount, currency, buying=amount < 0)
     return valuation.money(amount)
+
+
+def reopening_prices(
+    instrument: Instrument, position: Position, nights: int
+) -> tuple[Decimal, Decimal] | None:
+    """Give the prices at which a position is closed and reopened for its swap; None if it is not.
+
+    Without a quote, as just after a restart, nothing has moved yet: it closes where it opened.
+    """
+    spec = instrument.spec
+    rate = _rate(spec, position)
+    if not nights or not rate:
+        return None
+    closed = exact(instrument.closing_price(position)) if instrument.quoted else position.price_open
+    base = closed
+    if spec.swap_mode == mt5.SYMBOL_SWAP_MODE_REOPEN_BID and instrument.quoted:
+        base = exact(instrument.bid)
+    gained = rate * exact(spec.point) * nights
+    return closed, base - gained if position.is_buy else base + gained
+
+
+def _rate(spec: SymbolSpec, position: Position) -> Decimal:
+    return exact(spec.swap_long if position.is_buy else spec.swap_short)
 
 
 def _swap_per_lot(instrument: Instrument, position: Position, rate: Decimal) -> tuple[Decimal, str]:

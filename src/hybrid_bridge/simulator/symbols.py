@@ -69,7 +69,7 @@ _SIMULATED_CALC_MODES = (
     mt5.SYMBOL_CALC_MODE_EXCH_STOCKS,
     mt5.SYMBOL_CALC_MODE_EXCH_FUTURES,
 )
-_SIMULATED_SWAP_MODES = range(mt5.SYMBOL_SWAP_MODE_INTEREST_OPEN + 1)
+_SIMULATED_SWAP_MODES = range(mt5.SYMBOL_SWAP_MODE_REOPEN_BID + 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,7 +140,7 @@ class SymbolSpec:
                 f"use one of {', '.join(map(str, _SIMULATED_CALC_MODES))}"
             )
         if self.swap_mode not in _SIMULATED_SWAP_MODES:
-            raise ValueError(f"{self.name}: swap_mode {self.swap_mode} is not simulated; use 0 to 6")
+            raise ValueError(f"{self.name}: swap_mode {self.swap_mode} is not simulated; use 0 to 8")
         if not self.sessions:
             raise ValueError(f"{self.name}: sessions are empty; a symbol trades at some time")
         if len(self.name) > 29:
