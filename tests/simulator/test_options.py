@@ -19,7 +19,7 @@ def test_every_option_is_read() -> None:
         "--symbols EURUSD,USDJPY --login 5 --password pw --server srv --utc-offset -3600 "
         "--order-latency-ms 80..200 --faults api_off --ready-file r.json --die-with-parent "
         "--zone NY+7 --at 2026-03-29T00:59:00 --enforce-sessions --liquidity 2.5 --leverage 30 "
-        "--commission 3.5 --state s.jsonl"
+        "--commission 3.5 --state s.jsonl --currency jpy"
     )
     assert SimulatorOptions(
         listen=("0.0.0.0", 0),  # noqa: S104 - only read, not opened
@@ -47,6 +47,7 @@ def test_every_option_is_read() -> None:
         leverage=30,
         commission_per_lot=3.5,
         state=Path("s.jsonl"),
+        currency="JPY",
     ) == parse_options(line.split())
 
 
@@ -75,6 +76,10 @@ def test_a_pipe_takes_the_place_of_the_usual_port() -> None:
         ("--at noon", "must be a moment like 2026-03-29T00:59:00 in UTC, got 'noon'"),
         ("--liquidity -1", "must be a number of 0 or more, got '-1'"),
         ("--balance nan", "must be a number of 0 or more, got 'nan'"),
+        (
+            "--currency SEK",
+            "no pair converts to 'SEK'; must be one of AUD, CAD, CHF, EUR, GBP, JPY, NZD, USD",
+        ),
         ("--symbols ,", "must name symbols, comma-separated, got ','"),
         ("--order-latency-ms long", "must be milliseconds or a range a..b, got 'long'"),
         ("--account-mode exchange", "invalid choice: 'exchange'"),

@@ -97,6 +97,18 @@ def test_a_trade_from_login_to_history(start: Start, tmp_path: Path) -> None:
     assert written[-1]["balance"] == mt5.account_info().balance
 
 
+def test_an_account_in_yen_counts_its_money_in_yen(start: Start) -> None:
+    simulator = start("--currency", "JPY", "--balance", "1000000", "--symbols", "EURUSD,USDJPY")
+    assert mt5.initialize(simulator.ready["simulator"])
+    info = mt5.account_info()
+    assert (info.currency, info.currency_digits, info.balance) == ("JPY", 0, 1_000_000.0)
+    first_tick("USDJPY")
+    gained = mt5.order_calc_profit(mt5.ORDER_TYPE_BUY, "EURUSD", 1.0, 1.08, 1.09)
+    # 1000 USD at about 150
+    assert 140_000 < gained < 160_000
+    assert gained == int(gained)
+
+
 def test_it_prints_one_line_and_ends_in_order_at_sigterm(start: Start, tmp_path: Path) -> None:
     ready = tmp_path / "ready.json"
     simulator = start("--ready-file", str(ready))
@@ -176,6 +188,7 @@ def test_files_of_ticks_are_replayed_as_if_they_happened_now(start: Start, tmp_p
         (["--ticks", "/nowhere/EURUSD.csv"], "EURUSD.csv"),
         (["--ledger", "/nowhere/ledger.jsonl"], "ledger.jsonl"),
         (["--balance", "-5"], "--balance: must be a number of 0 or more, got '-5'"),
+        (["--currency", "SEK"], "--currency: no pair converts to 'SEK'"),
         (["--ready-file", "/nowhere/ready.json"], "--ready-file: "),
     ],
 )

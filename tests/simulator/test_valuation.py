@@ -4,7 +4,7 @@ import pytest
 from tests.simulator.trading import Account, dollar_account
 
 from hybrid_bridge.simulator import constants as mt5
-from hybrid_bridge.simulator.catalogue import catalogue_symbol
+from hybrid_bridge.simulator.catalogue import CURRENCIES, catalogue_symbol
 from hybrid_bridge.simulator.config import ExchangeConfig
 from hybrid_bridge.simulator.exchange import Exchange
 
@@ -111,6 +111,11 @@ def test_an_account_in_euros_converts_through_the_inverse_pair() -> None:
     account.quote("EURUSD", 1.08610, 1.08620)
     # 10 USD / 1.08620
     assert 9.21 == account.position().profit
+
+
+@pytest.mark.parametrize("currency", CURRENCIES)
+def test_an_account_may_be_in_any_currency_on_offer(currency: str) -> None:
+    assert currency == Exchange(ExchangeConfig(currency=currency)).account_info().currency
 
 
 def test_a_currency_without_a_pair_of_its_own_goes_by_way_of_the_dollar() -> None:

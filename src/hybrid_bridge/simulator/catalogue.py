@@ -183,6 +183,8 @@ CATALOGUE: tuple[SymbolSpec, ...] = (
     SHARE,
 )
 MAJORS: tuple[str, ...] = tuple(_MAJORS)
+# What an account can be in: each of these has a pair with the dollar, so that all money converts to it.
+CURRENCIES: tuple[str, ...] = tuple(sorted({name for pair in _MAJORS for name in (pair[:3], pair[3:])}))
 
 
 def catalogue_symbol(name: str) -> SymbolSpec:

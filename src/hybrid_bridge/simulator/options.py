@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from hybrid_bridge.simulator.catalogue import CURRENCIES
 from hybrid_bridge.simulator.config import ACCOUNT_MODES
 
 Endpoint = tuple[str, int]
@@ -39,6 +40,7 @@ class SimulatorOptions:
         enforce_sessions: whether symbols close outside their hours.
         liquidity: how many lots each side of a quote takes; 0: any volume.
         state: where the account is kept, so that a restarted terminal still knows it; None: nowhere.
+        currency: of the account and of its deposit.
         symbols: what is in Market Watch; empty: the default.
         order_latency_ms: "150", or "80..200".
         faults: faults in force from the start, as `faults` words them.
@@ -53,6 +55,7 @@ class SimulatorOptions:
     start: str = ""
     seed: int = 1
     balance: float = 10_000.0
+    currency: str = "USD"
     account_mode: str = "hedging"
     symbols: tuple[str, ...] = ()
     login: int = 10_000_001
@@ -209,6 +212,12 @@ def _add_price_options(parser: argparse.ArgumentParser) -> None:
 def _add_account_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("account")
     group.add_argument("--balance", type=_amount, help="the deposit (default 10000)")
+    group.add_argument(
+        "--currency",
+        type=_currency,
+        metavar="CODE",
+        help=f"of the account and its deposit, one of {', '.join(CURRENCIES)} (default USD)",
+    )
     group.add_argument("--leverage", type=int, help="default 100")
     group.add_argument(
         "--commission",
@@ -264,6 +273,15 @@ def _amount(text: str) -> float:
     if not 0 <= amount < float("inf"):
         raise argparse.ArgumentTypeError(f"must be a number of 0 or more, got {text!r}")
     return amount
+
+
+def _currency(text: str) -> str:
+    currency = text.upper()
+    if currency not in CURRENCIES:
+        raise argparse.ArgumentTypeError(
+            f"no pair converts to {text!r}; must be one of {', '.join(CURRENCIES)}"
+        )
+    return currency
 
 
 def _moment(text: str) -> datetime:

@@ -126,6 +126,7 @@ def _exchange_config(options: SimulatorOptions) -> ExchangeConfig:
         password=options.password,
         server=options.server,
         balance=options.balance,
+        currency=options.currency,
         account_mode=options.account_mode,
         utc_offset_s=options.utc_offset_s,
         selected=options.symbols or MAJORS,
