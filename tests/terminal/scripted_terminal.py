@@ -115,6 +115,7 @@ DEAL = {
     "profit": 0.0,
     "commission": 0.0,
     "fee": 0.0,
+    "reason": 3,
     "swap": 0.0,
     "magic": 0,
     "comment": "",

@@ -49,6 +49,11 @@ def test_symbols_are_kept_apart_and_bookings_are_no_deals(package, script):
     assert (book.per_lot("GBPUSD"), book.per_lot("EURUSD")) == (5.0, 0.0)
 
 
+def test_a_position_reopened_for_its_swap_tells_nothing_of_commission(package, script):
+    deals = [deal(1, IN, 1.0, -3.0), deal(2, OUT, 1.0, 0.0, reason=7), deal(3, IN, 1.0, 0.0, reason=7)]
+    assert learned(package, script, deals).per_lot("EURUSD") == 6.0
+
+
 def test_a_rebate_never_makes_the_risk_smaller(package, script):
     assert learned(package, script, [deal(1, IN, 1.0, 2.0)]).per_lot("EURUSD") == 0.0
 

@@ -20,6 +20,8 @@ CLOCK_SLACK_S = DAY_S
 ENTRY_IN = 0
 ENTRIES_OUT = (1, 3)
 TRADE_TYPES = (0, 1)
+# A position reopened at midnight for its swap costs no commission (MQL5 reference, ENUM_DEAL_REASON).
+REASON_ROLLOVER = 7
 
 
 class _Side:
@@ -82,7 +84,7 @@ class CommissionBook:
             self._last_server_s = max(deal.time for deal in fresh)
 
     def _learn(self, deal: Any) -> None:
-        if deal.type not in TRADE_TYPES or deal.volume <= 0:
+        if deal.type not in TRADE_TYPES or deal.volume <= 0 or deal.reason == REASON_ROLLOVER:
             return
         # Costs are booked as negative money.
         cost = -(deal.commission + deal.fee)
