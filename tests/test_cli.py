@@ -240,7 +240,7 @@ class TestStopAndResume:
     def test_a_stop_without_a_bridge_is_kept_for_the_next_start_and_says_so(self, folder, offline, capsys):
         assert 1 == cli.main(["stop"])
         out, told = capsys.readouterr()
-        assert ("", True) == (out, "no bridge with STATE_DIR state took it" in told)
+        assert ("", True) == (out, f"no bridge with STATE_DIR {Path('state').absolute()} took it" in told)
         assert "obeyed before anything else at the next start" in told
         body = {"reason": "hybrid-bridge stop", "cancel_orders": True}
         assert [{"type": "emergency_stop", "data": body}] == self.left(folder)

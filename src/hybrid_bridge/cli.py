@@ -155,7 +155,7 @@ def _leave(state_dir: Path, kind: str, body: dict[str, object]) -> int:
         print(f"{kind}: the bridge has taken it; see its log for what it did")  # noqa: T201
         return 0
     print(  # noqa: T201
-        f"{kind}: no bridge with STATE_DIR {state_dir} took it within {TAKEN_TIMEOUT_S:g} s; "
+        f"{kind}: no bridge with STATE_DIR {state_dir.absolute()} took it within {TAKEN_TIMEOUT_S:g} s; "
         "it will be obeyed before anything else at the next start",
         file=sys.stderr,
     )

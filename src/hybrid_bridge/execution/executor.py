@@ -358,7 +358,10 @@ class Executor:
                 )
                 for held in report.positions
             ]
-        log.warning("Emergency stop clears the account", orders=len(report.orders), steps=len(wanted))
+        if wanted:
+            log.warning("Emergency stop clears the account", orders=len(report.orders), steps=len(wanted))
+        else:
+            log.warning("Emergency stop leaves positions as configured", positions=len(report.positions))
         return wanted
 
 

@@ -106,6 +106,7 @@ class Recovery:
             login=report.account.login,
             server=report.account.server,
             trading=state.trading.value,
+            entries="on" if self._limits.trading_enabled else "off, TRADING_ENABLED is false",
             in_doubt=len(state.in_doubt()),
         )
 
