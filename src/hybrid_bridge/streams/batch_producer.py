@@ -326,6 +326,36 @@ def _is_passing(error: BaseException) -> bool:
     return isinstance(error, kafka.BrokerResponseError) and bool(error.retriable)
 
 
+class BatchWriter:
+    """What every channel with a producer of its own shows of it, and how it ends."""
+
+    _producer: BatchProducer
+
+    @property
+    def published(self) -> int:
+        """Records put into batches, each counted once however often its batch is sent."""
+        return self._producer.sent
+
+    @property
+    def acknowledged(self) -> int:
+        """Records that the broker has confirmed."""
+        return self._producer.acknowledged
+
+    @property
+    def batches(self) -> int:
+        """Batches that the broker has confirmed."""
+        return self._producer.batches
+
+    @property
+    def bytes_sent(self) -> int:
+        """Bytes of those batches."""
+        return self._producer.bytes_sent
+
+    async def close(self) -> None:
+        """Close the connection in bounded time."""
+        await self._producer.close()
+
+
 async def _new_producer_id(client: AIOKafkaClient) -> tuple[int, int]:
     response = await client.send(client.get_random_node(), InitProducerIdRequest(None, -1))
     error = kafka.for_code(response.error_code)

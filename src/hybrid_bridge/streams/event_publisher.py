@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from hybrid_bridge.ports import Clock, OutboxMessage
 from hybrid_bridge.settings import StreamSettings
-from hybrid_bridge.streams.batch_producer import BatchProducer, Record
+from hybrid_bridge.streams.batch_producer import BatchProducer, BatchWriter, Record
 from hybrid_bridge.streams.channel_state import ChannelState
 from hybrid_bridge.streams.codecs import SCHEMA_VERSION
 from hybrid_bridge.streams.topics import partition_of
@@ -19,7 +19,7 @@ PARTITIONS = 1  # Of a topic created here: all events in one order.
 DELIVER_TIMEOUT_S = 10.0
 
 
-class KafkaEventChannel:
+class KafkaEventChannel(BatchWriter):
     """Delivers outbox messages to Redpanda.
 
     Attributes:
@@ -47,26 +47,6 @@ class KafkaEventChannel:
             [("schema_version", SCHEMA_VERSION)],
         )
 
-    @property
-    def published(self) -> int:
-        """Messages put into batches."""
-        return self._producer.sent
-
-    @property
-    def acknowledged(self) -> int:
-        """Messages that the broker has confirmed."""
-        return self._producer.acknowledged
-
-    @property
-    def batches(self) -> int:
-        """Batches that the broker has confirmed."""
-        return self._producer.batches
-
-    @property
-    def bytes_sent(self) -> int:
-        """Bytes of those batches."""
-        return self._producer.bytes_sent
-
     async def deliver(self, messages: Sequence[OutboxMessage]) -> None:
         """Return once the topic has all messages.
 
@@ -76,10 +56,6 @@ class KafkaEventChannel:
         async with self._producer.deadline(self._deliver_timeout_s):
             await self._write(messages)
         self._confirmed.clear()
-
-    async def close(self) -> None:
-        """Close the connection in bounded time."""
-        await self._producer.close()
 
     async def _write(self, messages: Sequence[OutboxMessage]) -> None:
         await self._producer.write({})  # What an earlier call left in doubt.

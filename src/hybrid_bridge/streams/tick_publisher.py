@@ -12,7 +12,7 @@ from hybrid_bridge.core.market import SequencedTick, TickCursor
 from hybrid_bridge.errors import ChannelError
 from hybrid_bridge.ports import Clock
 from hybrid_bridge.settings import StreamSettings
-from hybrid_bridge.streams.batch_producer import BatchProducer, Record
+from hybrid_bridge.streams.batch_producer import BatchProducer, BatchWriter, Record
 from hybrid_bridge.streams.channel_state import ChannelState
 from hybrid_bridge.streams.clients import TROUBLE, own_cancellation_only
 from hybrid_bridge.streams.codecs import SCHEMA_VERSION, TickEncoder
@@ -26,7 +26,7 @@ RECOVER_TIMEOUT_S = 20.0
 SLICE = 2_000  # Ticks encoded at a time: about 5 ms of the loop's time.
 
 
-class KafkaTickSink:
+class KafkaTickSink(BatchWriter):
     """Publishes ticks to Redpanda.
 
     Attributes:
@@ -61,26 +61,6 @@ class KafkaTickSink:
             [("schema_version", SCHEMA_VERSION)],
         )
 
-    @property
-    def published(self) -> int:
-        """Ticks put into batches, each counted once however often its batch is sent."""
-        return self._producer.sent
-
-    @property
-    def acknowledged(self) -> int:
-        """Ticks that the broker has confirmed."""
-        return self._producer.acknowledged
-
-    @property
-    def batches(self) -> int:
-        """Batches that the broker has confirmed."""
-        return self._producer.batches
-
-    @property
-    def bytes_sent(self) -> int:
-        """Bytes of those batches."""
-        return self._producer.bytes_sent
-
     async def recover(self, cursors: Sequence[TickCursor]) -> dict[str, int]:
         """Return the last sequence number each symbol has in the topic already, 0 for none.
 
@@ -104,10 +84,6 @@ class KafkaTickSink:
         """
         for start in range(0, max(len(ticks), 1), SLICE):
             await self._publish_slice(ticks[start : start + SLICE])
-
-    async def close(self) -> None:
-        """Close the connection in bounded time."""
-        await self._producer.close()
 
     async def _publish_slice(self, ticks: Sequence[SequencedTick]) -> None:
         async with self._producer.deadline(self._publish_timeout_s):
