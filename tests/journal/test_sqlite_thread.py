@@ -3,8 +3,10 @@
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,6 +24,38 @@ def file(tmp_path: Path) -> Iterator[SqliteThread]:
 
 def numbers(db: sqlite3.Connection) -> list[int]:
     return [n for (n,) in db.execute("SELECT n FROM t ORDER BY n")]
+
+
+class Inline(Executor):
+    """Runs what it is given at once, in the thread that gives it."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.is_shut_down = False
+
+    def submit(self, work: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        self.calls += 1
+        done: Future[Any] = Future()
+        try:
+            done.set_result(work(*args, **kwargs))
+        except Exception as error:  # noqa: BLE001 - it goes to whoever waits for the result
+            done.set_exception(error)
+        return done
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        self.is_shut_down = True
+
+
+async def test_whoever_brings_the_thread_has_everything_run_on_it_and_keeps_it(tmp_path):
+    inline = Inline()
+    thread = SqliteThread(tmp_path / "i.sqlite", "FULL", inline)
+    where = [
+        thread.run_now(lambda _: threading.get_ident()),
+        await thread.run(lambda _: threading.get_ident()),
+    ]
+    thread.close()
+    assert [threading.get_ident()] * 2 == where
+    assert (4, False) == (inline.calls, inline.is_shut_down)  # Opening and closing too.
 
 
 @pytest.mark.parametrize(("synchronous", "expected"), [("FULL", 2), ("NORMAL", 1)])

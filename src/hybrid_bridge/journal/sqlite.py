@@ -7,6 +7,7 @@ recovery loads from it, the outbox pumps read their messages from it.
 import math
 import sqlite3
 from collections.abc import Sequence
+from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
@@ -41,19 +42,22 @@ _KINDS: dict[str, type] = {
 class SqliteJournal:
     """Implements ports.Journal and ports.OutboxStore."""
 
-    def __init__(self, path: Path, account: str, channels: Sequence[str]) -> None:
+    def __init__(
+        self, path: Path, account: str, channels: Sequence[str], executor: Executor | None = None
+    ) -> None:
         """Open or create the journal of one account.
 
         Args:
             account: whose it is; a file that belongs to another is refused.
             channels: every outbox channel that will deliver from it.
+            executor: as for SqliteThread.
         Raises:
             JournalError: when the file cannot be read or written.
             RecoveryRefused: when it is damaged, of a newer version or another account's.
         """
         self._channels = tuple(channels)
         try:
-            self._file = SqliteThread(path, "FULL")
+            self._file = SqliteThread(path, "FULL", executor)
             self._prepare(path, account)
         except DamagedFile as error:
             raise RecoveryRefused(str(error)) from error

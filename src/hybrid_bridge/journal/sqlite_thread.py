@@ -7,7 +7,7 @@ and the cursor store build on it; nothing else touches SQLite.
 import asyncio
 import sqlite3
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -24,19 +24,25 @@ class DamagedFile(JournalError):
 class SqliteThread:
     """A SQLite connection that lives on its own thread."""
 
-    def __init__(self, path: Path, synchronous: Literal["FULL", "NORMAL"]) -> None:
+    def __init__(
+        self, path: Path, synchronous: Literal["FULL", "NORMAL"], executor: Executor | None = None
+    ) -> None:
         """Open the file, creating it when absent.
 
+        Args:
+            executor: runs every call on the connection, one at a time and in order; it stays the caller's.
+                None for a thread of the file's own.
         Raises:
             JournalError: when the file cannot be opened; DamagedFile when it is no database.
         """
         self.path = path
         self._synchronous = synchronous
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix=path.stem)
+        self._owns_thread = executor is None
+        self._thread = executor if executor is not None else ThreadPoolExecutor(1, path.stem)
         try:
             self._connection = self._thread.submit(_connect, path, synchronous).result()
         except sqlite3.Error as error:
-            self._thread.shutdown()
+            self._end_thread()
             raise _translate(path, error) from error
 
     def run_now(self, work: Callable[[sqlite3.Connection], T]) -> T:
@@ -67,7 +73,11 @@ class SqliteThread:
     def close(self) -> None:
         """Finish what is queued and close the file."""
         self._thread.submit(self._connection.close).result()
-        self._thread.shutdown()
+        self._end_thread()
+
+    def _end_thread(self) -> None:
+        if self._owns_thread:
+            self._thread.shutdown()
 
 
 def _translate(path: Path, error: sqlite3.Error) -> JournalError:
