@@ -42,8 +42,13 @@ def test_every_event_is_listed_under_the_name_it_is_written_under() -> None:
         "DuplicateReceived",
         "OrderApproved",
         "OrderSending",
+        "OrderRetried",
         "OrderAnswered",
         "TradingStateChanged",
+        "AccountCleared",
+        "PositionAdopted",
+        "PositionChanged",
+        "PositionEnded",
         "BrokerDayOpened",
         "EquityPeakRaised",
     }

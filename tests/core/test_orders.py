@@ -62,6 +62,6 @@ def test_a_fill_can_come_to_light_after_every_outcome_that_is_not_certain() -> N
 
 
 def test_what_is_in_doubt_is_open() -> None:
-    assert {OrderState.SENDING, OrderState.UNKNOWN} == IN_DOUBT_STATES
+    assert {OrderState.SENDING, OrderState.UNKNOWN, OrderState.ESCALATED} == IN_DOUBT_STATES
     assert IN_DOUBT_STATES < OPEN_STATES
     assert set() == OPEN_STATES & FINAL

@@ -14,6 +14,7 @@ from tests.core.builders import (
 )
 
 from hybrid_bridge.core.events import (
+    AccountCleared,
     BrokerDayOpened,
     Denial,
     DuplicateReceived,
@@ -23,15 +24,24 @@ from hybrid_bridge.core.events import (
     IntentExpired,
     IntentReceived,
     OrderApproved,
+    OrderRetried,
     OrderSending,
+    PositionAdopted,
+    PositionChanged,
+    PositionEnded,
     TradingState,
     TradingStateChanged,
 )
+from hybrid_bridge.core.market import Side
 from hybrid_bridge.core.orders import TRANSITIONS, Channel, IntentKind, OrderState, Source
 from hybrid_bridge.core.state import (
     CLOSED_ORDERS_KEPT,
     ENTRIES_KEPT_MS,
+    STOPS_KEPT,
+    WATCH_MS,
+    Clearing,
     EngineState,
+    HeldPosition,
     IllegalTransition,
     apply,
 )
@@ -186,7 +196,7 @@ def test_the_answer_that_came_last_is_kept() -> None:
 
 def test_orders_whose_outcome_is_not_known_are_in_doubt() -> None:
     for at in OrderState:
-        expected = [1] if at in (OrderState.SENDING, OrderState.UNKNOWN) else []
+        expected = [1] if at in (OrderState.SENDING, OrderState.UNKNOWN, OrderState.ESCALATED) else []
 
         assert [record.intent.number for record in state_in(at).in_doubt()] == expected
 
@@ -198,7 +208,14 @@ def deny_many(state: EngineState, first: int, count: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "at", [OrderState.SENDING, OrderState.UNKNOWN, OrderState.RECEIVED, OrderState.APPROVED]
+    "at",
+    [
+        OrderState.SENDING,
+        OrderState.UNKNOWN,
+        OrderState.ESCALATED,
+        OrderState.RECEIVED,
+        OrderState.APPROVED,
+    ],
 )
 def test_an_open_order_is_never_forgotten(at: OrderState) -> None:
     state = state_in(at)
@@ -228,3 +245,117 @@ def test_an_answer_that_is_repeated_costs_no_other_order_its_record() -> None:
 
     assert state.orders[1].state is OrderState.FILLED
     assert len(state.closed) == 1
+
+
+def test_only_a_retry_sends_an_order_again_and_it_counts_once() -> None:
+    again = make_order(INTENT, price=1.1005)
+
+    state = fold(state_in(OrderState.SENDING), [OrderRetried(again, 10004, "requote", NOW + 50)])
+
+    record = state.orders[1]
+    assert (OrderState.SENDING, again, 2, NOW) == (
+        record.state,
+        record.order,
+        record.attempts,
+        record.sending_msc,
+    )
+    assert state.daily_entries == len(state.entries) == 1
+
+
+@pytest.mark.parametrize("at", [state for state in OrderState if state is not OrderState.SENDING])
+def test_only_an_order_that_is_being_sent_can_be_retried(at: OrderState) -> None:
+    with pytest.raises(IllegalTransition, match=f"intent 1 is {at}, cannot be sent once more"):
+        apply(state_in(at), OrderRetried(ORDER, 10004, "requote", NOW))
+
+
+def not_executed_after_doubt() -> EngineState:
+    return fold(state_in(OrderState.UNKNOWN), [MOVES[OrderState.NOT_EXECUTED]])
+
+
+def test_what_seemed_not_executed_after_a_doubt_is_watched_until_it_fills() -> None:
+    state = not_executed_after_doubt()
+    assert list(state.watched) == [1]
+
+    apply(state, MOVES[OrderState.FILLED])
+    assert not state.watched
+
+
+def test_what_was_certainly_not_sent_is_not_watched() -> None:
+    assert not state_in(OrderState.NOT_EXECUTED).watched
+
+
+def test_a_part_is_watched_only_while_its_rest_waits_at_the_venue() -> None:
+    rest_waits, rest_is_gone = make_order(INTENT, type_filling=2), make_order(INTENT, type_filling=1)
+
+    for order, expected in ((rest_waits, [1]), (rest_is_gone, [])):
+        state = fold(make_state(), [*sending_events(order), MOVES[OrderState.PARTIAL]])
+
+        assert list(state.watched) == expected
+
+
+def test_a_watch_ends_a_day_after_the_order_was_sent() -> None:
+    state = not_executed_after_doubt()
+
+    apply(state, BrokerDayOpened(DAY + 1, 10_000.0, NOW + WATCH_MS))
+    assert list(state.watched) == [1]
+
+    apply(state, BrokerDayOpened(DAY + 2, 10_000.0, NOW + WATCH_MS + 1))
+    assert not state.watched
+
+
+def test_a_watched_order_is_forgotten_only_after_its_watch() -> None:
+    state = not_executed_after_doubt()
+    deny_many(state, 2, CLOSED_ORDERS_KEPT + 10)
+    assert state.orders[1].state is OrderState.NOT_EXECUTED
+
+    apply(state, BrokerDayOpened(DAY + 2, 10_000.0, NOW + WATCH_MS + 1))
+    deny_many(state, CLOSED_ORDERS_KEPT + 20, CLOSED_ORDERS_KEPT)
+
+    assert 1 not in state.orders
+
+
+def stopped(at_msc: int = NOW, **wanted: bool) -> TradingStateChanged:
+    return TradingStateChanged(TradingState.HALTED, "stop", LOCAL, True, at_msc, **wanted)
+
+
+def test_what_a_stop_has_to_clear_stays_until_that_stop_is_done() -> None:
+    state = fold(make_state(), [stopped(close_positions=True)])
+    assert state.clearing == Clearing(NOW, close_positions=True, cancel_orders=False)
+
+    apply(state, AccountCleared(NOW - 1, NOW))
+    assert state.clearing is not None
+
+    apply(state, AccountCleared(NOW, NOW + 5))
+    assert state.clearing is None
+
+
+def test_a_resume_ends_the_clearing_and_a_stop_that_asks_for_nothing_begins_none() -> None:
+    resumed = TradingStateChanged(TradingState.ACTIVE, "go", LOCAL, False, NOW + 1)
+
+    assert fold(make_state(), [stopped(cancel_orders=True), resumed]).clearing is None
+    assert fold(make_state(), [stopped()]).clearing is None
+
+
+def test_the_places_of_the_latest_stops_from_redpanda_are_kept() -> None:
+    state = make_state()
+    places = [Source(Channel.REDPANDA, "signals", 0, offset) for offset in range(STOPS_KEPT + 5)]
+
+    fold(state, [TradingStateChanged(TradingState.HALTED, "", place, True, NOW) for place in places])
+    apply(state, stopped())
+
+    assert list(state.stops_seen) == places[5:]
+
+
+def test_positions_are_kept_as_last_seen() -> None:
+    state = fold(make_state(), [PositionAdopted(7, "EURUSD", Side.BUY, 0.3, 1.1, 0, NOW)])
+    apply(state, PositionChanged(7, Side.SELL, 0.2, 1.2, NOW))
+    assert state.positions == {7: HeldPosition(7, "EURUSD", Side.SELL, 0.2, 1.2, 0)}
+
+    apply(state, PositionEnded(7, NOW))
+    assert not state.positions
+
+
+@pytest.mark.parametrize("event", [PositionChanged(8, Side.BUY, 0.1, 1.1, NOW), PositionEnded(8, NOW)])
+def test_a_change_of_a_position_that_was_never_seen_is_refused(event: Event) -> None:
+    with pytest.raises(IllegalTransition, match="position 8 is not known"):
+        apply(make_state(), event)

@@ -7,6 +7,7 @@ changed. `at_msc` is UTC milliseconds by the bridge's clock.
 from dataclasses import dataclass
 from enum import StrEnum
 
+from hybrid_bridge.core.market import Side
 from hybrid_bridge.core.orders import ApprovedOrder, Intent, OrderState, Source
 
 
@@ -98,6 +99,21 @@ class OrderSending:
 
 
 @dataclass(frozen=True, slots=True)
+class OrderRetried:
+    """The venue certainly did not take it; judged anew on fresh facts, it is being sent once more.
+
+    Attributes:
+        order: what the guard said yes to this time, under the same intent and magic.
+        retcode, reason: of the refusal.
+    """
+
+    order: ApprovedOrder
+    retcode: int
+    reason: str
+    at_msc: int
+
+
+@dataclass(frozen=True, slots=True)
 class OrderAnswered:
     """What is now known of a sent order.
 
@@ -121,12 +137,67 @@ class OrderAnswered:
 
 @dataclass(frozen=True, slots=True)
 class TradingStateChanged:
-    """The latch moved."""
+    """The latch moved.
+
+    Attributes:
+        close_positions, cancel_orders: what an emergency stop is still to do to the account; see
+            AccountCleared.
+    """
 
     state: TradingState
     reason: str
     source: Source
     emergency: bool
+    at_msc: int
+    close_positions: bool = False
+    cancel_orders: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AccountCleared:
+    """Nothing is left of what an emergency stop was to cancel and close; what is opened later stays.
+
+    Attributes:
+        since_msc: when that stop was latched.
+    """
+
+    since_msc: int
+    at_msc: int
+
+
+@dataclass(frozen=True, slots=True)
+class PositionAdopted:
+    """A position was seen for the first time.
+
+    Attributes:
+        number: the intent whose magic it bears; 0 when it is external: opened by hand or by another program.
+    """
+
+    ticket: int
+    symbol: str
+    side: Side
+    volume: float
+    price_open: float
+    number: int
+    at_msc: int
+
+
+@dataclass(frozen=True, slots=True)
+class PositionChanged:
+    """A known position has another volume or, on a netting account, another side."""
+
+    ticket: int
+    side: Side
+    volume: float
+    price_open: float
+    at_msc: int
+
+
+@dataclass(frozen=True, slots=True)
+class PositionEnded:
+    """A known position is gone: closed by an order, a stop or a person."""
+
+    ticket: int
     at_msc: int
 
 
@@ -158,8 +229,13 @@ Event = (
     | DuplicateReceived
     | OrderApproved
     | OrderSending
+    | OrderRetried
     | OrderAnswered
     | TradingStateChanged
+    | AccountCleared
+    | PositionAdopted
+    | PositionChanged
+    | PositionEnded
     | BrokerDayOpened
     | EquityPeakRaised
 )

@@ -28,12 +28,18 @@ class Channel(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The place a message was read from; topic, partition and offset only on Redpanda."""
+    """The place a message was read from; everything but the channel only on Redpanda.
+
+    Attributes:
+        record_msc: the record's own timestamp, UTC milliseconds; it tells apart what a topic that was
+            deleted and made anew holds at the same offsets.
+    """
 
     channel: Channel
     topic: str = ""
     partition: int = -1
     offset: int = -1
+    record_msc: int = -1
 
 
 class OrderState(StrEnum):
@@ -62,7 +68,7 @@ TRANSITIONS: dict[OrderState, frozenset[OrderState]] = {
     _S.UNKNOWN: frozenset({_S.FILLED, _S.PARTIAL, _S.PLACED, _S.REJECTED, _S.NOT_EXECUTED, _S.ESCALATED}),
     # A fill may still come to light after the venue seemed to have done nothing.
     _S.NOT_EXECUTED: frozenset({_S.FILLED, _S.PARTIAL, _S.PLACED}),
-    _S.ESCALATED: frozenset({_S.FILLED, _S.PARTIAL, _S.PLACED, _S.NOT_EXECUTED}),
+    _S.ESCALATED: frozenset({_S.FILLED, _S.PARTIAL, _S.PLACED, _S.REJECTED, _S.NOT_EXECUTED}),
     _S.PLACED: frozenset({_S.FILLED, _S.PARTIAL, _S.REJECTED}),
     _S.PARTIAL: frozenset({_S.FILLED}),
     _S.FILLED: frozenset(),
@@ -71,8 +77,8 @@ TRANSITIONS: dict[OrderState, frozenset[OrderState]] = {
     _S.EXPIRED: frozenset(),
 }
 
-OPEN_STATES = frozenset({_S.RECEIVED, _S.APPROVED, _S.SENDING, _S.UNKNOWN})
-IN_DOUBT_STATES = frozenset({_S.SENDING, _S.UNKNOWN})
+IN_DOUBT_STATES = frozenset({_S.SENDING, _S.UNKNOWN, _S.ESCALATED})
+OPEN_STATES = frozenset({_S.RECEIVED, _S.APPROVED}) | IN_DOUBT_STATES
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +166,7 @@ class SubmitOutcome:
         volume, price: as reported; a live fill may report price 0.0.
         placed: accepted to wait rather than filled.
         retriable: a certain no that may be tried once more with a fresh quote and a fresh risk check.
+        halts: automated trading is switched off, so nothing more is opened until a person has mended it.
     """
 
     answer: Answer
@@ -173,3 +180,4 @@ class SubmitOutcome:
     price: float = 0.0
     placed: bool = False
     retriable: bool = False
+    halts: bool = False

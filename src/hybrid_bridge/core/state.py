@@ -6,10 +6,11 @@ nothing and checks only that a move is legal.
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hybrid_bridge.core.events import (
+    AccountCleared,
     BrokerDayOpened,
     DuplicateReceived,
     EquityPeakRaised,
@@ -19,10 +20,15 @@ from hybrid_bridge.core.events import (
     IntentReceived,
     OrderAnswered,
     OrderApproved,
+    OrderRetried,
     OrderSending,
+    PositionAdopted,
+    PositionChanged,
+    PositionEnded,
     TradingState,
     TradingStateChanged,
 )
+from hybrid_bridge.core.market import Side
 from hybrid_bridge.core.orders import (
     IN_DOUBT_STATES,
     OPEN_STATES,
@@ -31,10 +37,14 @@ from hybrid_bridge.core.orders import (
     Intent,
     IntentKind,
     OrderState,
+    Source,
 )
+from hybrid_bridge.core.requests import FILLING_RETURN
 
 CLOSED_ORDERS_KEPT = 5_000
 ENTRIES_KEPT_MS = 86_400_000  # The longest DUPLICATE_WINDOW_S; the order rate needs a minute of it.
+WATCH_MS = 86_400_000  # A late fill is looked for through the broker's day, at most this long into the next.
+STOPS_KEPT = 100
 
 
 class IllegalTransition(Exception):
@@ -43,14 +53,45 @@ class IllegalTransition(Exception):
 
 @dataclass(slots=True)
 class OrderRecord:
-    """All that is known of one intent."""
+    """All that is known of one intent.
+
+    Attributes:
+        sending_msc: when it was first about to be sent, UTC milliseconds.
+        attempts: how often it was about to be sent; more than once only after a certain no.
+    """
 
     intent: Intent
     payload_hash: str
     state: OrderState = OrderState.RECEIVED
     order: ApprovedOrder | None = None
     sending_msc: int = 0
+    attempts: int = 0
     answer: OrderAnswered | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HeldPosition:
+    """A position as it was last seen.
+
+    Attributes:
+        number: the intent that opened it, 0 when it is external.
+    """
+
+    ticket: int
+    symbol: str
+    side: Side
+    volume: float
+    price_open: float
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Clearing:
+    """What an emergency stop is still to do to the account."""
+
+    since_msc: int
+    close_positions: bool
+    cancel_orders: bool
 
 
 @dataclass(slots=True)
@@ -61,6 +102,11 @@ class EngineState:
         orders: by intent number; closed ones are forgotten after CLOSED_ORDERS_KEPT.
         numbers: signal id to intent number, for the orders above.
         doubtful: those of the orders whose outcome is not known, by intent number.
+        watched: those that may still show a fill: not executed for all that could be seen, or filled in
+            part while the rest waits at the venue.
+        clearing: None when no emergency stop has anything left to do.
+        stops_seen: where the latest emergency stops from Redpanda were read, oldest first.
+        positions: by ticket, as last seen.
         latched_msc: when the trading state last changed, UTC milliseconds.
         daily_entries: entries that reached SENDING on `server_day`.
         day_equity: at the first look on `server_day`, account currency.
@@ -70,12 +116,16 @@ class EngineState:
     orders: dict[int, OrderRecord] = field(default_factory=dict)
     numbers: dict[str, int] = field(default_factory=dict)
     doubtful: dict[int, OrderRecord] = field(default_factory=dict)
+    watched: dict[int, OrderRecord] = field(default_factory=dict)
     closed: deque[int] = field(default_factory=deque)
     next_number: int = 1
     trading: TradingState = TradingState.ACTIVE
     halt_reason: str = ""
     emergency: bool = False
     latched_msc: int = 0
+    clearing: Clearing | None = None
+    stops_seen: deque[Source] = field(default_factory=lambda: deque(maxlen=STOPS_KEPT))
+    positions: dict[int, HeldPosition] = field(default_factory=dict)
     server_day: int | None = None
     daily_entries: int = 0
     day_equity: float | None = None
@@ -122,6 +172,7 @@ def _move(state: EngineState, number: int, to: OrderState) -> OrderRecord:
 def _send(state: EngineState, event: OrderSending) -> None:
     record = _move(state, event.number, OrderState.SENDING)
     record.sending_msc = event.at_msc
+    record.attempts = 1
     if record.intent.kind is not IntentKind.ENTRY:
         return
     state.entries.append((event.at_msc, record.intent))
@@ -131,14 +182,35 @@ def _send(state: EngineState, event: OrderSending) -> None:
     state.daily_entries += 1
 
 
+def _retry(state: EngineState, event: OrderRetried) -> None:
+    number = event.order.intent.number
+    record = state.orders.get(number)
+    if record is None or record.state is not OrderState.SENDING:
+        found = "not known" if record is None else record.state
+        raise IllegalTransition(f"intent {number} is {found}, cannot be sent once more")
+    record.order = event.order
+    record.attempts += 1
+
+
 def _answer(state: EngineState, event: OrderAnswered) -> None:
     record = state.orders.get(event.number)
-    if record is None or record.state is not event.state:
-        closed_before = record is not None and record.state not in OPEN_STATES
+    before = record.state if record is not None else None
+    if record is None or before is not event.state:
         record = _move(state, event.number, event.state)
-        if event.state not in OPEN_STATES and not closed_before:
-            _forget_oldest(state, event.number)
     record.answer = event
+    if _may_still_fill(record, before):
+        state.watched[event.number] = record
+    else:
+        state.watched.pop(event.number, None)
+    if event.state not in OPEN_STATES and before in OPEN_STATES:
+        _forget_oldest(state, event.number)
+
+
+def _may_still_fill(record: OrderRecord, before: OrderState | None) -> bool:
+    if record.state is OrderState.NOT_EXECUTED:
+        return before in IN_DOUBT_STATES and before is not OrderState.SENDING
+    returns = record.order is not None and record.order.request.type_filling == FILLING_RETURN
+    return record.state is OrderState.PARTIAL and returns
 
 
 def _finish(state: EngineState, number: int, to: OrderState) -> None:
@@ -150,7 +222,9 @@ def _forget_oldest(state: EngineState, number: int) -> None:
     state.closed.append(number)
     while len(state.closed) > CLOSED_ORDERS_KEPT:
         oldest = state.orders.get(state.closed.popleft())
-        if oldest is not None and oldest.state not in OPEN_STATES:
+        if oldest is None or oldest.intent.number in state.watched:
+            continue  # What is watched comes back here when its watch is over.
+        if oldest.state not in OPEN_STATES:
             del state.orders[oldest.intent.number]
             state.numbers.pop(oldest.intent.signal_id, None)
 
@@ -172,12 +246,45 @@ def _latch(state: EngineState, event: TradingStateChanged) -> None:
     state.halt_reason = event.reason
     state.emergency = event.emergency
     state.latched_msc = event.at_msc
+    to_clear = event.emergency and (event.close_positions or event.cancel_orders)
+    state.clearing = Clearing(event.at_msc, event.close_positions, event.cancel_orders) if to_clear else None
+    if event.emergency and event.source.topic:
+        state.stops_seen.append(event.source)
+
+
+def _finish_clearing(state: EngineState, event: AccountCleared) -> None:
+    if state.clearing is not None and state.clearing.since_msc == event.since_msc:
+        state.clearing = None
+
+
+def _adopt(state: EngineState, event: PositionAdopted) -> None:
+    state.positions[event.ticket] = HeldPosition(
+        event.ticket, event.symbol, event.side, event.volume, event.price_open, event.number
+    )
+
+
+def _change_position(state: EngineState, event: PositionChanged) -> None:
+    held = state.positions.get(event.ticket)
+    if held is None:
+        raise IllegalTransition(f"position {event.ticket} is not known, cannot change")
+    state.positions[event.ticket] = replace(
+        held, side=event.side, volume=event.volume, price_open=event.price_open
+    )
+
+
+def _end_position(state: EngineState, event: PositionEnded) -> None:
+    if state.positions.pop(event.ticket, None) is None:
+        raise IllegalTransition(f"position {event.ticket} is not known, cannot end")
 
 
 def _open_day(state: EngineState, event: BrokerDayOpened) -> None:
     state.server_day = event.server_day
     state.day_equity = event.equity
     state.daily_entries = 0
+    oldest_msc = event.at_msc - WATCH_MS
+    for number in [number for number, record in state.watched.items() if record.sending_msc < oldest_msc]:
+        del state.watched[number]
+        _forget_oldest(state, number)
 
 
 def _raise_peak(state: EngineState, event: EquityPeakRaised) -> None:
@@ -195,8 +302,13 @@ _CHANGES: dict[type, Callable[[EngineState, Any], None]] = {
     DuplicateReceived: _keep_for_the_record,
     OrderApproved: _approve,
     OrderSending: _send,
+    OrderRetried: _retry,
     OrderAnswered: _answer,
     TradingStateChanged: _latch,
+    AccountCleared: _finish_clearing,
+    PositionAdopted: _adopt,
+    PositionChanged: _change_position,
+    PositionEnded: _end_position,
     BrokerDayOpened: _open_day,
     EquityPeakRaised: _raise_peak,
 }
