@@ -3,7 +3,7 @@ import pytest
 from hybrid_bridge.core.orders import Answer
 from hybrid_bridge.simulator import constants
 from hybrid_bridge.terminal.operations import SendRow, SubmitReply
-from hybrid_bridge.terminal.retcodes import LAST_ERRORS, RETCODES, advise, classify_reply
+from hybrid_bridge.terminal.retcodes import LAST_ERRORS, RETCODES, Authority, advise, classify_reply
 
 DEAL, PENDING, SLTP, MODIFY, REMOVE = 1, 5, 6, 7, 8
 YES, NO, UNKNOWN = Answer.YES, Answer.NO, Answer.UNKNOWN
@@ -27,8 +27,23 @@ def test_the_table_has_every_code_of_the_package_under_its_name():
     assert expected == {number: code.name for number, code in RETCODES.items()}
 
 
-def test_the_table_has_every_last_error_of_the_package():
-    assert set(LAST_ERRORS) == {-1, -2, -3, -4, -5, -6, -7, -8, *range(-10005, -9999)}
+def test_the_table_has_every_last_error_of_the_package_under_its_name():
+    names = {value: name for name, value in vars(constants).items() if name.startswith("RES_")}
+    assert set(names) == set(LAST_ERRORS)
+    prefixes = ("RES_S_", "RES_E_")
+    assert {number: f"RES_{name[4:6]}{LAST_ERRORS[number].name}" for number, name in names.items()} == names
+    assert all(name.startswith(prefixes) for name in names.values())
+
+
+def test_every_row_says_what_it_means_and_where_that_is_known_from():
+    rows = [*RETCODES.values(), *LAST_ERRORS.values()]
+    assert [row.number for row in rows if not (row.meaning and row.source in Authority)] == []
+
+
+def test_what_only_a_person_can_mend_halts_and_says_how():
+    rows = [*RETCODES.values(), *LAST_ERRORS.values()]
+    assert [row.number for row in rows if row.halts] == [10026, 10027, -8]
+    assert all(row.advice for row in rows if row.halts)
 
 
 NO_CODES = [10004, 10006, 10007, *range(10013, 10023), *range(10024, 10031), *range(10032, 10037)]
@@ -99,8 +114,55 @@ def test_nothing_returned_is_judged_by_the_last_error(code, answer):
     assert f"({code})" in outcome.detail
 
 
-def test_disabled_api_trading_says_how_to_mend_it():
-    assert "Expert Advisors" in classify_reply(silent(-8), DEAL).detail
+@pytest.mark.parametrize(
+    ("reply", "words"),
+    [
+        (silent(-8), "Expert Advisors"),
+        (SubmitReply(False, 0, "", None, -8, "Auto-Trading disabled"), "Expert Advisors"),
+        (sent(10026), "ask the broker"),
+        (sent(10027), "Algo Trading button"),
+        (SubmitReply(False, 10027, "AutoTrading disabled by client", None, 1, ""), "Algo Trading button"),
+    ],
+)
+def test_automated_trading_switched_off_halts_and_says_how_to_mend_it(reply, words):
+    outcome = classify_reply(reply, DEAL)
+    assert (outcome.answer, outcome.halts, outcome.retriable) == (NO, True, False)
+    assert words in outcome.detail
+
+
+@pytest.mark.parametrize("reply", [sent(10009), sent(10017), sent(10031), silent(-2), silent(-10004)])
+def test_nothing_else_halts(reply):
+    assert not classify_reply(reply, DEAL).halts
+
+
+def test_a_close_of_a_position_that_is_closed_says_that_nothing_is_left_to_do():
+    outcome = classify_reply(sent(10036, deal=0, order=0, volume=0.0, comment="Position doesn't exist"), DEAL)
+    assert (outcome.answer, outcome.reason, outcome.retriable) == (NO, "position_closed", False)
+    assert "nothing is left to close" in outcome.detail
+    change = classify_reply(sent(10036), SLTP)
+    assert (change.answer, change.reason) == (NO, "position_closed")
+    assert "nothing is left" not in change.detail
+
+
+def test_a_wrong_filling_is_told_apart_from_a_moved_price():
+    outcomes = [classify_reply(sent(retcode), DEAL) for retcode in (10004, 10020, 10021, 10030)]
+    assert [(outcome.reason, outcome.retriable) for outcome in outcomes] == [
+        ("requote", True),
+        ("price_changed", True),
+        ("price_off", True),
+        ("invalid_fill", True),
+    ]
+
+
+def test_another_account_at_the_terminal_was_sent_nothing():
+    outcome = classify_reply(SubmitReply(False, 0, "", None, 1, "", "account 7 is logged in, not 5"), DEAL)
+    assert (outcome.answer, outcome.reason, outcome.error_code) == (NO, "other_account", 0)
+    assert "account 7" in outcome.detail
+
+
+def test_no_result_without_an_error_is_named_so():
+    outcome = classify_reply(silent(1, "Success"), DEAL)
+    assert (outcome.answer, outcome.reason) == (UNKNOWN, "no_result")
 
 
 def test_a_refusal_by_the_check_is_a_no_whatever_its_code():

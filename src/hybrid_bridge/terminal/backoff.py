@@ -3,7 +3,7 @@
 import random
 
 FIRST_S = 0.25
-MOST_S = 30.0
+MOST_S = 10.0
 
 
 class Backoff:

@@ -1,7 +1,8 @@
 """Length-prefixed MessagePack frames: what daemon and worker say to each other over the worker's pipes.
 
 A frame is `u32 length, little-endian | MessagePack`. Requests are `[id, op, args]`. The worker sends
-`["reply", id, ok, result or Failure, link_lost]` and `["log", level, event, fields]`.
+`["reply", id, ok, result or Failure, link_lost]` and `["log", level, event, fields]`; link_lost says that the
+connection is gone or that another account answers on it.
 Shared by both ends, so it stays light: no asyncio, no pydantic, no structlog.
 """
 

@@ -23,11 +23,13 @@ from hybrid_bridge.terminal.framing import Failure
 from hybrid_bridge.terminal.identity import mismatch
 from hybrid_bridge.terminal.operations import (
     CONNECT,
+    IDENTITY,
     OPERATIONS,
     SELECT,
     A,
     ConnectArgs,
     ConnectReply,
+    Nothing,
     Operation,
     R,
     SelectArgs,
@@ -41,6 +43,8 @@ log = structlog.get_logger(__name__)
 
 # A lane that worked this long may be tried again at once when it fails.
 STABLE_S = 10.0
+# A lane that saw nothing of the account for so long looks who is there, as soon as nothing waits.
+IDENTITY_AFTER_S = 3.0
 
 _DECODERS = {name: msgspec.msgpack.Decoder(operation.reply) for name, operation in OPERATIONS.items()}
 _FAILURE = msgspec.msgpack.Decoder(Failure)
@@ -130,6 +134,8 @@ class Lane:
         self._connects = 0
         self._pid: int | None = None
         self._selection = SelectReply([], {})
+        self._busy_with = ""
+        self._account_seen_s = 0.0
         self.connect_failures = 0
 
     @property
@@ -224,12 +230,28 @@ class Lane:
         while True:
             await self._connect_until_verified(worker)
             self._enter(LanePhase.READY, "")
-            while not await self._perform(worker, await self._waiting.next()):
+            while not await self._perform(worker, await self._next_call()):
                 pass
             delay_s = self._backoff.next_s()
-            self._enter(LanePhase.CONNECTING, "the connection to the terminal was lost")
-            self._log.error("Connection to the terminal lost, connecting again", delay_s=round(delay_s, 2))
+            self._enter(LanePhase.CONNECTING, "the terminal or its account is not the one connected to")
+            self._log.error("Connection to the account lost, connecting again", delay_s=round(delay_s, 2))
             await asyncio.sleep(delay_s)
+
+    async def _next_call(self) -> Call:
+        """Wait for the most urgent call; with none for a while, look whether terminal and account are there.
+
+        A terminal that restarts tells nobody, and an account is switched under a connection that stays in
+        order: without a look of its own an idle lane would find out by failing the next order. Whatever
+        waits goes first, and the look comes no sooner than IDENTITY_AFTER_S after an order was appraised.
+        """
+        due_s = self._account_seen_s + IDENTITY_AFTER_S
+        try:
+            async with asyncio.timeout_at(due_s):
+                return await self._waiting.next()
+        except TimeoutError:
+            if len(self._waiting):
+                return await self._waiting.next()
+            return Call(next(self._numbers), IDENTITY, Nothing(), taken=True)
 
     async def _connect_until_verified(self, worker: WorkerProcess) -> None:
         reported = ""
@@ -290,6 +312,7 @@ class Lane:
             WorkerGone: when the worker died or its deadline passed; the caller has its error already.
         """
         name, timeout_s = call.operation.name, call.operation.timeout_s + extra_s
+        self._busy_with = name
         try:
             async with asyncio.timeout(timeout_s):
                 reply = await worker.request(call.number, name, call.args)
@@ -303,6 +326,10 @@ class Lane:
                 LaneInterrupted(f"{self._options.name} lane: worker lost during {name}; outcome not known")
             )
             raise
+        finally:
+            self._busy_with = ""
+        if call.operation.shows_account:
+            self._account_seen_s = asyncio.get_running_loop().time()
         self._settle(call, reply)
         return reply.link_lost
 
@@ -333,5 +360,6 @@ class Lane:
         self._on_change()
 
     def _unavailable(self) -> LaneUnavailable:
-        reason = f": {self._reason}" if self._reason else ""
+        busy = f"busy with {self._busy_with}" if self._busy_with else ""
+        reason = f": {self._reason or busy}" if self._reason or busy else ""
         return LaneUnavailable(f"{self._options.name} lane is {self._phase}{reason}")

@@ -2,6 +2,22 @@
 
 Shared by both ends, so it stays light. Rows carry the package's own field names; times in them are the
 broker's wall clock. The worker fills them, `market_lane` and `trade_lane` turn them into core values.
+
+Deadlines, in seconds: the package has none of its own, so a worker whose call takes longer is killed; and a
+request that got no turn within its wait is withdrawn, certainly unwritten.
+
+    operation  deadline  wait  because
+    connect    120       0     initialize() waits up to 100 s for a terminal that it starts; the lane adds
+                               MT5_TIMEOUT_MS, which the package spends on the login after that
+    select     60        0     near matches need the whole symbol list, 30 MB at brokers with thousands
+    identity   5         0     two questions to the terminal's memory, milliseconds; asked while idle only
+    ticks      60        5     the first question for a symbol downloads its missing history, 45 s reported
+    newest     10        5     the terminal's memory, milliseconds
+    report     10        5     the terminal's memory, milliseconds
+    appraise   10        2     the terminal's memory; an order looked at late is worse than one refused
+    submit     15        1     brokers answer in 0.1 to 0.3 s, at bad moments in seconds; killing the lane
+                               costs a reconciliation, and an order sent late is worse than one refused
+    look       30        5     the history of a busy account is fetched from the trade server
 """
 
 from enum import IntEnum
@@ -299,10 +315,11 @@ class SubmitReply(msgspec.Struct, frozen=True):
     """What became of one request, unjudged.
 
     Attributes:
-        sent: whether order_send was called; False when order_check refused.
+        sent: whether order_send was called; False when order_check refused or another account answers.
         check_retcode, check_comment: order_check's refusal; 0 and empty when it let the request pass.
         result: order_send's result, None when it returned none.
         code, text: last_error of the call that gave no result; 1 after success.
+        stranger: who is logged in instead of the account that the lane was made for; empty when nobody is.
     """
 
     sent: bool
@@ -311,6 +328,7 @@ class SubmitReply(msgspec.Struct, frozen=True):
     result: SendRow | None
     code: int
     text: str
+    stranger: str = ""
 
 
 class LookArgs(msgspec.Struct, frozen=True):
@@ -344,6 +362,7 @@ class Operation(msgspec.Struct, Generic[A, R], frozen=True):
     Attributes:
         timeout_s: from the write of the request; past it the worker is killed.
         wait_s: longest wait for the lane before the request is withdrawn unwritten.
+        shows_account: whether the worker sees in passing who is logged in.
     """
 
     name: str
@@ -352,36 +371,22 @@ class Operation(msgspec.Struct, Generic[A, R], frozen=True):
     priority: Priority
     timeout_s: float
     wait_s: float
+    shows_account: bool = False
 
 
-# initialize() waits up to 100 s for a terminal that it starts itself (measured with the package 5.0.6231),
-# then up to MT5_TIMEOUT_MS for the login; the lane adds the latter.
-CONNECT_TIMEOUT_S = 120.0
-# Near matches need the whole symbol list: thousands of symbols on some brokers, 30 MB through the pipe.
-SELECT_TIMEOUT_S = 60.0
-# The first copy_ticks_from of a symbol downloads its missing history; 45 s have been reported.
-TICKS_TIMEOUT_S = 60.0
-# Local questions answered from the terminal's memory: milliseconds when healthy.
-REPORT_TIMEOUT_S = 10.0
-APPRAISE_TIMEOUT_S = 10.0
-# History of a busy account is fetched from the trade server.
-LOOK_TIMEOUT_S = 30.0
-# Brokers answer in 0.1 to 0.3 s, at bad moments in seconds; killing the lane costs a reconciliation.
-SUBMIT_TIMEOUT_S = 15.0
-
-CONNECT = Operation("connect", ConnectArgs, ConnectReply, Priority.SUBMIT, CONNECT_TIMEOUT_S, wait_s=0.0)
-SELECT = Operation("select", SelectArgs, SelectReply, Priority.LOOK, SELECT_TIMEOUT_S, wait_s=5.0)
-TICKS = Operation("ticks", TicksArgs, TicksReply, Priority.TICKS, TICKS_TIMEOUT_S, wait_s=5.0)
-NEWEST_TICKS = Operation("newest", Nothing, NewestReply, Priority.TICKS, REPORT_TIMEOUT_S, wait_s=5.0)
-REPORT = Operation("report", Nothing, ReportReply, Priority.REPORT, REPORT_TIMEOUT_S, wait_s=5.0)
-# An order appraised or sent much after it was wanted is worse than one refused.
+CONNECT = Operation("connect", ConnectArgs, ConnectReply, Priority.SUBMIT, 120.0, 0.0, shows_account=True)
+SELECT = Operation("select", SelectArgs, SelectReply, Priority.LOOK, 60.0, 0.0)
+IDENTITY = Operation("identity", Nothing, ConnectReply, Priority.REPORT, 5.0, 0.0, shows_account=True)
+TICKS = Operation("ticks", TicksArgs, TicksReply, Priority.TICKS, 60.0, 5.0)
+NEWEST_TICKS = Operation("newest", Nothing, NewestReply, Priority.TICKS, 10.0, 5.0)
+REPORT = Operation("report", Nothing, ReportReply, Priority.REPORT, 10.0, 5.0, shows_account=True)
 APPRAISE = Operation(
-    "appraise", AppraiseArgs, AppraiseReply, Priority.APPRAISE, APPRAISE_TIMEOUT_S, wait_s=2.0
+    "appraise", AppraiseArgs, AppraiseReply, Priority.APPRAISE, 10.0, 2.0, shows_account=True
 )
-SUBMIT = Operation("submit", SubmitArgs, SubmitReply, Priority.SUBMIT, SUBMIT_TIMEOUT_S, wait_s=1.0)
-LOOK = Operation("look", LookArgs, LookReply, Priority.LOOK, LOOK_TIMEOUT_S, wait_s=5.0)
+SUBMIT = Operation("submit", SubmitArgs, SubmitReply, Priority.SUBMIT, 15.0, 1.0, shows_account=True)
+LOOK = Operation("look", LookArgs, LookReply, Priority.LOOK, 30.0, 5.0, shows_account=True)
 
 OPERATIONS: dict[str, Operation[Any, Any]] = {
     operation.name: operation
-    for operation in (CONNECT, SELECT, TICKS, NEWEST_TICKS, REPORT, APPRAISE, SUBMIT, LOOK)
+    for operation in (CONNECT, SELECT, IDENTITY, TICKS, NEWEST_TICKS, REPORT, APPRAISE, SUBMIT, LOOK)
 }

@@ -49,6 +49,8 @@ class Session:
         self.commission = CommissionBook()
         self._specs: dict[str, tuple[float, Any]] = {}
         self._password = ""
+        self._verified: tuple[int, str] | None = None
+        self._stranger = ""
 
     @property
     def package(self) -> Package:
@@ -59,8 +61,8 @@ class Session:
 
     @property
     def link_lost(self) -> bool:
-        """Whether the operation just done found the connection gone."""
-        return self._package is not None and self._package.link_lost
+        """Whether the operation just done found the connection gone, or another account at its end."""
+        return bool(self._stranger) or (self._package is not None and self._package.link_lost)
 
     def spec(self, symbol: str) -> Any:
         """Return symbol_info's answer, a few seconds old at most; None when there is none.
@@ -76,6 +78,7 @@ class Session:
 
     def begin(self) -> None:
         """Forget what the operation before this one found."""
+        self._stranger = ""
         if self._package is not None:
             self._package.watch_link()
 
@@ -91,14 +94,31 @@ class Session:
     def connect(self, args: ConnectArgs) -> ConnectReply:
         """Drop any connection, connect anew and say who answered."""
         self._specs.clear()
+        self._verified = None
         self._password = args.password
         package = self.package
         package.raw("shutdown")()
         package.call_with("initialize", **_initialize_keywords(args))
         package.watch_link()
-        account = package.call("account_info")
-        terminal = package.call("terminal_info")
+        found = self.identify(Nothing())
+        self._verified = found.login, found.server
+        return found
+
+    def identify(self, _args: Nothing) -> ConnectReply:
+        """Say who and what answers now."""
+        account = self.package.call("account_info")
+        terminal = self.package.call("terminal_info")
+        self._compare(account)
         return ConnectReply(account.login, account.server, terminal.path, terminal.build)
+
+    def find_stranger(self) -> str:
+        """Return who is logged in instead of the account at the last connect; empty when nobody is.
+
+        All clients of a terminal share its one account: a login by hand or by another client changes it
+        under a connection that stays in order.
+        """
+        self._compare(self.package.call("account_info"))
+        return self._stranger
 
     def select(self, args: SelectArgs) -> SelectReply:
         """Put symbols into the Market Watch and warm what the first order needs."""
@@ -113,12 +133,32 @@ class Session:
 
     def report(self, _args: Nothing) -> ReportReply:
         """Look at account, terminal, positions, orders and every selected symbol's newest tick."""
-        return look_at_account(self.package, self.newest(Nothing()).newest)
+        return self.look_at_account(self.newest(Nothing()).newest)
 
     def newest(self, _args: Nothing) -> NewestReply:
         """Return the newest tick's time of each selected symbol that has one."""
         ticks = {name: self.package.ask("symbol_info_tick", name) for name in self.symbols}
         return NewestReply({name: tick.time_msc for name, tick in ticks.items() if tick and tick.time_msc})
+
+    def look_at_account(self, newest: dict[str, int]) -> ReportReply:
+        """Look at account, terminal, positions and orders; every one of them must answer."""
+        package = self.package
+        account = package.call("account_info")
+        self._compare(account)
+        return ReportReply(
+            account=row(AccountRow, account),
+            terminal=row(TerminalRow, package.call("terminal_info")),
+            positions=[row(PositionRow, position) for position in package.call("positions_get")],
+            orders=[row(OrderRow, order) for order in package.call("orders_get")],
+            newest=newest,
+        )
+
+    def _compare(self, account: Any) -> None:
+        if self._verified is not None and (account.login, account.server) != self._verified:
+            login, server = self._verified
+            self._stranger = (
+                f"account {account.login} ({account.server}) is logged in, not {login} ({server})"
+            )
 
     def _select(self, name: str) -> Any:
         info = self.package.ask("symbol_info", name)
@@ -138,17 +178,6 @@ class Session:
     def _near_matches(self, missing: list[str]) -> dict[str, list[str]]:
         known = [symbol.name for symbol in self.package.ask("symbols_get") or ()]
         return {name: near_matches(name, known) for name in missing}
-
-
-def look_at_account(package: Package, newest: dict[str, int]) -> ReportReply:
-    """Look at account, terminal, positions and orders; every one of them must answer."""
-    return ReportReply(
-        account=row(AccountRow, package.call("account_info")),
-        terminal=row(TerminalRow, package.call("terminal_info")),
-        positions=[row(PositionRow, position) for position in package.call("positions_get")],
-        orders=[row(OrderRow, order) for order in package.call("orders_get")],
-        newest=newest,
-    )
 
 
 def near_matches(name: str, known: list[str]) -> list[str]:

@@ -22,8 +22,8 @@ from hybrid_bridge.terminal.operations import (
     SubmitReply,
     SymbolRow,
 )
-from hybrid_bridge.terminal.package import SUCCESS, Package, row
-from hybrid_bridge.terminal.session import Session, look_at_account
+from hybrid_bridge.terminal.package import SUCCESS, Package, PackageError, row
+from hybrid_bridge.terminal.session import Session
 
 ORDER_TYPE_BUY = 0
 # Pending types alternate between buying (even) and selling; these two enter at their second price.
@@ -38,7 +38,7 @@ def appraise(session: Session, args: AppraiseArgs) -> AppraiseReply:
     spec = session.spec(args.symbol)
     quote = None if spec is None else package.ask("symbol_info_tick", args.symbol)
     newest = {args.symbol: quote.time_msc} if quote and quote.time_msc else {}
-    report = look_at_account(package, newest)
+    report = session.look_at_account(newest)
     entry = 0.0 if quote is None else quote.ask if args.type == ORDER_TYPE_BUY else quote.bid
     profit = margin = None
     if spec is not None and entry > 0:
@@ -88,12 +88,19 @@ def _loss(package: Package, entry: tuple[int, str, float, float], stop: float) -
 
 
 def submit(session: Session, args: SubmitArgs) -> SubmitReply:
-    """Have an entry checked by the terminal, then send the request once.
+    """See who is logged in, have an entry checked by the terminal, then send the request once.
 
-    Only what can fail for lack of money is checked first: order_check is documented for that, and a close,
-    a change or a cancellation must never be held back by it.
+    On another account a magic, a ticket or a sum of money means something else, or nothing: a close would
+    find its position "closed already". Only what can fail for lack of money is checked: order_check is
+    documented for that, and a close, a change or a cancellation must never be held back by it.
     """
     package = session.package
+    try:
+        stranger = session.find_stranger()
+    except PackageError as error:
+        return SubmitReply(False, 0, "", None, error.code, error.text)
+    if stranger:
+        return SubmitReply(False, 0, "", None, SUCCESS, "", stranger)
     request = msgspec.structs.asdict(args)
     entry = args.action == ACTION_PENDING or (args.action == ACTION_DEAL and not args.position)
     if entry:
@@ -110,7 +117,12 @@ def submit(session: Session, args: SubmitArgs) -> SubmitReply:
 
 
 def look(session: Session, args: LookArgs) -> LookReply:
-    """Collect everything that bears an order's magic or comment, or belongs to its position."""
+    """Collect everything that bears an order's magic or comment, or belongs to its position.
+
+    Raises:
+        PackageError: when a question was not answered, or another account answers: what that one lacks is
+            no trace of anything.
+    """
     package = session.package
     window = (args.from_server_s, args.to_server_s)
     connected = package.call("terminal_info").connected
@@ -125,12 +137,15 @@ def look(session: Session, args: LookArgs) -> LookReply:
     orders = matching("orders_get", named_by=order_names)
     positions = matching("positions_get", named_by=("ticket",))
     history_orders = matching("history_orders_get", *window, named_by=order_names)
+    deals = matching("history_deals_get", *window)
+    if stranger := session.find_stranger():
+        raise PackageError("look", SUCCESS, stranger)
     return LookReply(
         connected=connected,
         positions=[row(PositionRow, position) for position in positions],
         orders=[row(OrderRow, order) for order in orders],
         history_orders=[row(OrderRow, order) for order in history_orders],
-        deals=[row(DealRow, deal) for deal in matching("history_deals_get", *window)],
+        deals=[row(DealRow, deal) for deal in deals],
     )
 
 

@@ -40,6 +40,7 @@ class Worker:
             "ticks": lambda args: tick_pages.read_pages(session.package, args),
             "newest": session.newest,
             "report": session.report,
+            "identity": session.identify,
             "appraise": lambda args: trading.appraise(session, args),
             "submit": lambda args: trading.submit(session, args),
             "look": lambda args: trading.look(session, args),
