@@ -45,6 +45,7 @@ CLOSED_ORDERS_KEPT = 5_000
 ENTRIES_KEPT_MS = 86_400_000  # The longest DUPLICATE_WINDOW_S; the order rate needs a minute of it.
 WATCH_MS = 86_400_000  # A late fill is looked for through the broker's day, at most this long into the next.
 STOPS_KEPT = 100
+AT_THE_VENUE = frozenset({OrderState.FILLED, OrderState.PARTIAL, OrderState.PLACED})
 
 
 class IllegalTransition(Exception):
@@ -87,11 +88,18 @@ class HeldPosition:
 
 @dataclass(frozen=True, slots=True)
 class Clearing:
-    """What an emergency stop is still to do to the account."""
+    """What an emergency stop is still to do to the account.
+
+    Attributes:
+        since_msc: when the stop was latched, UTC milliseconds.
+        late: the account was clear once; only what had been sent before the stop and has come to light
+            since is to go, nothing that was opened by hand.
+    """
 
     since_msc: int
     close_positions: bool
     cancel_orders: bool
+    late: bool = False
 
 
 @dataclass(slots=True)
@@ -102,9 +110,10 @@ class EngineState:
         orders: by intent number; closed ones are forgotten after CLOSED_ORDERS_KEPT.
         numbers: signal id to intent number, for the orders above.
         doubtful: those of the orders whose outcome is not known, by intent number.
-        watched: those that may still show a fill: not executed for all that could be seen, or filled in
-            part while the rest waits at the venue.
+        watched: those that may still show a fill: not executed for all that could be seen, or waiting at
+            the venue, wholly or for the rest.
         clearing: None when no emergency stop has anything left to do.
+        cleared: what the stop that holds will do again should an entry from before it show late.
         stops_seen: where the latest emergency stops from Redpanda were read, oldest first.
         positions: by ticket, as last seen.
         latched_msc: when the trading state last changed, UTC milliseconds.
@@ -124,6 +133,7 @@ class EngineState:
     emergency: bool = False
     latched_msc: int = 0
     clearing: Clearing | None = None
+    cleared: Clearing | None = None
     stops_seen: deque[Source] = field(default_factory=lambda: deque(maxlen=STOPS_KEPT))
     positions: dict[int, HeldPosition] = field(default_factory=dict)
     server_day: int | None = None
@@ -204,9 +214,13 @@ def _answer(state: EngineState, event: OrderAnswered) -> None:
         state.watched.pop(event.number, None)
     if event.state not in OPEN_STATES and before in OPEN_STATES:
         _forget_oldest(state, event.number)
+    if record.intent.kind is IntentKind.ENTRY and event.state in AT_THE_VENUE and state.clearing is None:
+        state.clearing = state.cleared
 
 
 def _may_still_fill(record: OrderRecord, before: OrderState | None) -> bool:
+    if record.state is OrderState.PLACED:
+        return True
     if record.state is OrderState.NOT_EXECUTED:
         return before in IN_DOUBT_STATES and before is not OrderState.SENDING
     returns = record.order is not None and record.order.request.type_filling == FILLING_RETURN
@@ -248,12 +262,14 @@ def _latch(state: EngineState, event: TradingStateChanged) -> None:
     state.latched_msc = event.at_msc
     to_clear = event.emergency and (event.close_positions or event.cancel_orders)
     state.clearing = Clearing(event.at_msc, event.close_positions, event.cancel_orders) if to_clear else None
+    state.cleared = None
     if event.emergency and event.source.topic:
         state.stops_seen.append(event.source)
 
 
 def _finish_clearing(state: EngineState, event: AccountCleared) -> None:
     if state.clearing is not None and state.clearing.since_msc == event.since_msc:
+        state.cleared = replace(state.clearing, late=True)
         state.clearing = None
 
 
