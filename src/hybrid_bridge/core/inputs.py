@@ -20,7 +20,9 @@ class SignalReceived:
         volume: lots; None asks for sizing from the risk.
         stop_loss, take_profit: prices, 0.0 for none.
         price: the price the sender saw, None when it gave none.
-        timestamp_msc, expires_msc: the sender's clock, None when it gave none.
+        timestamp_msc: when it was made, by the sender's clock or else by Redpanda's record; None when neither
+            tells.
+        expires_msc: the sender's clock, None when it gave none.
         account: the login it is meant for, None for whichever receives it.
         payload_hash: of the fields that matter; tells a repetition from a conflict.
     """
@@ -43,7 +45,11 @@ class SignalReceived:
 
 @dataclass(frozen=True, slots=True)
 class CloseRequested:
-    """A command to close a position, wholly (volume None) or in part."""
+    """A command to close a position, wholly (volume None) or in part.
+
+    Attributes:
+        created_msc: when it was written to Redpanda, by the record; None where only its arrival is known.
+    """
 
     command_id: str
     ticket: int
@@ -51,11 +57,16 @@ class CloseRequested:
     payload_hash: str
     source: Source
     received_msc: int
+    created_msc: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ModifyRequested:
-    """A command to set a position's stops; 0.0 clears one, None leaves it as it is."""
+    """A command to set a position's stops; 0.0 clears one, None leaves it as it is.
+
+    Attributes:
+        created_msc: when it was written to Redpanda, by the record; None where only its arrival is known.
+    """
 
     command_id: str
     ticket: int
@@ -64,6 +75,7 @@ class ModifyRequested:
     payload_hash: str
     source: Source
     received_msc: int
+    created_msc: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +102,12 @@ class EmergencyStopRequested:
 
 @dataclass(frozen=True, slots=True)
 class ResumeRequested:
-    """Lift a halt; a person's act."""
+    """Lift a halt; a person's act.
+
+    Attributes:
+        received_msc: when it was given, as far as that is known: when it was typed on this PC, or written to
+            Redpanda; else its arrival. It may wait, and must not undo a stop that came meanwhile.
+    """
 
     reason: str
     source: Source
@@ -103,6 +120,7 @@ class MalformedReceived:
 
     Attributes:
         excerpt: the offending message, cut short, control characters escaped.
+        message_id: the same for every delivery of the message, and for no other message.
     """
 
     reason: str
@@ -110,6 +128,7 @@ class MalformedReceived:
     excerpt: str
     source: Source
     received_msc: int
+    message_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
