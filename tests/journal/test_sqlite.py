@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.core.builders import make_answer, make_intent, make_order, sending_events
+from tests.core.builders import NOW, make_answer, make_intent, make_order, sending_events
 
 from hybrid_bridge.core.events import (
     BrokerDayOpened,
@@ -26,6 +26,7 @@ from hybrid_bridge.core.events import (
 )
 from hybrid_bridge.core.orders import Channel, OrderState, Source
 from hybrid_bridge.errors import AlreadyJournaled, JournalError, RecoveryRefused
+from hybrid_bridge.journal.rows import checksum_of
 from hybrid_bridge.journal.sqlite import SqliteJournal
 
 CHANNELS = ("websocket", "redpanda")
@@ -104,7 +105,7 @@ async def test_events_and_messages_are_in_one_transaction(journal, path):
 
 async def test_where_a_signal_came_from_is_on_disk(journal, path):
     await journal.record([IntentReceived(make_intent(1, source=REDPANDA), "h-1")], [])
-    expected = [("s-1", 1, "h-1", "redpanda", "trading_signals", 2, 77)]
+    expected = [("s-1", 1, "h-1", "redpanda", "trading_signals", 2, 77, NOW)]
     assert expected == rows(path, "SELECT * FROM inbox")
 
 
@@ -187,10 +188,10 @@ def test_another_accounts_journal_is_refused(journal, path):
 def test_a_newer_versions_journal_is_refused_and_left_alone(path):
     SqliteJournal(path, "7001", CHANNELS).close()
     other = sqlite3.connect(path)
-    other.execute("PRAGMA user_version=2")
+    other.execute("PRAGMA user_version=3")
     other.close()
     before = path.read_bytes()
-    with pytest.raises(RecoveryRefused, match="has journal version 2, this bridge writes 1; use the"):
+    with pytest.raises(RecoveryRefused, match="has journal version 3, this bridge writes 2; use the"):
         SqliteJournal(path, "7001", CHANNELS)
     assert before == path.read_bytes()
 
@@ -210,6 +211,7 @@ def test_somebody_elses_database_is_refused_and_left_alone(path, version):
     with pytest.raises(RecoveryRefused, match="no journal of this bridge"):
         SqliteJournal(path, "7001", CHANNELS)
     assert rows(path, "SELECT name FROM sqlite_master") == [("recipes",)]
+    assert [("delete",)] == rows(path, "PRAGMA journal_mode")
 
 
 async def test_a_damaged_page_is_refused(journal, path):
@@ -232,9 +234,33 @@ async def test_an_event_that_this_version_does_not_know_is_refused(journal, path
     await journal.record([BrokerDayOpened(1, 2.0, 3)], [])
     other = sqlite3.connect(path)
     with other:
-        other.execute("INSERT INTO events (kind, body) VALUES ('OrderTeleported', '{}')")
+        checksum = checksum_of("OrderTeleported", "{}")
+        other.execute(
+            "INSERT INTO events (kind, body, checksum) VALUES ('OrderTeleported', '{}', ?)", (checksum,)
+        )
     other.close()
     with pytest.raises(RecoveryRefused, match=r"event 2 \(OrderTeleported\) cannot be read.*use the bridge"):
+        await journal.load()
+
+
+async def test_a_changed_byte_inside_an_event_is_refused(journal, path):
+    await journal.record([BrokerDayOpened(1, 2.0, 3), EquityPeakRaised(1234.5, 4)], [])
+    other = sqlite3.connect(path)
+    with other:
+        other.execute("UPDATE events SET body=replace(body, '1234.5', '1234.6') WHERE seq=2")
+    other.close()
+    with pytest.raises(RecoveryRefused, match=r"event 2 \(EquityPeakRaised\) is damaged: its checksum is"):
+        await journal.load()
+
+
+@pytest.mark.parametrize("change", ["DELETE FROM inbox", "UPDATE inbox SET payload_hash='h-x'"])
+async def test_an_inbox_that_names_other_signals_than_the_events_is_refused(journal, path, change):
+    await journal.record([IntentReceived(make_intent(1), "h-1")], [])
+    other = sqlite3.connect(path)
+    with other:
+        other.execute(change)
+    other.close()
+    with pytest.raises(RecoveryRefused, match="its inbox and its events name different signals"):
         await journal.load()
 
 
@@ -244,7 +270,7 @@ WRITER = """
 import asyncio, sys
 from pathlib import Path
 from hybrid_bridge.journal.sqlite import SqliteJournal
-from tests.core.builders import make_intent, make_order, sending_events
+from tests.core.builders import NOW, make_intent, make_order, sending_events
 
 async def main():
     journal = SqliteJournal(Path(sys.argv[1]), "7001", ["websocket"])

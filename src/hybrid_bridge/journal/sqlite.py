@@ -4,39 +4,18 @@ Owns one SQLite file per account (WAL, synchronous=FULL). Decides nothing. The e
 recovery loads from it, the outbox pumps read their messages from it.
 """
 
-import math
 import sqlite3
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
-from hybrid_bridge.core import events as event_types
-from hybrid_bridge.core.events import Event, IntentReceived, OrderApproved
-from hybrid_bridge.errors import AlreadyJournaled, RecoveryRefused
+from hybrid_bridge.core.events import Event, IntentReceived
+from hybrid_bridge.errors import AlreadyJournaled, JournalError, RecoveryRefused
+from hybrid_bridge.journal import schema
+from hybrid_bridge.journal.rows import INSERT_EVENT, EventRow, checksum_of, event_of, row_of
 from hybrid_bridge.journal.sqlite_thread import DamagedFile, SqliteThread
 from hybrid_bridge.ports import OutboxMessage
-
-SCHEMA_VERSION = 1
-SCHEMA = """
-CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
-CREATE TABLE events (
-    seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, number INTEGER, body TEXT NOT NULL
-) STRICT;
-CREATE TABLE inbox (
-    signal_id TEXT PRIMARY KEY, number INTEGER NOT NULL, payload_hash TEXT NOT NULL, channel TEXT NOT NULL,
-    topic TEXT NOT NULL, partition INTEGER NOT NULL, offset INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-CREATE TABLE outbox (seq INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL, body BLOB NOT NULL) STRICT;
-CREATE TABLE delivered (channel TEXT PRIMARY KEY, seq INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-"""
-TABLES = frozenset({"meta", "events", "inbox", "outbox", "delivered"})
-
-_KINDS: dict[str, type] = {
-    name: value for name, value in vars(event_types).items() if value in event_types.Event.__args__
-}
 
 
 class SqliteJournal:
@@ -57,14 +36,22 @@ class SqliteJournal:
         """
         self._channels = tuple(channels)
         try:
-            self._file = SqliteThread(path, "FULL", executor)
-            self._prepare(path, account)
+            if not path.exists():
+                _create_file(path, account, executor)
+            self._file = SqliteThread(
+                path, "FULL", executor, check=lambda db: schema.check_owner(db, path, account)
+            )
+            self._prepare(path)
         except DamagedFile as error:
             raise RecoveryRefused(str(error)) from error
+        except OSError as error:
+            raise JournalError(f"{path}: {error}; make STATE_DIR a folder that can be written") from error
 
-    def _prepare(self, path: Path, account: str) -> None:
+    def _prepare(self, path: Path) -> None:
         try:
-            self._file.run_now(lambda db: _prepare(db, path, account, self._channels))
+            self._file.run_now(lambda db: schema.check_integrity(db, path))
+            _migrate(self._file, path)
+            self._file.run_now(lambda db: schema.open_channels(db, self._channels))
         except BaseException:
             self._file.close()
             raise
@@ -84,7 +71,7 @@ class SqliteJournal:
             AlreadyJournaled: when an intent's signal id is journaled already; nothing was recorded.
             JournalError: when it cannot be written; nothing was recorded.
         """
-        rows = [_row(event) for event in events]
+        rows = [row_of(event) for event in events]
         await self._file.run(lambda db: _record(db, events, rows, outbox))
 
     async def undelivered(self, channel: str, limit: int) -> list[OutboxMessage]:
@@ -103,85 +90,77 @@ class SqliteJournal:
         self._file.close()
 
 
-def _prepare(db: sqlite3.Connection, path: Path, account: str, channels: Sequence[str]) -> None:
-    fault = db.execute("PRAGMA quick_check(1)").fetchone()[0]
-    if fault != "ok":
-        raise RecoveryRefused(f"{path} is damaged: {fault}; keep a copy of it and start with a new STATE_DIR")
-    version = db.execute("PRAGMA user_version").fetchone()[0]
-    tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type='table'")}
-    if (version == 0 and tables) or (version == SCHEMA_VERSION and not tables >= TABLES):
-        raise RecoveryRefused(f"{path} is a database, but no journal of this bridge; use another STATE_DIR")
-    if version == 0:
-        for statement in SCHEMA.split(";"):
-            db.execute(statement)
-        db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
-        db.execute("INSERT INTO meta VALUES ('account', ?)", (account,))
-    elif version != SCHEMA_VERSION:
-        seen = f"{path} has journal version {version}, this bridge writes {SCHEMA_VERSION}"
-        raise RecoveryRefused(f"{seen}; use the bridge that wrote it or a new STATE_DIR")
-    owner = db.execute("SELECT value FROM meta WHERE name='account'").fetchone()[0]
-    if owner != account:
-        raise RecoveryRefused(f"{path} belongs to account {owner}, not {account}; use another STATE_DIR")
-    db.executemany("INSERT OR IGNORE INTO delivered VALUES (?, 0)", [(name,) for name in channels])
-
-
-def _row(event: Event) -> tuple[str, int | None, str]:
-    return type(event).__name__, _number(event), _encode(event).decode()
-
-
-def _number(event: Event) -> int | None:
-    """Return the intent that an event is about, so that its life can be looked up; None for the account's."""
-    match event:
-        case IntentReceived():
-            return event.intent.number
-        case OrderApproved():
-            return event.order.intent.number
-        case _:
-            return getattr(event, "number", None)
-
-
-def _encode(event: Event) -> bytes:
-    """Encode an event so that it can be read again: JSON has no NaN or infinity, a terminal may."""
-    body = msgspec.json.encode(event)
+def _create_file(path: Path, account: str, executor: Executor | None) -> None:
+    """Make a new journal under another name first: under its own there is a whole one or none."""
+    wal = path.with_name(f"{path.name}-wal")
+    if wal.exists() and wal.stat().st_size:
+        mend = "put it back or start with a new STATE_DIR"
+        raise RecoveryRefused(f"{path} is gone while {wal.name}, its latest part, is still there; {mend}")
+    draft = path.with_name(f"{path.name}.draft")
+    draft.unlink(missing_ok=True)
+    file = SqliteThread(draft, "FULL", executor)
     try:
-        msgspec.json.decode(body, type=type(event))
-    except msgspec.ValidationError:
-        return msgspec.json.encode(_spell_out(msgspec.to_builtins(event)))
-    return body
+        file.run_now(lambda db: schema.create(db, account))
+    finally:
+        file.close()
+    draft.rename(path)
 
 
-def _spell_out(value: Any) -> Any:
-    """Replace numbers that JSON has no sign for by their names."""
-    if isinstance(value, dict):
-        return {name: _spell_out(part) for name, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_spell_out(part) for part in value]
-    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+def _migrate(file: SqliteThread, path: Path) -> None:
+    """Bring an older journal to this version; a migration that fails leaves the file as it was."""
+    version = file.run_now(schema.version_of)
+    if version == schema.SCHEMA_VERSION:
+        return
+    kept = _free_name(path, version)
+    file.copy(kept)
+    try:
+        file.run_now(schema.migrate_once)
+    except BaseException:
+        kept.unlink(missing_ok=True)  # The journal itself is still what the copy was made of.
+        raise
+    _migrate(file, path)
+
+
+def _free_name(path: Path, version: int) -> Path:
+    """Return where to keep the copy of an old version: beside the file, never over another copy."""
+    kept, count = path.with_name(f"{path.stem}.v{version}.bak"), 1
+    while kept.exists():
+        count += 1
+        kept = path.with_name(f"{path.stem}.v{version}.{count}.bak")
+    return kept
 
 
 def _load(db: sqlite3.Connection) -> list[Event]:
     loaded: list[Event] = []
-    for seq, kind, body in db.execute("SELECT seq, kind, body FROM events ORDER BY seq"):
-        try:
-            # Not strict, so that "nan" and "inf" are read as the numbers they were.
-            loaded.append(msgspec.json.decode(body, type=_KINDS[kind], strict=False))
-        except (KeyError, msgspec.MsgspecError) as error:
+    known: set[tuple[str, int, str]] = set()
+    for seq, kind, body, checksum in db.execute("SELECT seq, kind, body, checksum FROM events ORDER BY seq"):
+        if checksum != checksum_of(kind, body):
             raise RecoveryRefused(
-                f"journal event {seq} ({kind}) cannot be read: {error}; use the bridge that wrote it"
-            ) from error
+                f"journal event {seq} ({kind}) is damaged: its checksum is another; "
+                "keep a copy of the file, look at the account's trades and start with a new STATE_DIR"
+            )
+        event = event_of(seq, kind, body)
+        loaded.append(event)
+        if isinstance(event, IntentReceived):
+            known.add((event.intent.signal_id, event.intent.number, event.payload_hash))
+    if known != set(db.execute("SELECT signal_id, number, payload_hash FROM inbox")):
+        raise RecoveryRefused(
+            "the journal is damaged: its inbox and its events name different signals; "
+            "keep a copy of the file, look at the account's trades and start with a new STATE_DIR"
+        )
     return loaded
 
 
 def _record(
     db: sqlite3.Connection,
     events: Sequence[Event],
-    rows: Sequence[tuple[str, int | None, str]],
+    rows: Sequence[EventRow],
     outbox: Sequence[tuple[str, bytes]],
 ) -> None:
     for event in events:
         if isinstance(event, IntentReceived):
             _record_received(db, event)
-    db.executemany("INSERT INTO events (kind, number, body) VALUES (?, ?, ?)", rows)
+    db.executemany(INSERT_EVENT, rows)
     db.executemany("INSERT INTO outbox (key, body) VALUES (?, ?)", outbox)
 
 
@@ -194,8 +173,8 @@ def _record_received(db: sqlite3.Connection, event: IntentReceived) -> None:
         raise AlreadyJournaled(intent.signal_id, before[0], before[1])
     place = (source.channel.value, source.topic, source.partition, source.offset)
     db.execute(
-        "INSERT INTO inbox VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (intent.signal_id, intent.number, event.payload_hash, *place),
+        "INSERT INTO inbox VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (intent.signal_id, intent.number, event.payload_hash, *place, intent.received_msc),
     )
 
 
