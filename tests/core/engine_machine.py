@@ -267,7 +267,7 @@ class EngineMachine(RuleBasedStateMachine):
         if not really:
             return
         request = EmergencyStopRequested("stop", None, True, source, self.now)
-        self._commit(engine.stop(self.state, request))
+        self._commit(engine.stop(self.state, self.limits, request))
         if not self.emergency or self.now > self.latched_at:
             self.latched_at = self.now
         self.halted = self.emergency = True
@@ -275,7 +275,7 @@ class EngineMachine(RuleBasedStateMachine):
     @precondition(lambda self: not self.halted or self.now > self.latched_at)
     @rule(source=st.sampled_from([LOCAL, LOCAL, REMOTE]))
     def resume(self, source: Source) -> None:
-        verdict = engine.resume(self.state, self.limits, ResumeRequested("go on", source, self.now))
+        verdict = engine.resume(self.state, self.limits, ResumeRequested("go on", source, self.now), self.now)
         refused = source is REMOTE or self.limits.emergency_stop
         assert refused == isinstance(verdict, Denial)
         if not isinstance(verdict, Denial):

@@ -502,16 +502,20 @@ def test_a_closed_bridge_still_knows_duplicates_and_what_is_late() -> None:
 def test_a_stop_latches_once() -> None:
     request = EmergencyStopRequested("panic", None, True, SOURCE, NOW)
 
-    events = engine.stop(make_state(), request)
+    events = engine.stop(make_state(), make_limits(), request)
 
-    assert events == (TradingStateChanged(TradingState.HALTED, "panic", SOURCE, True, NOW),)
-    assert engine.stop(fold(make_state(), events), request) == ()
+    assert events == (
+        TradingStateChanged(TradingState.HALTED, "panic", SOURCE, True, NOW, cancel_orders=True),
+    )
+    assert engine.stop(fold(make_state(), events), make_limits(), request) == ()
 
 
 def test_a_stop_on_a_halted_bridge_still_latches_the_emergency() -> None:
     halted = make_state(trading=TradingState.HALTED)
 
-    assert len(engine.stop(halted, EmergencyStopRequested("panic", None, True, SOURCE, NOW))) == 1
+    assert (
+        len(engine.stop(halted, make_limits(), EmergencyStopRequested("panic", None, True, SOURCE, NOW))) == 1
+    )
 
 
 @pytest.mark.parametrize(
@@ -530,7 +534,7 @@ def test_a_halt_is_lifted_by_a_person_or_where_the_trader_permits_it(
 ) -> None:
     state = make_state(trading=TradingState.HALTED, emergency=True)
 
-    verdict = engine.resume(state, make_limits(**limits), ResumeRequested("checked", source, NOW))
+    verdict = engine.resume(state, make_limits(**limits), ResumeRequested("checked", source, NOW), NOW)
 
     if lifted:
         assert verdict == (TradingStateChanged(TradingState.ACTIVE, "checked", source, False, NOW),)
@@ -541,11 +545,12 @@ def test_a_halt_is_lifted_by_a_person_or_where_the_trader_permits_it(
 
 def test_a_resume_from_before_the_halt_does_not_undo_it() -> None:
     stopped = fold(
-        make_state(), engine.stop(make_state(), EmergencyStopRequested("s", None, True, SOURCE, NOW))
+        make_state(),
+        engine.stop(make_state(), make_limits(), EmergencyStopRequested("s", None, True, SOURCE, NOW)),
     )
 
-    early = engine.resume(stopped, make_limits(), ResumeRequested("go", LOCAL, NOW))
-    late = engine.resume(stopped, make_limits(), ResumeRequested("go", LOCAL, NOW + 1))
+    early = engine.resume(stopped, make_limits(), ResumeRequested("go", LOCAL, NOW), NOW + 9)
+    late = engine.resume(stopped, make_limits(), ResumeRequested("go", LOCAL, NOW + 1), NOW + 9)
 
     assert isinstance(early, Denial)
     assert not isinstance(late, Denial)
@@ -555,16 +560,16 @@ def test_a_resume_is_undone_by_every_stop_that_came_after_it() -> None:
     # Stops overtake what waits: stop, resume, stop may arrive as stop, stop, resume.
     state = make_state()
     for at in (NOW, NOW + 5):
-        fold(state, engine.stop(state, EmergencyStopRequested("s", None, True, SOURCE, at)))
+        fold(state, engine.stop(state, make_limits(), EmergencyStopRequested("s", None, True, SOURCE, at)))
 
-    between = engine.resume(state, make_limits(), ResumeRequested("go", LOCAL, NOW + 3))
+    between = engine.resume(state, make_limits(), ResumeRequested("go", LOCAL, NOW + 3), NOW + 9)
 
     assert isinstance(between, Denial)
     assert state.emergency
 
 
 def test_resuming_what_is_active_changes_nothing() -> None:
-    assert engine.resume(make_state(), make_limits(), ResumeRequested("", LOCAL, NOW)) == ()
+    assert engine.resume(make_state(), make_limits(), ResumeRequested("", LOCAL, NOW), NOW) == ()
 
 
 # Replies

@@ -4,8 +4,14 @@ import pytest
 from tests.core.builders import make_answer, make_intent, make_order, sending_events
 from tests.execution.rig import on_disk
 
-from hybrid_bridge.core.events import IntentReceived, OrderSending
-from hybrid_bridge.core.orders import OrderState
+from hybrid_bridge.core.events import (
+    AccountCleared,
+    IntentReceived,
+    OrderSending,
+    TradingState,
+    TradingStateChanged,
+)
+from hybrid_bridge.core.orders import Channel, OrderState, Source
 from hybrid_bridge.errors import JournalError, RecoveryRefused
 
 
@@ -69,3 +75,18 @@ async def test_a_journal_that_does_not_add_up_is_refused(rig, recorder):
         match=r"does not add up: intent 7 is not known.*keep a copy.*start with a new STATE_DIR",
     ):
         await recorder.restore()
+
+
+async def test_what_a_stop_has_left_to_do_is_shown_until_it_is_done_also_after_a_restart(
+    rig, recorder, new_rig
+):
+    assert not recorder.to_clear.is_set()
+    stop = TradingStateChanged(TradingState.HALTED, "", Source(Channel.LOCAL), True, 5, cancel_orders=True)
+    await recorder.commit([stop])
+    assert recorder.to_clear.is_set()
+    again = new_rig()
+    await again.recorder.restore()
+    assert again.recorder.to_clear.is_set()
+    again.journal.close()
+    await recorder.commit([AccountCleared(5, 9)])
+    assert not recorder.to_clear.is_set()

@@ -145,6 +145,7 @@ class OrderAppraised:
     Attributes:
         appraisal: None when the terminal could not be asked; `problem` says why.
         position: the position a close or modify names; None when the terminal has none.
+        superseded: a later look at the account has been taken in already.
     """
 
     wanted: SignalReceived | CloseRequested | ModifyRequested | CancelRequested
@@ -152,6 +153,7 @@ class OrderAppraised:
     position: Position | None
     problem: str
     now_msc: int
+    superseded: bool = False
 
 
 @dataclass(frozen=True, slots=True)

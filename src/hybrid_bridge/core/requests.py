@@ -22,6 +22,11 @@ def make_magic(base: int, number: int) -> int:
     return base << 32 | number
 
 
+def split_magic(magic: int) -> tuple[int, int]:
+    """Return the base and the intent number that a magic is made of, whoever made it."""
+    return magic >> 32, magic & 0xFFFF_FFFF
+
+
 def make_comment(text: str, number: int) -> str:
     """Join the sender's text and the intent's short id within the terminal's limit of UTF-16 units.
 
@@ -33,20 +38,27 @@ def make_comment(text: str, number: int) -> str:
     return f"{units.decode('utf-16-le', errors='ignore')} {tail}".strip()
 
 
-def choose_filling(spec: SymbolSpec) -> int:
-    """Choose a filling that the symbol permits for market orders.
+def permitted_fillings(spec: SymbolSpec) -> tuple[int, ...]:
+    """Return the fillings that the symbol permits for market orders, the one to try first in front.
 
     Returns:
-        FOK for request and instant execution; otherwise FOK or IOC by the symbol's flags, RETURN when
-        the venue names neither (exchange execution always permits it).
+        FOK first for request and instant execution; otherwise FOK and IOC by the symbol's flags, and RETURN
+        under exchange execution or when the venue names neither.
     """
-    if spec.execution_mode in (ExecutionMode.REQUEST, ExecutionMode.INSTANT):
-        return FILLING_FOK
-    if spec.filling_mode & SYMBOL_FILLING_FOK:
-        return FILLING_FOK
+    immediate = spec.execution_mode in (ExecutionMode.REQUEST, ExecutionMode.INSTANT)
+    fillings = []
+    if immediate or spec.filling_mode & SYMBOL_FILLING_FOK:
+        fillings.append(FILLING_FOK)
     if spec.filling_mode & SYMBOL_FILLING_IOC:
-        return FILLING_IOC
-    return FILLING_RETURN
+        fillings.append(FILLING_IOC)
+    if not fillings or spec.execution_mode == ExecutionMode.EXCHANGE:
+        fillings.append(FILLING_RETURN)
+    return tuple(fillings)
+
+
+def choose_filling(spec: SymbolSpec) -> int:
+    """Choose the filling that a market order is tried with first."""
+    return permitted_fillings(spec)[0]
 
 
 def _order_type(side: Side) -> int:

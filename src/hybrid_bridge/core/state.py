@@ -256,13 +256,16 @@ def _approve(state: EngineState, event: OrderApproved) -> None:
 
 
 def _latch(state: EngineState, event: TradingStateChanged) -> None:
+    if event.emergency and (event.close_positions or event.cancel_orders):
+        state.clearing = Clearing(event.at_msc, event.close_positions, event.cancel_orders)
+        state.cleared = None
+    elif not (event.emergency and state.emergency):
+        # What asks for nothing leaves alone what an earlier stop is still doing.
+        state.clearing = state.cleared = None
     state.trading = event.state
     state.halt_reason = event.reason
     state.emergency = event.emergency
     state.latched_msc = event.at_msc
-    to_clear = event.emergency and (event.close_positions or event.cancel_orders)
-    state.clearing = Clearing(event.at_msc, event.close_positions, event.cancel_orders) if to_clear else None
-    state.cleared = None
     if event.emergency and event.source.topic:
         state.stops_seen.append(event.source)
 

@@ -285,7 +285,7 @@ class Executor:
         while True:
             try:
                 async with self._recorder.lock:
-                    await self._recorder.commit(engine.stop(self._recorder.state, stop))
+                    await self._recorder.commit(engine.stop(self._recorder.state, self._limits, stop))
             except JournalError as error:
                 log.error("Emergency stop not journaled, trying again; nothing is sent", error=str(error))
                 await self._clock.sleep(JOURNAL_RETRY_S)
@@ -296,7 +296,8 @@ class Executor:
 
     async def _resume(self, request: ResumeRequested) -> None:
         async with self._recorder.lock:
-            verdict = engine.resume(self._recorder.state, self._limits, request)
+            now_msc = self._clock.utc_msc()
+            verdict = engine.resume(self._recorder.state, self._limits, request, now_msc)
             if not isinstance(verdict, Denial):
                 await self._recorder.commit(verdict)
                 return

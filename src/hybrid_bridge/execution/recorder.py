@@ -23,6 +23,7 @@ class Recorder:
     Attributes:
         state: read freely, never written from outside.
         lock: held from a decision to the end of its commit.
+        to_clear: set exactly while an emergency stop has something left to do to the account.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class Recorder:
     ) -> None:
         self.state = EngineState()
         self.lock = asyncio.Lock()
+        self.to_clear = asyncio.Event()
         self._journal = journal
         self._figures = figures
         self._on_messages = on_messages
@@ -58,6 +60,7 @@ class Recorder:
             raise RecoveryRefused(f"the journal does not add up: {error}; {mend}") from error
         if not self.state.orders:
             self.state.next_number = max(self.state.next_number, first_number)
+        self._note_what_is_left()
         return len(events)
 
     async def commit(self, events: Sequence[Event], errors: Sequence[tuple[str, bytes]] = ()) -> None:
@@ -78,6 +81,7 @@ class Recorder:
         for event in events:
             apply(self.state, event)
             announce_event(event)
+        self._note_what_is_left()
         for result in results:
             self._figures.statuses[result.status] += 1
             announce_result(result)
@@ -85,3 +89,9 @@ class Recorder:
             self._on_messages()
         if results:
             self._on_results(results)
+
+    def _note_what_is_left(self) -> None:
+        if self.state.clearing is None:
+            self.to_clear.clear()
+        else:
+            self.to_clear.set()

@@ -66,7 +66,7 @@ class Recovery:
                 request = EmergencyStopRequested(
                     "EMERGENCY_STOP=true at the start", None, True, Source(Channel.LOCAL), now_msc
                 )
-                await self._recorder.commit(engine.stop(state, request))
+                await self._recorder.commit(engine.stop(state, self._limits, request))
                 self._stop_at_start = request
         log.info(
             "Journal restored", events=count, in_doubt=len(state.in_doubt()), trading=state.trading.value

@@ -1,0 +1,132 @@
+"""May this be sent? The verdict on one intent, on the terminal's facts of one instant.
+
+Pure. Entries go through the risk guard; closes, changes and cancellations have rules of their own: they pass
+whatever stops entries, and must not act twice. The engine and `retrying` ask; the state they pass may be a
+view of the real one.
+"""
+
+from hybrid_bridge.core.account import AccountReport, Position
+from hybrid_bridge.core.appraisal import Appraisal
+from hybrid_bridge.core.approval import approve
+from hybrid_bridge.core.events import Denial
+from hybrid_bridge.core.inputs import (
+    CancelRequested,
+    CloseRequested,
+    ModifyRequested,
+    OrderAppraised,
+    SignalReceived,
+)
+from hybrid_bridge.core.limits import Limits
+from hybrid_bridge.core.market import Quote, SymbolSpec
+from hybrid_bridge.core.orders import ApprovedOrder, Intent, IntentKind, OrderRequest
+from hybrid_bridge.core.requests import cancel_request, close_request, make_magic, modify_request
+from hybrid_bridge.core.risk import (
+    CLOCK_TOLERANCE_MS,
+    AppraisedCase,
+    Case,
+    find_account_denial,
+    find_stops_denial,
+    screen,
+)
+from hybrid_bridge.core.sizing import floor_to_step
+from hybrid_bridge.core.state import EngineState
+
+Verdict = ApprovedOrder | tuple[Denial, ...]
+
+
+def judge_intent(state: EngineState, limits: Limits, appraised: OrderAppraised, intent: Intent) -> Verdict:
+    """Judge one intent on its appraisal.
+
+    Returns:
+        The order to send, or every denial that could be found.
+    """
+    wanted, appraisal = appraised.wanted, appraised.appraisal
+    if appraisal is None:
+        silent = Denial("account", "an answering terminal", "none", appraised.problem)
+        if isinstance(wanted, SignalReceived):
+            return (*screen(Case(wanted, state, limits, appraised.now_msc)), silent)
+        return (silent,)
+    if isinstance(wanted, SignalReceived):
+        early = find_future(wanted, intent)
+        if early is not None:
+            return (early,)
+        return approve(AppraisedCase(wanted, state, limits, appraised.now_msc, appraisal), intent)
+    wrong = find_account_denial(appraisal.report, limits)
+    if wrong is not None:
+        return (wrong,)
+    return _judge_command(state, limits, appraised, appraisal, intent)
+
+
+def find_future(signal: SignalReceived, intent: Intent) -> Denial | None:
+    """Refuse a signal whose time lies ahead of this PC's by more than clocks differ."""
+    ahead = intent.created_msc - signal.received_msc
+    if ahead <= CLOCK_TOLERANCE_MS:
+        return None
+    seen = f"{ahead} ms ahead of this PC's clock"
+    return Denial("expiry", f"at most {CLOCK_TOLERANCE_MS} ms ahead", seen, "set both clocks by NTP")
+
+
+def _judge_command(
+    state: EngineState, limits: Limits, appraised: OrderAppraised, appraisal: Appraisal, intent: Intent
+) -> Verdict:
+    wanted, position, spec = appraised.wanted, appraised.position, appraisal.spec
+    magic = make_magic(limits.magic, intent.number)
+    if isinstance(wanted, CancelRequested):
+        return _unrisked(intent, cancel_request(intent, magic))
+    if position is None or spec is None:
+        return (Denial("position", "an open position", f"ticket {intent.ticket}", "no such position"),)
+    if isinstance(wanted, ModifyRequested):
+        return _judge_change(intent, position, spec, appraisal.quote, magic)
+    assert isinstance(wanted, CloseRequested)  # noqa: S101 - a signal has been judged before
+    volume = position.volume if wanted.volume is None else floor_to_step(wanted.volume, spec.volume_step)
+    if volume > position.volume or volume < min(spec.volume_min, position.volume):
+        allowed = f"{spec.volume_min:g} to {position.volume:g} lots"
+        return (Denial("volume", allowed, f"{wanted.volume}", f"position {position.ticket}"),)
+    blind = _find_blind_close(state, intent, position, appraisal.report, whole=volume == position.volume)
+    if blind is not None:
+        return (blind,)
+    at = appraisal.quote or Quote(position.symbol, position.price_current, position.price_current, None)
+    return _unrisked(intent, close_request(intent, position, volume, spec, at, magic))
+
+
+def _find_blind_close(
+    state: EngineState, intent: Intent, position: Position, report: AccountReport, *, whole: bool
+) -> Denial | None:
+    """Refuse a close that could do more than was asked while an earlier order is in doubt.
+
+    On a netting account two closes would reverse the position. On a hedging account the ticket keeps a deal
+    from doing more than close it, so closing it wholly may be asked for again; two parts would add up.
+    """
+    for record in state.in_doubt():
+        doubtful = record.intent
+        if doubtful.kind is IntentKind.MODIFY or doubtful.number == intent.number:
+            continue
+        if not report.account.hedging and doubtful.symbol == position.symbol:
+            return Denial(
+                "position",
+                "no deal of unknown outcome on the symbol",
+                f"signal {doubtful.signal_id} is {record.state}",
+                "on a netting account a second close could open the opposite position",
+            )
+        if not whole and doubtful.kind is IntentKind.CLOSE and doubtful.ticket == position.ticket:
+            return Denial(
+                "position",
+                "no close of unknown outcome on the position, or closing all of it",
+                f"command {doubtful.signal_id} is {record.state}",
+                "both parts could be closed",
+            )
+    return None
+
+
+def _judge_change(
+    intent: Intent, position: Position, spec: SymbolSpec, quote: Quote | None, magic: int
+) -> Verdict:
+    price = quote.exit_price(position.side) if quote is not None else position.price_current
+    denial = find_stops_denial(position.side, intent.stop_loss, intent.take_profit, price, spec)
+    if denial is not None:
+        return (denial,)
+    return _unrisked(intent, modify_request(intent, position, spec, magic))
+
+
+def _unrisked(intent: Intent, request: OrderRequest) -> ApprovedOrder:
+    return ApprovedOrder(intent, request, None, 0.0)
