@@ -4,13 +4,15 @@ The file named by SCRIPTED_TERMINAL holds a JSON object, read again at every cal
 the terminal's mind while a worker runs. Keys: login, server, path, build, symbols, ticks (symbol -> rows of
 [time_msc, bid, ask]), positions, orders, deals, history_orders (lists of field mappings), check, send (result
 mappings, or null), errors (function -> [code, text]), raises (function -> text), stall (functions that never
-return and hold the GIL, as the package does), prints (functions that print), sticky (an error that every call
-gives until the next initialize).
+return and hold the GIL, as the package does), prints (functions that print), garbage (functions that write
+nonsense into every pipe there is), halves (functions that write half a frame there and end the process),
+sticky (an error that every call gives until the next initialize).
 """
 
 import ctypes
 import json
 import os
+import stat
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -156,6 +158,16 @@ def _hold():
         ctypes.PyDLL(None).sleep(3600)
 
 
+def _write_into_pipes(nonsense):
+    """Write as a library gone wild does: wherever somebody reads."""
+    for number in range(3, 64):
+        try:
+            if stat.S_ISFIFO(os.fstat(number).st_mode) or stat.S_ISSOCK(os.fstat(number).st_mode):
+                os.write(number, nonsense)
+        except OSError:
+            continue
+
+
 def _begin(name):
     """Return the script, or None when this call fails."""
     global _error, _sticky
@@ -165,6 +177,11 @@ def _begin(name):
         print(f"{name} prints on standard output", flush=True)
         os.write(1, b"and writes to file descriptor 1\n")
         print(f"{name} prints on standard error", file=sys.stderr, flush=True)
+    if name in script.get("garbage", ()):
+        _write_into_pipes(b"PANIC: out of cheese\n" * 9)
+    if name in script.get("halves", ()):
+        _write_into_pipes(b"\x40\x00\x00\x00half")
+        os._exit(1)
     if name in script.get("stall", ()):
         Path(os.environ["SCRIPTED_TERMINAL"] + ".stalled").touch()
         _hold()

@@ -157,6 +157,135 @@ async def test_an_account_switched_meanwhile_is_noticed_at_the_next_connect(star
     assert not lane.ready
 
 
+@pytest.fixture
+def soon(monkeypatch):
+    monkeypatch.setattr(lane_module, "IDENTITY_AFTER_S", 0.05)
+
+
+async def test_an_idle_lane_finds_a_lost_terminal_by_itself_and_connects_again(start_lane, script, soon):
+    lane = await ready(start_lane())
+    script.say(sticky=[-10001, "IPC send failed"])
+    await until(lambda: not lane.ready)
+    script.say(sticky=None)
+    await ready(lane)
+    assert (lane.state.connects, lane.state.restarts) == (2, 0)
+
+
+async def test_an_idle_lane_finds_another_account_and_comes_back_with_the_right_one(start_lane, script, soon):
+    lane = await ready(start_lane(mt5_login=1001))
+    script.say(login=7)
+    await until(lambda: lane.state.phase is LanePhase.MISMATCH)
+    with pytest.raises(LaneUnavailable, match="account 7 is logged in, MT5_LOGIN expects 1001"):
+        await lane.call(SUBMIT, CLOSE)
+    script.say(login=1001)
+    await ready(lane)
+    assert (await lane.call(SUBMIT, CLOSE)).sent
+    assert len(script.orders_sent()) == 1
+    assert lane.state.restarts == 0
+
+
+async def test_the_call_that_shows_another_account_closes_the_lane(start_lane, script):
+    lane = await ready(start_lane(mt5_login=1001))
+    script.say(login=7)
+    reply = await lane.call(SUBMIT, CLOSE)
+    assert not reply.sent
+    await until(lambda: lane.state.phase is LanePhase.MISMATCH)
+    assert script.orders_sent() == []
+
+
+async def test_a_hanging_terminal_is_found_by_an_idle_lane(start_lane, script, soon, monkeypatch):
+    monkeypatch.setattr(lane_module, "IDENTITY", quick(lane_module.IDENTITY, timeout_s=0.2))
+    lane = await ready(start_lane())
+    first = lane.state.pid
+    script.say(stall=["account_info"])
+    await until(lambda: lane.state.restarts > 0)
+    script.say(stall=None)
+    await ready(lane)
+    assert lane.state.pid != first
+
+
+async def test_whatever_waits_goes_before_a_lane_s_own_look(start_lane, script, monkeypatch):
+    lane = await ready(start_lane())
+    looks = []
+    # Long overdue: any moment without a waiting call would now be used for a look.
+    monkeypatch.setattr(lane_module, "IDENTITY_AFTER_S", -3600.0)
+    perform = lane._perform
+
+    async def watched(worker, call, extra_s=0.0):
+        if call.operation.name == "identity":
+            looks.append(len(lane._waiting))
+        return await perform(worker, call, extra_s)
+
+    monkeypatch.setattr(lane, "_perform", watched)
+    await asyncio.gather(*[lane.call(SUBMIT, CLOSE) for _ in range(20)])
+    await until(lambda: looks != [])
+    assert set(looks) <= {0}
+
+
+async def test_an_order_behind_a_hanging_look_is_refused_in_time_and_never_sent(
+    start_lane, script, soon, monkeypatch
+):
+    monkeypatch.setattr(lane_module, "IDENTITY", quick(lane_module.IDENTITY, timeout_s=1.0))
+    lane = await ready(start_lane())
+    script.say(stall=["account_info"])
+    await until(lambda: script.stalled)
+    with pytest.raises(LaneUnavailable, match="busy with identity"):
+        await lane.call(quick(SUBMIT, wait_s=0.1), CLOSE)
+    script.say(stall=None)
+    await until(lambda: lane.state.restarts > 0)
+    await ready(lane)
+    await lane.call(REPORT, Nothing())
+    assert script.orders_sent() == []
+
+
+@pytest.mark.parametrize("way", ["garbage", "halves"])
+async def test_a_torn_stream_replaces_the_worker_and_leaves_the_outcome_unknown(start_lane, script, way):
+    lane = await ready(start_lane())
+    script.say(**{way: ["order_send"]})
+    with pytest.raises(LaneInterrupted, match="not known"):
+        await lane.call(SUBMIT, CLOSE)
+    script.say(**{way: None})
+    await lane.call(REPORT, Nothing())
+    assert lane.state.restarts == 1
+    assert len(script.orders_sent()) == 1
+
+
+async def test_a_stopped_worker_is_killed_at_the_deadline(start_lane, script):
+    lane = await ready(start_lane())
+    first = lane.state.pid
+    os.kill(first, signal.SIGSTOP)
+    with pytest.raises(LaneInterrupted, match=r"submit took longer than 0\.3 s"):
+        await lane.call(quick(SUBMIT), CLOSE)
+    await lane.call(REPORT, Nothing())
+    assert lane.state.pid != first
+    assert script.orders_sent() == []
+
+
+@pytest.mark.parametrize("settled", [False, True])
+async def test_an_order_that_meets_a_dying_worker_is_sent_at_most_once(start_lane, script, settled):
+    lane = await ready(start_lane())
+    os.kill(lane.state.pid, signal.SIGKILL)
+    if settled:
+        await until(lambda: not lane.ready)
+    try:
+        reply = await lane.call(quick(SUBMIT, timeout_s=10.0), CLOSE)
+    except LaneInterrupted:
+        assert not settled
+        assert script.orders_sent() == []
+    else:
+        assert reply.sent
+        assert len(script.orders_sent()) == 1
+
+
+async def test_a_worker_that_dies_after_its_answer_has_answered(start_lane, script):
+    lane = await ready(start_lane())
+    assert (await lane.call(SUBMIT, CLOSE)).sent
+    os.kill(lane.state.pid, signal.SIGKILL)
+    await until(lambda: lane.state.restarts == 1)
+    await lane.call(REPORT, Nothing())
+    assert len(script.orders_sent()) == 1
+
+
 async def test_a_missing_package_is_said_with_what_to_do(start_lane):
     lane = start_lane(module="MetaTrader5_is_not_here")
     await until(lambda: lane.connect_failures > 0)

@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import functools
 import json
+import signal
 import subprocess
 import sys
 
@@ -14,7 +16,10 @@ from tests.terminal.test_trade_lane import approved
 from hybrid_bridge.core.appraisal import AppraisalQuery, LookQuery
 from hybrid_bridge.core.market import Side
 from hybrid_bridge.core.orders import Answer
-from hybrid_bridge.errors import LaneError
+from hybrid_bridge.errors import LaneError, LaneUnavailable
+from hybrid_bridge.loop_lag import LoopLag
+from hybrid_bridge.simulator.control_client import SimulatorControl
+from hybrid_bridge.terminal import lane, market_lane, operations, trade_lane
 from hybrid_bridge.terminal.clock import ServerClock
 from hybrid_bridge.terminal.lanes import Lanes
 from hybrid_bridge.terminal.market_lane import TerminalMarketLane
@@ -23,6 +28,7 @@ from hybrid_bridge.terminal.trade_lane import TerminalTradeLane
 from hybrid_bridge.terminal.worker_process import _environment
 
 SYMBOLS = "EURUSD,GBPUSD"
+LOGIN = 10000001
 MAGIC = (234_000 << 32) | 7
 
 
@@ -30,7 +36,8 @@ class Simulator:
     """The simulated terminal's process, to be killed and started again."""
 
     def __init__(self, ledger, *options):
-        self._options = ["--symbols", SYMBOLS, "--ledger", str(ledger), "--die-with-parent", *options]
+        judged = ["--ledger", str(ledger), "--control", "127.0.0.1:0", "--die-with-parent"]
+        self._options = ["--symbols", SYMBOLS, *judged, *options]
         self._ledger = ledger
         self.address = "127.0.0.1:0"
         self._process = None
@@ -43,7 +50,14 @@ class Simulator:
             stdin=subprocess.PIPE,
             env=_environment({}),
         )
-        self.address = json.loads(self._process.stdout.readline())["simulator"]
+        ready = json.loads(self._process.stdout.readline())
+        self.address, self._control = ready["simulator"], ready["control"]
+
+    def control(self):
+        return SimulatorControl(self._control)
+
+    def signal(self, number):
+        self._process.send_signal(number)
 
     def kill(self):
         self._process.kill()
@@ -57,26 +71,27 @@ class Simulator:
 class Bridge:
     """What app wires together of the terminal's side."""
 
-    def __init__(self, simulator):
-        self.settings = terminal_settings(
-            simulation_mode=True, sim_address=simulator.address, symbols=SYMBOLS, tick_rate_hz=20
-        )
+    def __init__(self, simulator, **settings):
+        simulated = {"simulation_mode": True, "sim_address": simulator.address, "symbols": SYMBOLS}
+        self.settings = terminal_settings(tick_rate_hz=20, **simulated, **settings)
         self.lanes = Lanes(self.settings)
         self.server_clock = ServerClock()
         clock = WallClock()
         self.market = TerminalMarketLane(self.lanes.for_market, self.server_clock, clock)
         self.trade = TerminalTradeLane(self.lanes.for_orders, self.server_clock, clock)
         self.sink, self.cursors = MemorySink(), MemoryCursors()
+        self.lag = LoopLag(clock)
         self.poller = TickPoller(
             self.market, self.sink, self.cursors, clock, self.server_clock, self.settings
         )
 
 
 @contextlib.asynccontextmanager
-async def bridge_on(simulator):
+async def bridge_on(simulator, **settings):
     simulator.start()
-    bridge = Bridge(simulator)
-    tasks = [asyncio.create_task(bridge.lanes.run()), asyncio.create_task(bridge.poller.run())]
+    bridge = Bridge(simulator, **settings)
+    loops = (bridge.lanes.run, bridge.poller.run, bridge.lag.run)
+    tasks = [asyncio.create_task(loop()) for loop in loops]
     try:
         async with asyncio.timeout(40):
             await bridge.lanes.wait_ready()
@@ -152,3 +167,137 @@ async def test_a_terminal_that_is_killed_and_started_again_is_found_again(simula
             assert seqs == list(range(1, len(seqs) + 1))
             times = [tick.tick.time_msc for tick in bridge.sink.log if tick.tick.symbol == symbol]
             assert times == sorted(times)
+
+
+# What the loop may stand still for on a machine that is busy with other things; a hang would be for ever.
+LAG_MS_MAX = 1000
+DEADLINE_S = 1.0
+
+
+@pytest.fixture
+def short_deadlines(monkeypatch):
+    """The deadlines of the trade lane's calls, a second each; the lanes look at nothing of themselves."""
+    monkeypatch.setattr(lane, "IDENTITY_AFTER_S", 3600.0)
+    for name in ("SUBMIT", "LOOK", "REPORT", "APPRAISE"):
+        usual = getattr(trade_lane, name)
+        kinds = (usual.name, usual.args, usual.reply, usual.priority)
+        made = operations.Operation(*kinds, DEADLINE_S, 10.0, usual.shows_account)
+        monkeypatch.setattr(trade_lane, name, made)
+
+
+async def test_a_call_that_hangs_costs_its_lane_and_nothing_else(simulator, short_deadlines):
+    """In turn: the account's look, the history, the check of an order, the order itself."""
+    async with bridge_on(simulator) as bridge:
+        await until(lambda: len(bridge.sink.log) > 10)
+        _, order = await entry(bridge)
+        look = LookQuery(MAGIC, "", WallClock().utc_msc())
+        hanging = {
+            "account_info": bridge.trade.report,
+            "history_deals_get": functools.partial(bridge.trade.look, look),
+            "order_check": functools.partial(bridge.trade.submit, order),
+            "order_send": functools.partial(bridge.trade.submit, order),
+        }
+        market = bridge.lanes.market.state
+        for number, (command, ask) in enumerate(hanging.items(), start=1):
+            with simulator.control() as control:
+                control.fault("stall", command=command)
+            ticks = len(bridge.sink.log)
+            asked_s = asyncio.get_running_loop().time()
+            try:
+                outcome = await ask()
+            except LaneError as error:
+                assert not command.startswith("order")
+                assert f"took longer than {DEADLINE_S:g} s" in str(error)
+            else:
+                assert (outcome.answer, outcome.reason) == (Answer.UNKNOWN, "lane_interrupted")
+            assert asyncio.get_running_loop().time() - asked_s < DEADLINE_S + 2
+            assert len(bridge.sink.log) > ticks
+            await until(lambda n=number: bridge.lanes.trade.state.restarts == n and bridge.lanes.trade.ready)
+        assert bridge.lanes.market.state == market
+        assert bridge.lag.max_ms < LAG_MS_MAX
+        assert simulator.deals(MAGIC) == []
+        with simulator.control() as control:
+            control.clear()
+        # The terminal goes on with what it held up, though nobody waits for the answer any more.
+        await until(lambda: len(simulator.deals(MAGIC)) == 1)
+        findings = await bridge.trade.look(look)
+        assert [deal.volume for deal in findings.deals] == [0.1]
+
+
+async def test_a_terminal_that_stands_still_is_left_at_the_deadlines_and_found_again(
+    simulator, short_deadlines, monkeypatch
+):
+    usual = market_lane.TICKS
+    kinds = (usual.name, usual.args, usual.reply, usual.priority)
+    monkeypatch.setattr(market_lane, "TICKS", operations.Operation(*kinds, DEADLINE_S, 10.0))
+    async with bridge_on(simulator) as bridge:
+        await until(lambda: len(bridge.sink.log) > 10)
+        _, order = await entry(bridge)
+        simulator.signal(signal.SIGSTOP)
+        try:
+            outcome = await bridge.trade.submit(order)
+            await until(lambda: bridge.lanes.market.state.restarts > 0)
+        finally:
+            simulator.signal(signal.SIGCONT)
+        assert (outcome.answer, outcome.reason) == (Answer.UNKNOWN, "lane_interrupted")
+        await until(lambda: bridge.lanes.market.ready and bridge.lanes.trade.ready)
+        before = len(bridge.sink.log)
+        await until(lambda: len(bridge.sink.log) > before)
+        for symbol in SYMBOLS.split(","):
+            seqs = bridge.sink.seqs(symbol)
+            assert seqs == list(range(1, len(seqs) + 1))
+        assert bridge.lag.max_ms < LAG_MS_MAX
+        # What had reached the terminal's door is either shown by a look, or was never taken in.
+        findings = await bridge.trade.look(LookQuery(MAGIC, "", WallClock().utc_msc()))
+        assert len(findings.deals) == len(simulator.deals(MAGIC))
+
+
+async def test_a_restarted_terminal_is_found_by_an_idle_trade_lane_before_the_next_order(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(lane, "IDENTITY_AFTER_S", 0.2)
+    simulator = Simulator(tmp_path / "ledger.jsonl", "--state", str(tmp_path / "state"))
+    async with bridge_on(simulator) as bridge:
+        await until(lambda: bridge.server_clock.offset_s is not None)
+        _, order = await entry(bridge)
+        simulator.kill()
+        await until(lambda: not bridge.lanes.trade.ready)
+        simulator.start()
+        before = len(bridge.sink.log)
+        await until(lambda: bridge.lanes.trade.state.connects == 2 and len(bridge.sink.log) > before + 5)
+        assert (await bridge.trade.submit(order)).answer is Answer.YES
+        assert len(simulator.deals(MAGIC)) == 1
+
+
+async def test_another_account_closes_both_lanes_until_the_right_one_is_back(simulator, monkeypatch):
+    monkeypatch.setattr(lane, "IDENTITY_AFTER_S", 0.2)
+    async with bridge_on(simulator, mt5_login=LOGIN) as bridge:
+        await until(lambda: len(bridge.sink.log) > 10)
+        _, order = await entry(bridge)
+        lanes = (bridge.lanes.market, bridge.lanes.trade)
+        with simulator.control() as control:
+            control.fault("other_account", login=7)
+            await until(lambda: all(each.state.phase is lane.LanePhase.MISMATCH for each in lanes))
+            assert "account 7 is logged in" in bridge.lanes.trade.state.reason
+            outcome = await bridge.trade.submit(order)
+            assert (outcome.answer, outcome.reason) == (Answer.NO, "lane_unavailable")
+            with pytest.raises(LaneUnavailable, match="account 7"):
+                await bridge.trade.report()
+            control.clear()
+        await until(lambda: all(each.ready for each in lanes), within_s=20)
+        assert (await bridge.trade.report()).account.login == LOGIN
+        assert bridge.lanes.trade.state.restarts == 0
+
+
+async def test_an_order_for_another_account_is_not_sent_though_no_look_noticed_yet(
+    simulator, short_deadlines
+):
+    async with bridge_on(simulator, mt5_login=LOGIN) as bridge:
+        await until(lambda: bridge.server_clock.offset_s is not None)
+        _, order = await entry(bridge)
+        with simulator.control() as control:
+            control.fault("other_account", login=7)
+            outcome = await bridge.trade.submit(order)
+            assert (outcome.answer, outcome.reason) == (Answer.NO, "other_account")
+            assert control.arrivals() == []
+        await until(lambda: bridge.lanes.trade.state.phase is lane.LanePhase.MISMATCH)

@@ -13,6 +13,36 @@ def test_connect_says_who_answered(session, script):
     assert (found.login, found.server, found.path, found.build) == (77, "Live", r"D:\MT5", 6231)
 
 
+def test_another_account_on_a_sound_connection_is_found_by_every_look_that_shows_one(session, script):
+    session.connect(ARGS)
+    for look in (session.identify, session.report):
+        session.begin()
+        look(Nothing())
+        assert session.stranger == ""
+    script.say(login=7)
+    for look in (session.identify, session.report):
+        session.begin()
+        look(Nothing())
+        assert "account 7" in session.stranger
+
+
+def test_another_server_is_another_account(session, script):
+    session.connect(ARGS)
+    script.say(server="Scripted-Live")
+    assert session.find_stranger() == "account 1001 (Scripted-Live) is logged in, not 1001 (Scripted-Demo)"
+    script.say(server=None)
+    session.begin()
+    assert session.find_stranger() == ""
+
+
+def test_a_new_connect_is_to_whoever_answers_then(session, script):
+    session.connect(ARGS)
+    script.say(login=7)
+    session.begin()
+    assert session.connect(ARGS).login == 7
+    assert session.stranger == ""
+
+
 def test_connect_mends_a_lost_connection(session, module):
     module.shutdown()
     session.connect(ARGS)

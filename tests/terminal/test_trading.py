@@ -2,7 +2,7 @@ import msgspec
 import pytest
 
 from hybrid_bridge.terminal import trading
-from hybrid_bridge.terminal.operations import AppraiseArgs, LookArgs, SubmitArgs
+from hybrid_bridge.terminal.operations import AppraiseArgs, ConnectArgs, LookArgs, SubmitArgs
 from hybrid_bridge.terminal.package import PackageError
 
 BUY, SELL = 0, 1
@@ -119,6 +119,40 @@ def test_closes_changes_and_cancellations_are_sent_without_a_check(session, scri
     script.say(check={"retcode": 10019})
     assert trading.submit(session, changed(**fields)).sent
     assert [name for name, _ in script.orders_sent()] == ["order_send"]
+
+
+CONNECT = ConnectArgs(path="", login=None, password="", server="", timeout_ms=60_000)
+
+
+@pytest.mark.parametrize(
+    "fields", [{}, {"position": 5}, {"action": 6, "position": 5}, {"action": 8, "order": 5}]
+)
+def test_nothing_is_sent_to_another_account(session, script, fields):
+    session.connect(CONNECT)
+    script.say(login=7)
+    reply = trading.submit(session, changed(**fields))
+    assert (reply.sent, reply.result) == (False, None)
+    assert "account 7" in reply.stranger
+    assert script.orders_sent() == []
+    assert session.stranger == reply.stranger
+
+
+def test_nothing_is_sent_when_nobody_says_who_is_logged_in(session, script):
+    script.say(errors={"account_info": [-10001, "IPC send failed"]})
+    reply = trading.submit(session, changed(position=5))
+    assert (reply.sent, reply.code, reply.stranger) == (False, -10001, "")
+    assert script.orders_sent() == []
+    assert session.link_lost
+
+
+def test_what_another_account_lacks_is_no_trace_of_anything(session, script):
+    session.connect(CONNECT)
+    look = LookArgs(42, "", 0, 1, 2)
+    assert trading.look(session, look).deals == []
+    script.say(login=7)
+    with pytest.raises(PackageError, match="account 7"):
+        trading.look(session, look)
+    assert session.stranger
 
 
 def test_a_pending_order_is_checked(session, script):

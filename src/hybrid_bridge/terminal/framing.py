@@ -1,8 +1,8 @@
 """Length-prefixed MessagePack frames: what daemon and worker say to each other over the worker's pipes.
 
 A frame is `u32 length, little-endian | MessagePack`. Requests are `[id, op, args]`. The worker sends
-`["reply", id, ok, result or Failure, link_lost]` and `["log", level, event, fields]`; link_lost says that the
-connection is gone or that another account answers on it.
+`["reply", id, ok, result or Failure, link_lost, stranger]` and `["log", level, event, fields]`; stranger says
+who is logged in instead of the account that was connected to, and is empty when nobody is.
 Shared by both ends, so it stays light: no asyncio, no pydantic, no structlog.
 """
 

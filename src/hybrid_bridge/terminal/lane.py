@@ -136,6 +136,9 @@ class Lane:
         self._selection = SelectReply([], {})
         self._busy_with = ""
         self._account_seen_s = 0.0
+        # A person who logged in to another account is not to be fought over the terminal: until the right
+        # account is back, or the terminal is gone, a connect names no account and looks who is there.
+        self._only_look = False
         self.connect_failures = 0
 
     @property
@@ -230,11 +233,11 @@ class Lane:
         while True:
             await self._connect_until_verified(worker)
             self._enter(LanePhase.READY, "")
-            while not await self._perform(worker, await self._next_call()):
+            while not (lost := await self._perform(worker, await self._next_call())):
                 pass
             delay_s = self._backoff.next_s()
-            self._enter(LanePhase.CONNECTING, "the terminal or its account is not the one connected to")
-            self._log.error("Connection to the account lost, connecting again", delay_s=round(delay_s, 2))
+            self._enter(LanePhase.MISMATCH if self._only_look else LanePhase.CONNECTING, lost)
+            self._log.error("Connection lost, connecting again", reason=lost, delay_s=round(delay_s, 2))
             await asyncio.sleep(delay_s)
 
     async def _next_call(self) -> Call:
@@ -277,17 +280,20 @@ class Lane:
     async def _connect(self, worker: WorkerProcess) -> ConnectReply:
         """Connect once, compare who answered with the settings, select the symbols."""
         terminal = self._options.terminal
+        only_look, self._only_look = self._only_look, False
         args = ConnectArgs(
             path=terminal.path if terminal.backend == "terminal" else "",
-            login=terminal.login,
-            password=terminal.password.get_secret_value(),
-            server=terminal.server,
+            login=None if only_look else terminal.login,
+            password="" if only_look else terminal.password.get_secret_value(),
+            server="" if only_look else terminal.server,
             timeout_ms=terminal.timeout_ms,
         )
         found = await self._ask(worker, CONNECT, args, extra_s=terminal.timeout_ms / 1000)
+        self._only_look = only_look
         problem = mismatch(found, terminal)
         if problem:
             raise _ConnectFailed(LanePhase.MISMATCH, problem)
+        self._only_look = False
         self._selection = await self._ask(worker, SELECT, SelectArgs(list(terminal.symbols)))
         return found
 
@@ -305,8 +311,8 @@ class Lane:
             raise _ConnectFailed(LanePhase.CONNECTING, reason) from error
         return result
 
-    async def _perform(self, worker: WorkerProcess, call: Call, extra_s: float = 0.0) -> bool:
-        """Have one call done; return whether the connection to the terminal was found lost.
+    async def _perform(self, worker: WorkerProcess, call: Call, extra_s: float = 0.0) -> str:
+        """Have one call done; return why the lane must connect again, empty when it need not.
 
         Raises:
             WorkerGone: when the worker died or its deadline passed; the caller has its error already.
@@ -331,7 +337,10 @@ class Lane:
         if call.operation.shows_account:
             self._account_seen_s = asyncio.get_running_loop().time()
         self._settle(call, reply)
-        return reply.link_lost
+        if reply.stranger:
+            self._only_look = True
+            return reply.stranger
+        return "the connection to the terminal was lost" if reply.link_lost else ""
 
     def _settle(self, call: Call, reply: Reply) -> None:
         name = call.operation.name

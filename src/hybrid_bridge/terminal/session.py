@@ -61,8 +61,13 @@ class Session:
 
     @property
     def link_lost(self) -> bool:
-        """Whether the operation just done found the connection gone, or another account at its end."""
-        return bool(self._stranger) or (self._package is not None and self._package.link_lost)
+        """Whether the operation just done found the connection gone."""
+        return self._package is not None and self._package.link_lost
+
+    @property
+    def stranger(self) -> str:
+        """Whom the operation just done found logged in instead; empty for nobody."""
+        return self._stranger
 
     def spec(self, symbol: str) -> Any:
         """Return symbol_info's answer, a few seconds old at most; None when there is none.

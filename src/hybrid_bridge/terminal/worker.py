@@ -51,7 +51,7 @@ class Worker:
         while (payload := read_payload(self._source)) is not None:
             number, name, raw = self._request.decode(payload)
             ok, result = self._perform(name, raw)
-            self._write([REPLY, number, ok, result, self._session.link_lost])
+            self._write([REPLY, number, ok, result, self._session.link_lost, self._session.stranger])
         self._session.close()
 
     def log(self, level: str, event: str, **fields: object) -> None:

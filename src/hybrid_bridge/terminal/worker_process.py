@@ -42,6 +42,7 @@ class Reply:
     ok: bool
     result: msgspec.Raw
     link_lost: bool
+    stranger: str
 
 
 class _Pipes(asyncio.subprocess.SubprocessStreamProtocol):
@@ -197,9 +198,9 @@ class WorkerProcess:
 
     def _take(self, payload: bytes) -> None:
         kind, *parts = self._frame.decode(payload)
-        if kind == _REPLY and len(parts) == 4:
-            number, ok, result, link_lost = parts
-            self._reply(Reply(_integer(number), _truth(ok), result, _truth(link_lost)))
+        if kind == _REPLY and len(parts) == 5:
+            number, ok, result, link_lost, stranger = parts
+            self._reply(Reply(_integer(number), _truth(ok), result, _truth(link_lost), _text(stranger)))
         elif kind == _LOG and len(parts) == 3:
             level, event, fields = parts
             self._remark(_text(level), _text(event), _texts(fields))
