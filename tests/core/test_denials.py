@@ -1,0 +1,409 @@
+"""What a trader reads when an order is denied: the limit, what was seen instead, and what to do about it.
+
+`test_risk` and `test_approval` try where each limit lies; here every denial is read word for word, because a
+denial that names the wrong limit, or none, sends a person looking in the wrong place.
+"""
+
+from collections import deque
+from typing import Any
+
+import pytest
+from tests.core.builders import (
+    INF,
+    NAN,
+    NOW,
+    make_account,
+    make_appraisal,
+    make_case,
+    make_intent,
+    make_limits,
+    make_order,
+    make_position,
+    make_quote,
+    make_report,
+    make_signal,
+    make_spec,
+    make_state,
+    make_terminal,
+    state_with,
+)
+
+from hybrid_bridge.core.approval import approve
+from hybrid_bridge.core.events import Denial, TradingState
+from hybrid_bridge.core.market import Side, TradeMode
+from hybrid_bridge.core.risk import AppraisedCase, find_account_denial, find_stops_denial
+
+
+def read(case: AppraisedCase) -> tuple[str, str, str, str]:
+    """Return the only denial of an entry as its four texts."""
+    signal = case.signal
+    intent = make_intent(volume=signal.volume, side=signal.side, stop_loss=signal.stop_loss)
+    verdict = approve(case, intent)
+    assert isinstance(verdict, tuple), verdict
+    (denial,) = verdict
+    return texts(denial)
+
+
+def texts(denial: Denial | None) -> tuple[str, str, str, str]:
+    assert denial is not None
+    return denial.check, denial.limit, denial.observed, denial.detail
+
+
+def limited(**changes: Any) -> AppraisedCase:
+    return make_case(limits=make_limits(**changes))
+
+
+def stated(**changes: Any) -> AppraisedCase:
+    return make_case(state=make_state(**changes))
+
+
+def appraised(limits: dict[str, Any] | None = None, **changes: Any) -> AppraisedCase:
+    return make_case(limits=make_limits(**limits or {}), appraisal=make_appraisal(**changes))
+
+
+def at_account(limits: dict[str, Any] | None = None, **changes: Any) -> AppraisedCase:
+    return appraised(limits, report=make_report(account=make_account(**changes)))
+
+
+def at_terminal(**changes: Any) -> AppraisedCase:
+    return appraised(report=make_report(terminal=make_terminal(**changes)))
+
+
+def holding(*positions: Any, **limits: Any) -> AppraisedCase:
+    return appraised(limits, report=make_report(positions=positions))
+
+
+def entered(*instants: int, volume: float = 0.1) -> deque[Any]:
+    return deque((at, make_intent(number, volume=volume)) for number, at in enumerate(instants, 1))
+
+
+MEND = "set it to false, restart, then resume"
+HALTED = {"trading": TradingState.HALTED, "halt_reason": "login 1, expected 7001"}
+ACCOUNT = [
+    (
+        at_account(trade_allowed=False),
+        ("a trading login", "read-only login", "log in with the trading password"),
+    ),
+    (
+        at_account(trade_expert=False),
+        ("automated trading", "forbidden by the broker", "ask the broker"),
+    ),
+    (
+        at_terminal(api_disabled=True),
+        (
+            "Python API allowed",
+            "disabled",
+            "clear Tools > Options > Expert Advisors > Disable automated trading via external Python API",
+        ),
+    ),
+    (
+        at_terminal(trade_allowed=False),
+        ("AutoTrading on", "off", "press Algo Trading in the terminal"),
+    ),
+    (
+        at_terminal(connected=False),
+        ("terminal connected", "no link to the broker", "check the terminal's network"),
+    ),
+    (
+        make_case(make_signal(account=7002)),
+        ("7001", "7002", "the signal names another account"),
+    ),
+]
+SWITCHES = [
+    (
+        limited(trading_enabled=False),
+        ("trading_enabled", "TRADING_ENABLED=true", "false", "set TRADING_ENABLED=true and restart to trade"),
+    ),
+    (
+        limited(emergency_stop=True),
+        ("emergency_stop", "EMERGENCY_STOP=false", "true", MEND),
+    ),
+    (
+        stated(emergency=True, halt_reason="panic"),
+        ("emergency_stop", "no emergency stop", "stopped", "panic"),
+    ),
+    (
+        stated(**HALTED),
+        ("trading_state", "active", "halted", "login 1, expected 7001"),
+    ),
+    (
+        stated(trading=TradingState.REDUCING),
+        ("trading_state", "less exposure", "net 0 lots, change 0.1", "reducing only"),
+    ),
+    (
+        make_case(
+            make_signal(side=Side.SELL, stop_loss=1.102, volume=None),
+            make_state(trading=TradingState.REDUCING),
+            appraisal=make_appraisal(report=make_report(positions=(make_position(),))),
+        ),
+        ("trading_state", "less exposure", "net 0.5 lots, change -inf", "reducing only"),
+    ),
+]
+COUNTS = [
+    (
+        stated(entries=entered(NOW - 400)),
+        (
+            "duplicate_signal",
+            "the like once in 1000 ms",
+            "400 ms after signal s-1",
+            "same symbol, side and volume under another id",
+        ),
+    ),
+    (
+        stated(daily_entries=10),
+        ("daily_trades", "10 a day", "10", "entries resume on the broker's next day"),
+    ),
+    (
+        make_case(
+            state=make_state(entries=entered(NOW - 9, NOW - 8, NOW - 7, volume=0.7)),
+            limits=make_limits(max_orders_per_minute=2),
+        ),
+        ("order_rate", "2 a minute", "3", "denied, not queued"),
+    ),
+    (
+        holding(make_position(), make_position(symbol="GBPUSD"), max_open_positions=2),
+        ("open_positions", "2", "2", "MAX_OPEN_POSITIONS"),
+    ),
+    (
+        holding(make_position(), make_position(symbol="GBPUSD"), max_positions_per_symbol=1),
+        ("open_positions", "1", "1", "MAX_POSITIONS_PER_SYMBOL"),
+    ),
+]
+SYMBOL = [
+    (
+        limited(symbols=frozenset({"USDJPY", "GBPUSD"})),
+        ("GBPUSD,USDJPY", "EURUSD", "add it to SYMBOLS to trade it"),
+    ),
+    (
+        make_case(state=state_with(make_order(make_intent())), now_msc=NOW + 2_000),
+        (
+            "no order of unknown outcome on the symbol",
+            "signal s-1 is unknown",
+            "entries resume once the terminal shows what became of it",
+        ),
+    ),
+    (
+        appraised(spec=None),
+        ("a symbol the terminal knows", "EURUSD", "not found"),
+    ),
+    (
+        appraised(spec=make_spec(volume_step=0.0, volume_limit=NAN)),
+        ("known trading rules", "no volume_step, volume_limit", "not yet loaded"),
+    ),
+    (
+        appraised(spec=make_spec(trade_mode=TradeMode.CLOSE_ONLY)),
+        ("BUY permitted", "close_only", "venue's rule"),
+    ),
+    (
+        appraised(spec=make_spec(trade_mode=9)),
+        ("BUY permitted", "trade mode 9", "venue's rule"),
+    ),
+]
+PRICES = [
+    (
+        appraised(quote=None),
+        ("quote_fresh", "a current quote", "none", "the terminal has no tick for the symbol"),
+    ),
+    (
+        appraised(quote=make_quote(bid=1.2)),
+        ("quote_fresh", "0 < bid <= ask", "bid 1.2 ask 1.1001", "no usable price"),
+    ),
+    (
+        appraised(quote=make_quote(time_msc=None)),
+        ("quote_fresh", "at most 5000 ms old", "age not known", "server clock not known yet"),
+    ),
+    (
+        appraised(quote=make_quote(time_msc=NOW - 9_000)),
+        ("quote_fresh", "at most 5000 ms old", "9000 ms", "market closed, link down or wrong clock"),
+    ),
+    (
+        appraised({"max_spread_points": 9.5}),
+        ("spread", "9.5 points", "10.0 points", "wait for a narrower spread"),
+    ),
+    (
+        make_case(make_signal(price=1.1), limits=make_limits(max_price_drift_points=2.0)),
+        ("price_collar", "2 points", "10.0 points", "signal saw 1.1"),
+    ),
+    (
+        make_case(make_signal(stop_loss=0.0)),
+        ("stop_loss", "a stop_loss", "none", "send stop_loss or set REQUIRE_STOP_LOSS=false"),
+    ),
+]
+FALLS = [
+    (
+        at_account({"max_daily_loss_percent": 3.0}, equity=9_600.0),
+        ("daily_loss", "3 %", "4.00 %", "equity 9600.00 from 10000.00"),
+    ),
+    (
+        at_account({"max_drawdown_percent": 2.5}, equity=9_600.0),
+        ("drawdown", "2.5 %", "4.00 %", "equity 9600.00 from 10000.00"),
+    ),
+    (
+        make_case(state=make_state(day_equity=None), limits=make_limits(max_daily_loss_percent=3.0)),
+        ("daily_loss", "3 %", "equity 10000.0, reference None", "the loss is not known"),
+    ),
+    (
+        at_account({"max_drawdown_percent": 2.5}, equity=INF),
+        ("drawdown", "2.5 %", "equity inf, reference 10000.0", "the loss is not known"),
+    ),
+]
+SIZES = [
+    (
+        make_case(make_signal(volume=0.75), limits=make_limits(max_volume=0.5)),
+        ("volume", "at most 0.5 lots", "0.75", "symbol's limits or MAX_VOLUME"),
+    ),
+    (
+        make_case(make_signal(volume=0.009)),
+        ("volume", "at least 0.01 lots", "0 (asked 0.009)", "never rounded up"),
+    ),
+    (
+        make_case(
+            make_signal(volume=None),
+            appraisal=make_appraisal(
+                spec=make_spec(volume_min=2.0), report=make_report(account=make_account(equity=10_000.0))
+            ),
+        ),
+        ("volume", "at least 2 lots", "1", "never rounded up"),
+    ),
+    (
+        make_case(make_signal(volume=None, stop_loss=0.0), limits=make_limits(require_stop_loss=False)),
+        ("risk_per_trade", "a stop_loss to size from", "none", "send volume or stop_loss"),
+    ),
+    (
+        appraised({"max_risk_percent": 1.5}, loss_at_stop=None),
+        ("risk_per_trade", "1.5 % of equity", "not calculable", "no equity or no tick value"),
+    ),
+    (
+        make_case(make_signal(volume=1.5), limits=make_limits(reduce_oversized=False)),
+        ("risk_per_trade", "2 % of equity", "3.00 %", "OVERSIZED=deny"),
+    ),
+]
+COSTS = [
+    (
+        appraised(margin=None),
+        ("margin", "a calculable margin", "not calculable", "order_calc_margin gave nothing"),
+    ),
+    (
+        at_account(free_margin=50.0),
+        ("margin", "50.00 free", "110.00 needed", "not enough money"),
+    ),
+    (
+        at_account({"min_margin_level_percent": 1_500.5}, margin=890.0),
+        ("margin", "level 1500.5 %", "1000 %", "MIN_MARGIN_LEVEL_PERCENT"),
+    ),
+    (
+        appraised({"max_open_risk_percent": 2.5}, open_risk=None),
+        ("open_risk", "2.5 %", "unlimited", "a position or order has no stop"),
+    ),
+    (
+        appraised({"max_open_risk_percent": 2.5}, open_risk=380.0),
+        ("open_risk", "2.5 %", "4.00 %", "over all positions and orders"),
+    ),
+]
+TABLE: list[tuple[AppraisedCase, tuple[str, ...]]] = [
+    *((case, ("account", *expected)) for case, expected in ACCOUNT),
+    *((case, ("symbol_allowed", *expected)) for case, expected in SYMBOL),
+    *SWITCHES,
+    *COUNTS,
+    *PRICES,
+    *FALLS,
+    *SIZES,
+    *COSTS,
+]
+
+
+@pytest.mark.parametrize(("case", "expected"), TABLE, ids=[f"{row[1][0]}: {row[1][2]}" for row in TABLE])
+def test_a_denial_says_what_is_allowed_what_was_seen_and_what_to_do(
+    case: AppraisedCase, expected: tuple[str, ...]
+) -> None:
+    assert read(case) == expected
+
+
+@pytest.mark.parametrize(
+    ("account", "terminal", "limits", "expected"),
+    [
+        ({"login": 5}, {}, {}, ("account", "login 7001", "5", "another account is logged in")),
+        (
+            {"server": "Broker-Live"},
+            {},
+            {},
+            ("account", "server Broker-Demo", "Broker-Live", "another server is connected"),
+        ),
+        (
+            {},
+            {"path": "D:\\MT5"},
+            {"terminal_path": "C:\\MT5\\terminal64.exe"},
+            ("account", "C:\\MT5\\terminal64.exe", "D:\\MT5", "another terminal answered"),
+        ),
+    ],
+)
+def test_another_account_is_told_by_what_differs(
+    account: dict[str, Any], terminal: dict[str, Any], limits: dict[str, Any], expected: tuple[str, ...]
+) -> None:
+    report = make_report(account=make_account(**account), terminal=make_terminal(**terminal))
+
+    assert texts(find_account_denial(report, make_limits(**limits))) == expected
+
+
+@pytest.mark.parametrize(
+    ("side", "stops", "spec", "expected"),
+    [
+        (
+            Side.BUY,
+            (1.09, 0.0),
+            {"tick_size": 0.0},
+            ("stop_loss", "a known tick size", "0.0", "EURUSD is not loaded yet"),
+        ),
+        (
+            Side.BUY,
+            (1e-9, 0.0),
+            {},
+            ("stop_loss", "stop_loss of a tick or more", "1e-09", "would be sent as none"),
+        ),
+        (
+            Side.SELL,
+            (0.0, -1.0),
+            {},
+            ("stop_loss", "take_profit of a tick or more", "-1.0", "would be sent as none"),
+        ),
+        (
+            Side.BUY,
+            (1.2, 0.0),
+            {},
+            ("stop_loss", "stop_loss below 1.1", "1.2", "wrong side for BUY"),
+        ),
+        (
+            Side.SELL,
+            (1.0, 0.0),
+            {},
+            ("stop_loss", "stop_loss above 1.1", "1.0", "wrong side for SELL"),
+        ),
+        (
+            Side.BUY,
+            (0.0, 1.0),
+            {},
+            ("stop_loss", "take_profit above 1.1", "1.0", "wrong side for BUY"),
+        ),
+        (
+            Side.SELL,
+            (0.0, 1.2),
+            {},
+            ("stop_loss", "take_profit below 1.1", "1.2", "wrong side for SELL"),
+        ),
+        (
+            Side.BUY,
+            (1.09995, 0.0),
+            {"stops_level": 20},
+            (
+                "stop_loss",
+                "stop_loss at least 20 points away",
+                "5.0 points",
+                "inside the venue's stops level",
+            ),
+        ),
+    ],
+)
+def test_impossible_stops_are_told_by_side_and_distance(
+    side: Side, stops: tuple[float, float], spec: dict[str, Any], expected: tuple[str, ...]
+) -> None:
+    assert texts(find_stops_denial(side, *stops, 1.1, make_spec(**spec))) == expected
