@@ -215,6 +215,17 @@ def test_a_volume_in_doubt_counts_against_the_symbol_s_limit() -> None:
     assert sized.volume == 0.3
 
 
+@pytest.mark.parametrize("changes", [{"symbol": "GBPUSD"}, {"side": Side.SELL}])
+def test_a_volume_in_doubt_on_another_symbol_or_side_does_not_count(changes: dict[str, Any]) -> None:
+    state = state_with(make_order(make_intent(volume=0.5, **changes)))
+    spec = make_spec(volume_limit=0.8)
+
+    sized = size(make_case(make_signal(volume=None), state, appraisal=make_appraisal(spec=spec)), spec)
+
+    assert isinstance(sized, Sized)
+    assert sized.volume == 0.8
+
+
 def test_without_a_stop_a_volume_must_be_named() -> None:
     limits = make_limits(require_stop_loss=False)
     appraisal = make_appraisal(loss_at_stop=None)
@@ -355,6 +366,34 @@ def test_the_risk_is_that_of_the_stop_that_is_sent(
     assert isinstance(order, ApprovedOrder)
     assert (order.request.sl, order.request.volume) == (sent, expected)
     assert order.request.volume * 200.0 <= equity * 0.02
+
+
+@pytest.mark.parametrize(
+    ("side", "quote", "stop_loss"),
+    [
+        (Side.BUY, make_quote(bid=1.0983, ask=1.1001), 1.098104),
+        (Side.SELL, make_quote(bid=1.0981, ask=1.0999), 1.100096),
+    ],
+)
+def test_how_far_a_stop_was_moved_is_measured_from_the_price_of_the_entry(
+    side: Side, quote: Any, stop_loss: float
+) -> None:
+    # Rounding moves the stop from 1996 to 2000 tenths of a point; from the other price, from 196 to 200.
+    signal = make_signal(side=side, stop_loss=stop_loss, volume=None)
+
+    order = verdict(make_case(signal, appraisal=make_appraisal(quote=quote, loss_at_stop=19_950.0)))
+
+    assert isinstance(order, ApprovedOrder)
+    assert order.request.volume == 1.0
+    assert order.risk_money == pytest.approx(199.5 * 2000 / 1996)
+
+
+def test_without_a_quote_the_loss_is_taken_as_it_was_appraised() -> None:
+    spec = make_spec()
+
+    sized = size(make_case(make_signal(volume=None), appraisal=make_appraisal(quote=None)), spec)
+
+    assert sized == Sized(1.0, 200.0)
 
 
 MONEY = st.decimals(min_value="50", max_value="5000000", places=2, allow_nan=False).map(float)

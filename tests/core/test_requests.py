@@ -98,6 +98,19 @@ def test_a_close_is_the_opposite_deal_named_by_its_ticket(side: Side, type_: int
     assert (request.sl, request.tp, request.type_filling) == (0.0, 0.0, FOK)
 
 
+def test_entry_and_close_are_filled_as_the_symbol_permits_and_may_slip_ten_points() -> None:
+    spec = make_spec(filling_mode=2)
+    close = make_intent(kind=IntentKind.CLOSE, ticket=500)
+
+    opened = entry_request(make_intent(), 0.1, spec, make_quote(), 77)
+    closed = close_request(close, make_position(), 0.1, spec, make_quote(), 77)
+
+    assert [(request.type_filling, request.deviation) for request in (opened, closed)] == [
+        (IOC, 10),
+        (IOC, 10),
+    ]
+
+
 @pytest.mark.parametrize(("stop_loss", "take_profit"), [(1.09, 1.12), (1.09, 0.0), (0.0, 1.12), (0.0, 0.0)])
 def test_a_change_sends_both_stops(stop_loss: float, take_profit: float) -> None:
     intent = make_intent(kind=IntentKind.MODIFY, stop_loss=stop_loss, take_profit=take_profit, ticket=500)

@@ -184,6 +184,16 @@ TABLE: list[tuple[str, dict[str, Any], str | None]] = [
     ("spread above the limit", {"limits": {"max_spread_points": 9.9}}, "spread"),
     ("spread with a point of 0", {"limits": {"max_spread_points": 10.0}, "spec": {"point": 0.0}}, "spread"),
     ("spread with a bid of nan", {"limits": {"max_spread_points": 10.0}, "quote": {"bid": NAN}}, "spread"),
+    (
+        "no quote to measure",
+        {"limits": {"max_spread_points": 10.0}, "appraisal": {"quote": None}},
+        "quote_fresh",
+    ),
+    (
+        "no point to measure in",
+        {"limits": {"max_spread_points": 10.0}, "appraisal": {"spec": None}},
+        "symbol_allowed",
+    ),
     # collar: entry at 1.10010
     ("collar off", {"signal": {"price": 9.0}}, None),
     ("no price in the signal", {"limits": {"max_price_drift_points": 5.0}}, None),
@@ -206,6 +216,21 @@ TABLE: list[tuple[str, dict[str, Any], str | None]] = [
             "price_collar",
         )
         for bad in ABSURD
+    ),
+    (
+        "collar with a point of 0",
+        {"signal": {"price": 1.1}, "limits": {"max_price_drift_points": 5.0}, "spec": {"point": 0.0}},
+        "price_collar",
+    ),
+    (
+        "collar without a quote",
+        {"signal": {"price": 1.1}, "limits": {"max_price_drift_points": 5.0}, "appraisal": {"quote": None}},
+        "quote_fresh",
+    ),
+    (
+        "collar without a symbol",
+        {"signal": {"price": 1.1}, "limits": {"max_price_drift_points": 5.0}, "appraisal": {"spec": None}},
+        "symbol_allowed",
     ),
     # stops of a BUY, against the bid of 1.10000
     ("no stop where one is required", {"signal": {"stop_loss": 0.0}}, "stop_loss"),
@@ -400,6 +425,21 @@ def test_reducing_a_net_short_takes_buys() -> None:
     ) == ["trading_state"]
 
 
+@pytest.mark.parametrize(("side", "opposite"), [(Side.BUY, Side.SELL), (Side.SELL, Side.BUY)])
+def test_reducing_may_turn_the_net_position_round_if_it_is_smaller_then(side: Side, opposite: Side) -> None:
+    def denied_at(volume: float) -> list[str]:
+        return denied(
+            case_with(
+                signal={"side": side, "volume": volume, "stop_loss": 1.0 if side is Side.BUY else 1.2},
+                state={"trading": TradingState.REDUCING},
+                report={"positions": (make_position(side=opposite, volume=0.5),)},
+            )
+        )
+
+    assert denied_at(0.9) == []
+    assert denied_at(1.0) == ["trading_state"]
+
+
 def test_pending_orders_do_not_stand_in_for_the_net_position() -> None:
     case = case_with(
         signal={"side": Side.SELL, "stop_loss": 1.2},
@@ -419,6 +459,8 @@ def test_pending_orders_do_not_stand_in_for_the_net_position() -> None:
         ("C:\\MT5\\terminal64.exe", "C:\\MT5-2", False),
         ("C:\\MT5\\terminal64.exe", "D:\\MT5", False),
         ("C:\\MT5\\terminal64.exe", "", False),
+        ("C:\\MT5X\\terminal64.exe", "C:\\MT5", False),
+        ("C:\\MT5\\terminal64.exe", "C:\\MT5X", False),
         ("", "D:\\anything", True),
     ],
 )

@@ -148,6 +148,10 @@ def test_a_price_is_rounded_to_the_nearest_tick(
     assert round_to_tick(price, make_spec(tick_size=tick, digits=digits)) == expected
 
 
+def test_no_stop_stays_none_while_the_tick_size_is_not_known() -> None:
+    assert round_to_tick(0.0, make_spec(tick_size=0.0)) == 0.0
+
+
 @pytest.mark.parametrize(
     ("value", "expected"),
     [(1.0, True), (1e-300, True), (0.0, False), (-1.0, False), (NAN, False), (INF, False), (None, False)],
