@@ -13,7 +13,7 @@ import msgspec
 from confluent_kafka import KafkaException, Message, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 from scripts.benchmarks.backend import BRIDGE, FLOOR
-from scripts.benchmarks.world import Bridge, World
+from scripts.benchmarks.world import LAUNCHER, Bridge, World
 
 SYMBOL, FLOOR_SYMBOL = "EURUSD", "GBPUSD"
 SYMBOLS = (SYMBOL, FLOOR_SYMBOL, "USDJPY", "XAUUSD")
@@ -65,10 +65,11 @@ class Desk(World):
         for made in admin.create_topics([NewTopic(name, 1) for name in names]).values():
             made.result(PRODUCE_TIMEOUT_S)
 
-    async def trade(self, *arguments: str) -> Bridge:
+    async def trade(self, *arguments: str, launcher: Path = LAUNCHER) -> Bridge:
         """Start a bridge that takes every signal."""
         return await self.start_bridge(
             *arguments,
+            launcher=launcher,
             SYMBOLS=",".join(SYMBOLS),
             MAX_RISK_PERCENT=100,
             MAX_DAILY_TRADES=100_000,

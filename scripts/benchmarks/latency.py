@@ -6,7 +6,7 @@ noted by the simulated terminal, for both at the same place.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 
 from scripts.benchmarks.desk import Desk, Sent
 from scripts.benchmarks.figures import Figure, Target, compare
@@ -20,17 +20,21 @@ TARGETS: dict[int, Target | None] = {50: Target(2, of_ratio=True), 99: Target(3,
 UNTARGETED: dict[int, Target | None] = {50: None, 99: None}
 NS_PER_MS = 1e6
 
-Send = Callable[[str, bool, bool], Awaitable[Sent]]
+# Sends one signal, by id and whether it buys.
+Send = Callable[[str, bool], Awaitable[Sent]]
 
 
 async def measure_redpanda(desk: Desk, quick: bool) -> list[Figure]:
     """Measure signals over the broker, from the moment it has them and from the backend's call."""
 
-    async def send(signal_id: str, buy: bool, floor: bool) -> Sent:
-        return desk.over_redpanda(signal_id, buy=buy, floor=floor)
+    async def send(signal_id: str, buy: bool) -> Sent:
+        return desk.over_redpanda(signal_id, buy=buy)
 
-    own, floor = await _take_turns(desk, send, quick)
-    arrived = await _all_arrived(desk, [*own, *floor])
+    async def send_to_floor(signal_id: str, buy: bool) -> Sent:
+        return desk.over_redpanda(signal_id, buy=buy, floor=True)
+
+    own, floor = await take_turns(send, send_to_floor, desk.next_id, quick=quick)
+    arrived = await until_arrived(desk, [*own, *floor])
     there = [
         [(arrived[key] - sent.there_ns) / NS_PER_MS for key, sent in side.items()] for side in (own, floor)
     ]
@@ -45,12 +49,13 @@ async def measure_redpanda(desk: Desk, quick: bool) -> list[Figure]:
 
 async def measure_websocket(desk: Desk, quick: bool) -> list[Figure]:
     """Measure signals over the WebSocket, to order_send and to the result at the backend."""
-
-    async def send(signal_id: str, buy: bool, floor: bool) -> Sent:
-        return await desk.over_websocket(signal_id, buy=buy, floor=floor)
-
-    own, floor = await _take_turns(desk, send, quick)
-    arrived = await _all_arrived(desk, [*own, *floor])
+    own, floor = await take_turns(
+        lambda signal_id, buy: desk.over_websocket(signal_id, buy=buy),
+        lambda signal_id, buy: desk.over_websocket(signal_id, buy=buy, floor=True),
+        desk.next_id,
+        quick=quick,
+    )
+    arrived = await until_arrived(desk, [*own, *floor])
     done = desk.backend.done_ns
     await desk.backend.until(lambda: all(key in done for key in (*own, *floor)), "the last result")
     sends = [
@@ -65,21 +70,23 @@ async def measure_websocket(desk: Desk, quick: bool) -> list[Figure]:
     ]
 
 
-async def _take_turns(desk: Desk, send: Send, quick: bool) -> tuple[dict[str, Sent], dict[str, Sent]]:
+async def take_turns(
+    send: Send, send_to_floor: Send, next_id: Callable[[], str], *, quick: bool
+) -> tuple[dict[str, Sent], dict[str, Sent]]:
     """Send to floor and bridge in turn; return what was sent to bridge and floor after the warm-up."""
     own: dict[str, Sent] = {}
     floor: dict[str, Sent] = {}
     for pair in range(WARM_UP_PAIRS + (PAIRS_QUICK if quick else PAIRS)):
-        for to_floor in (True, False):
-            signal_id = desk.next_id()
-            sent = await send(signal_id, pair % 2 == 0, to_floor)
+        for call, kept in ((send_to_floor, floor), (send, own)):
+            signal_id = next_id()
+            sent = await call(signal_id, pair % 2 == 0)
             if pair >= WARM_UP_PAIRS:
-                (floor if to_floor else own)[signal_id] = sent
+                kept[signal_id] = sent
             await asyncio.sleep(GAP_S)
     return own, floor
 
 
-async def _all_arrived(desk: Desk, signal_ids: list[str]) -> dict[str, int]:
+async def until_arrived(desk: Desk, signal_ids: Collection[str]) -> dict[str, int]:
     """Return when each order reached the terminal; wait for the last ones.
 
     Raises:

@@ -22,6 +22,7 @@ from hybrid_bridge.settings import Settings
 from hybrid_bridge.simulator.control_client import SimulatorControl
 
 ROOT = Path(__file__).resolve().parents[2]
+LAUNCHER = ROOT / "hybrid_bridge.py"
 # Should the bench be killed, its bridge ends by itself after this time.
 BRIDGE_LIFE_S = 900
 STOP_TIMEOUT_S = 30.0
@@ -114,10 +115,10 @@ class World:
         path = self.folder / "ledger.jsonl"
         return len(path.read_bytes().splitlines()) if path.exists() else 0
 
-    async def start_bridge(self, *arguments: str, **settings: object) -> "Bridge":
+    async def start_bridge(self, *arguments: str, launcher: Path = LAUNCHER, **settings: object) -> "Bridge":
         """Start the bridge and wait until it accepts orders on both channels."""
         self.backend.forget_bridge()
-        bridge = Bridge(self.folder, {**self._bridge_settings(), **settings})
+        bridge = Bridge(self.folder, {**self._bridge_settings(), **settings}, launcher)
         self._stack.push_async_callback(bridge.stop)
         await bridge.start(*arguments)
         try:
@@ -147,8 +148,9 @@ class World:
 class Bridge:
     """The bridge as its own process, with settings of its own and none of the environment's."""
 
-    def __init__(self, folder: Path, settings: dict[str, object]) -> None:
+    def __init__(self, folder: Path, settings: dict[str, object], launcher: Path) -> None:
         self._folder = folder
+        self._launcher = launcher
         self._settings = settings
         self._process: asyncio.subprocess.Process | None = None
 
@@ -158,12 +160,12 @@ class Bridge:
         return self._process.pid if self._process is not None else 0
 
     async def start(self, *arguments: str) -> None:
-        """Start `python hybrid_bridge.py`."""
+        """Start `python hybrid_bridge.py`, or what stands in for it."""
         env_file = self._folder / "bridge.env"
         env_file.write_text("".join(f"{name}={value}\n" for name, value in self._settings.items()))
         foreign = {name.upper() for name in Settings.model_fields}
         environment = {name: value for name, value in os.environ.items() if name.upper() not in foreign}
-        command = [sys.executable, str(ROOT / "hybrid_bridge.py"), "--env-file", str(env_file)]
+        command = [sys.executable, str(self._launcher), "--env-file", str(env_file)]
         with (self._folder / "bridge.out").open("ab") as output:
             self._process = await asyncio.create_subprocess_exec(
                 *command,
