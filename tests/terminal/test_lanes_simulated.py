@@ -73,7 +73,7 @@ class Bridge:
 
     def __init__(self, simulator, **settings):
         simulated = {"simulation_mode": True, "sim_address": simulator.address, "symbols": SYMBOLS}
-        self.settings = terminal_settings(tick_rate_hz=20, **simulated, **settings)
+        self.settings = terminal_settings(tick_rate_hz=20, **(simulated | settings))
         self.lanes = Lanes(self.settings)
         self.server_clock = ServerClock()
         clock = WallClock()
@@ -167,6 +167,29 @@ async def test_a_terminal_that_is_killed_and_started_again_is_found_again(simula
             assert seqs == list(range(1, len(seqs) + 1))
             times = [tick.tick.time_msc for tick in bridge.sink.log if tick.tick.symbol == symbol]
             assert times == sorted(times)
+
+
+async def test_the_rest_of_a_partial_fill_is_shown_as_it_waits_with_the_deals_so_far(tmp_path):
+    simulator = Simulator(tmp_path / "ledger.jsonl", "--symbols", "AAPL", "--faults", "partial:share=0.3")
+    async with bridge_on(simulator, symbols="AAPL") as bridge:
+        await until(lambda: bridge.server_clock.offset_s is not None)
+        ask = (await bridge.trade.appraise(AppraisalQuery("AAPL", Side.BUY, 1.0))).quote.ask
+        order = approved(
+            symbol="AAPL",
+            volume=10.0,
+            price=ask,
+            sl=round(ask / 2, 2),
+            deviation=100,
+            type_filling=2,
+            magic=MAGIC,
+        )
+        since_msc = WallClock().utc_msc()
+        outcome = await bridge.trade.submit(order)
+        assert (outcome.answer, outcome.retcode, outcome.volume) == (Answer.YES, 10010, 3.0)
+        rest = await bridge.trade.look(LookQuery(MAGIC, "", since_msc))
+        assert [(waiting.magic, waiting.volume) for waiting in rest.orders] == [(MAGIC, 7.0)]
+        assert [deal.volume for deal in rest.deals] == [3.0]
+        assert rest.history_orders == ()
 
 
 # What the loop may stand still for on a machine that is busy with other things; a hang would be for ever.
