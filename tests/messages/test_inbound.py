@@ -1,6 +1,7 @@
 """Inbound messages: what is accepted, how it is read, and that nothing else gets through or breaks."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -217,6 +218,53 @@ def test_a_long_topic_makes_a_long_id_and_no_refusal() -> None:
     place = "t" * 249 + "/0/123456"
 
     assert decode(signal(), SOURCE, NOW, place).signal_id == place  # type: ignore[union-attr]
+
+
+# How old a message is
+
+RECORDED = replace(SOURCE, record_msc=NOW - 3_600_000)
+AHEAD = replace(SOURCE, record_msc=NOW + 10_000)
+
+
+def read_from(source: Source, raw: bytes) -> Any:
+    return decode(raw, source, NOW, "fallback-7")
+
+
+def test_a_signal_that_does_not_tell_its_age_is_as_old_as_its_record() -> None:
+    assert read_from(RECORDED, signal()).timestamp_msc == NOW - 3_600_000
+    assert read_from(AHEAD, signal()).timestamp_msc == NOW + 10_000  # It is for the guard to doubt the clock.
+    assert read_from(replace(SOURCE, record_msc=0), signal()).timestamp_msc == 0
+    assert read_from(replace(SOURCE, record_msc=-1), signal()).timestamp_msc is None
+
+
+def test_a_signal_s_own_timestamp_counts_before_its_record_s() -> None:
+    assert read_from(RECORDED, signal(timestamp="2026-09-21T14:13:20Z")).timestamp_msc == NOW
+
+
+@pytest.mark.parametrize(
+    "raw", [message("close_position", ticket=5), message("modify_position", ticket=5, stop_loss=1.0)]
+)
+def test_a_close_and_a_change_are_as_old_as_their_record_and_never_newer_than_their_arrival(
+    raw: bytes,
+) -> None:
+    assert (read_from(RECORDED, raw).created_msc, read_from(RECORDED, raw).received_msc) == (
+        NOW - 3_600_000,
+        NOW,
+    )
+    assert read_from(AHEAD, raw).created_msc == NOW
+    assert read_from(SOURCE, raw).created_msc is None
+
+
+def test_a_resume_was_given_when_it_was_recorded_and_never_after_its_arrival() -> None:
+    raw = message("resume_trading", reason="checked")
+
+    assert read_from(RECORDED, raw).received_msc == NOW - 3_600_000
+    assert read_from(AHEAD, raw).received_msc == NOW
+    assert read_from(SOURCE, raw).received_msc == NOW
+
+
+def test_an_emergency_stop_has_no_age() -> None:
+    assert read_from(RECORDED, message("emergency_stop")).received_msc == NOW
 
 
 # What tells a repetition from a conflict
@@ -442,7 +490,7 @@ def test_a_malformed_message_becomes_an_input_with_its_reason() -> None:
 
     assert isinstance(found, MalformedReceived)
     assert (found.reason, found.excerpt) == ("unknown_type", '{"type":"nothing"}')
-    assert (found.source, found.received_msc) == (SOURCE, NOW)
+    assert (found.source, found.received_msc, found.message_id) == (SOURCE, NOW, "f")
 
 
 def test_a_sound_message_passes_through_unchanged() -> None:

@@ -197,6 +197,17 @@ def _read_topic(address: str, topic: str, count: int, extra_s: float) -> list[Me
         consumer.close()
 
 
+def signal_message(number: int, **fields: Any) -> bytes:
+    """Return a trading_signal message."""
+    body = {"id": f"s{number}", "symbol": "EURUSD", "action": "BUY", "volume": 0.01, "stop_loss": 1.0}
+    return json.dumps({"type": "trading_signal", "data": body | fields}).encode()
+
+
+def stop_message(reason: str) -> bytes:
+    """Return an emergency_stop message."""
+    return json.dumps({"type": "emergency_stop", "data": {"reason": reason}}).encode()
+
+
 def seqs_by_symbol(messages: Iterable[Message]) -> dict[str, list[int]]:
     """Return the sequence numbers as a consumer sees them, by symbol."""
     found: dict[str, list[int]] = defaultdict(list)
@@ -227,3 +238,15 @@ def committed(address: str, group: str, topic: str, partition: int = 0) -> int:
         return int(consumer.committed([TopicPartition(topic, partition)], timeout=WAIT_S)[0].offset)
     finally:
         consumer.close()
+
+
+def commit(settings: StreamSettings, offset: int) -> None:
+    """Commit an offset of partition 0 of the signal topic in the name of the group."""
+    group = Consumer({"bootstrap.servers": settings.bootstrap_servers, "group.id": settings.group_id})
+    group.commit(offsets=[TopicPartition(settings.signal_topic, 0, offset)], asynchronous=False)
+    group.close()
+
+
+def count_committed(settings: StreamSettings) -> int:
+    """Return the offset of partition 0 of the signal topic that the group has committed."""
+    return committed(settings.bootstrap_servers, settings.group_id, settings.signal_topic)

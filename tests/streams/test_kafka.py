@@ -1,7 +1,6 @@
 """What the embedded broker cannot show: a broker that keeps its data, knows times and forms groups."""
 
 import asyncio
-import json
 import time
 
 import pytest
@@ -16,6 +15,7 @@ from tests.streams.support import (
     read_topic,
     send,
     seqs_by_symbol,
+    signal_message,
     stream_settings,
     unique_prefix,
     verdicts,
@@ -42,11 +42,6 @@ def on_kafka(kafka_address: str) -> StreamSettings:
     """Give settings with topics and a group of this test's own."""
     prefix = unique_prefix()
     return stream_settings(kafka_address, prefix=prefix, group=f"{prefix}group")
-
-
-def signal_message(number: int) -> bytes:
-    fields = {"id": f"s{number}", "symbol": "EURUSD", "action": "BUY", "volume": 0.01, "stop_loss": 1.0}
-    return json.dumps({"type": "trading_signal", "data": fields}).encode()
 
 
 def ids(inbox: RecordingInbox) -> list[str]:

@@ -1,23 +1,22 @@
 """Signals reach the inbox, offsets are committed when settled, and nothing crashes or hangs the reader."""
 
 import asyncio
-import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 import pytest
-from confluent_kafka import Consumer, TopicPartition
 from tests.streams.support import (
     EmbeddedBroker,
     RecordingInbox,
     SystemClock,
-    committed,
+    commit,
+    count_committed,
     eventually,
     frozen,
     frozen_at_will,
     send,
+    signal_message,
     stream_settings,
 )
 
@@ -29,25 +28,9 @@ from hybrid_bridge.streams.channel_state import Phase
 from hybrid_bridge.streams.signal_consumer import KafkaSignalConsumer
 
 
-def signal(number: int, **fields: Any) -> bytes:
-    """Return a trading_signal message."""
-    body = {
-        "id": f"s{number}",
-        "symbol": "EURUSD",
-        "action": "BUY",
-        "volume": 0.01,
-        "stop_loss": 1.0,
-    } | fields
-    return json.dumps({"type": "trading_signal", "data": body}).encode()
-
-
 def ids(inbox: RecordingInbox) -> list[str]:
     """Return the ids of the signals received, in order."""
     return [item.signal_id for item, _ in inbox.items if isinstance(item, SignalReceived)]
-
-
-def count_committed(settings: StreamSettings) -> int:
-    return committed(settings.bootstrap_servers, settings.group_id, settings.signal_topic)
 
 
 @asynccontextmanager
@@ -66,17 +49,10 @@ async def running(consumer: KafkaSignalConsumer, *, until_up: bool = True) -> As
         assert task.cancelled()
 
 
-def commit(settings: StreamSettings, offset: int) -> None:
-    """Commit an offset of partition 0 in the name of the group."""
-    group = Consumer({"bootstrap.servers": settings.bootstrap_servers, "group.id": settings.group_id})
-    group.commit(offsets=[TopicPartition(settings.signal_topic, 0, offset)], asynchronous=False)
-    group.close()
-
-
 @pytest.fixture
 async def started(settings: StreamSettings) -> StreamSettings:
     """Give settings of a group that has read one signal before, so that it does not start at the present."""
-    await send(settings.bootstrap_servers, settings.signal_topic, [signal(0)])
+    await send(settings.bootstrap_servers, settings.signal_topic, [signal_message(0)])
     await asyncio.to_thread(commit, settings, 1)
     return settings
 
@@ -87,15 +63,19 @@ async def test_signals_arrive_in_order_with_the_place_they_were_read_from(
     inbox = RecordingInbox()
     consumer = KafkaSignalConsumer(settings, inbox, clock)
     async with running(consumer):
-        values = [signal(number) for number in range(50)]
-        await send(settings.bootstrap_servers, settings.signal_topic, [*values, signal(50, id=None)])
+        values = [signal_message(number) for number in range(50)]
+        await send(settings.bootstrap_servers, settings.signal_topic, [*values, signal_message(50, id=None)])
         await eventually(lambda: len(inbox.items) == 51, "51 signals")
 
     assert [f"s{number}" for number in range(50)] == ids(inbox)[:50]
-    assert f"{settings.signal_topic}/0/50" == ids(inbox)[50], "a signal without an id is named by its place"
-    first = inbox.items[0][0]
+    first, last = inbox.items[0][0], inbox.items[50][0]
     assert isinstance(first, SignalReceived)
-    assert Source(Channel.REDPANDA, settings.signal_topic, 0, 0) == first.source
+    assert isinstance(last, SignalReceived)
+    written_msc = last.source.record_msc
+    assert f"{settings.signal_topic}/0/50/{written_msc}" == last.signal_id, "named by its place and its time"
+    assert last.timestamp_msc == written_msc
+    assert 0 <= last.received_msc - written_msc < 10_000
+    assert Source(Channel.REDPANDA, settings.signal_topic, 0, 0, first.source.record_msc) == first.source
     assert consumer.received == 51
 
 
@@ -117,7 +97,7 @@ async def test_what_does_not_follow_the_contract_becomes_a_dead_letter_and_is_pa
     consumer = KafkaSignalConsumer(settings, inbox, clock)
     async with running(consumer):
         topic = settings.signal_topic
-        await send(settings.bootstrap_servers, topic, [*bad, signal(1)], key=b"any")
+        await send(settings.bootstrap_servers, topic, [*bad, signal_message(1)], key=b"any")
         await eventually(lambda: len(inbox.items) == len(bad) + 1, "all messages")
         await eventually(lambda: count_committed(settings) == len(bad) + 1, "the commit")
 
@@ -149,7 +129,9 @@ async def test_a_commit_never_passes_a_signal_that_is_not_settled(
     inbox = RecordingInbox()
     inbox.settle_at_once = False
     async with running(KafkaSignalConsumer(settings, inbox, clock)):
-        await send(settings.bootstrap_servers, settings.signal_topic, [signal(number) for number in range(5)])
+        await send(
+            settings.bootstrap_servers, settings.signal_topic, [signal_message(number) for number in range(5)]
+        )
         await eventually(lambda: len(inbox.items) == 5, "5 signals")
         for index in (4, 2, 0):
             inbox.settle(index)
@@ -165,10 +147,10 @@ async def test_a_commit_never_passes_a_signal_that_is_not_settled(
 
 async def test_a_first_start_skips_what_is_too_old(settings: StreamSettings, clock: SystemClock) -> None:
     """The embedded broker knows no times: nothing counts as young enough, and reading starts at the end."""
-    await send(settings.bootstrap_servers, settings.signal_topic, [signal(1), signal(2)])
+    await send(settings.bootstrap_servers, settings.signal_topic, [signal_message(1), signal_message(2)])
     inbox = RecordingInbox()
     async with running(KafkaSignalConsumer(settings, inbox, clock)):
-        await send(settings.bootstrap_servers, settings.signal_topic, [signal(3)])
+        await send(settings.bootstrap_servers, settings.signal_topic, [signal_message(3)])
         await eventually(lambda: inbox.items, "the new signal")
 
     assert ["s3"] == ids(inbox)
@@ -176,7 +158,7 @@ async def test_a_first_start_skips_what_is_too_old(settings: StreamSettings, clo
 
 async def test_a_restart_goes_on_at_the_committed_offset(started: StreamSettings, clock: SystemClock) -> None:
     inbox = RecordingInbox()
-    await send(started.bootstrap_servers, started.signal_topic, [signal(1), signal(2)])
+    await send(started.bootstrap_servers, started.signal_topic, [signal_message(1), signal_message(2)])
     async with running(KafkaSignalConsumer(started, inbox, clock)):
         await eventually(lambda: len(inbox.items) == 2, "what came in between")
 
@@ -189,7 +171,7 @@ async def test_what_was_not_settled_comes_again_after_a_restart(
     inbox = RecordingInbox()
     inbox.settle_at_once = False
     async with running(KafkaSignalConsumer(started, inbox, clock)):
-        await send(started.bootstrap_servers, started.signal_topic, [signal(1), signal(2)])
+        await send(started.bootstrap_servers, started.signal_topic, [signal_message(1), signal_message(2)])
         await eventually(lambda: len(inbox.items) == 2, "2 signals")
         inbox.settle(0)
     async with running(KafkaSignalConsumer(started, inbox, clock)):
@@ -204,7 +186,7 @@ async def test_an_offset_that_is_out_of_range_starts_at_the_present(
     await asyncio.to_thread(commit, started, 5_000)
     inbox = RecordingInbox()
     async with running(KafkaSignalConsumer(started, inbox, clock)):
-        await send(started.bootstrap_servers, started.signal_topic, [signal(7)])
+        await send(started.bootstrap_servers, started.signal_topic, [signal_message(7)])
         await eventually(lambda: inbox.items, "the new signal")
         await eventually(lambda: count_committed(started) == 2, "the commit of a lower offset")
 
@@ -220,7 +202,9 @@ async def test_a_full_inbox_stops_the_reading_and_keeps_the_group(
     async with running(consumer):
         inbox.open.clear()
         await send(
-            started.bootstrap_servers, started.signal_topic, [signal(number) for number in range(1, 101)]
+            started.bootstrap_servers,
+            started.signal_topic,
+            [signal_message(number) for number in range(1, 101)],
         )
         await eventually(lambda: consumer.received == 1, "the first signal")
         await asyncio.sleep(2)  # Longer than the watchdog's patience and a commit: nothing may happen.
@@ -239,7 +223,9 @@ async def test_reading_waits_while_too_much_is_unsettled(
     inbox.settle_at_once = False
     async with running(KafkaSignalConsumer(started, inbox, clock)):
         await send(
-            started.bootstrap_servers, started.signal_topic, [signal(number) for number in range(1, 6)]
+            started.bootstrap_servers,
+            started.signal_topic,
+            [signal_message(number) for number in range(1, 6)],
         )
         await eventually(lambda: len(inbox.items) == 3, "3 signals")
         await asyncio.sleep(0.3)
@@ -257,7 +243,7 @@ async def test_a_broker_that_hangs_for_3_s_is_waited_for(
     async with running(consumer):
         with frozen(broker.pid):
             await asyncio.sleep(3)
-        await send(started.bootstrap_servers, started.signal_topic, [signal(1)])
+        await send(started.bootstrap_servers, started.signal_topic, [signal_message(1)])
         await eventually(lambda: inbox.items, "the signal")
 
     assert ["s1"] == ids(inbox)
@@ -273,7 +259,7 @@ async def test_a_client_whose_fetches_are_not_answered_is_rebuilt(
         with frozen(broker.pid):
             await eventually(lambda: consumer.rebuilds, "the watchdog")
             await eventually(lambda: consumer.state.phase is not Phase.UP, "the state")
-        await send(started.bootstrap_servers, started.signal_topic, [signal(1)])
+        await send(started.bootstrap_servers, started.signal_topic, [signal_message(1)])
         await eventually(lambda: inbox.items, "the signal", timeout_s=30)
         assert consumer.state.phase is Phase.UP
         assert consumer.state.outages == 1
@@ -288,7 +274,7 @@ async def test_stopping_is_quick_while_the_broker_hangs(
     inbox.settle_at_once = False
     with frozen_at_will(broker.pid) as freeze:
         async with running(KafkaSignalConsumer(started, inbox, clock)):
-            await send(started.bootstrap_servers, started.signal_topic, [signal(1)])
+            await send(started.bootstrap_servers, started.signal_topic, [signal_message(1)])
             await eventually(lambda: inbox.items, "the signal")
             freeze()
             inbox.settle(0)  # So that there is something to commit.

@@ -3,6 +3,11 @@
 Owns the inbound half of the contract: the envelope `{"type": T, "data": D}` and the fields of every inbound
 type. Does no I/O. streams and control call `decode_or_reject`. Unknown fields are ignored, everything else
 that does not follow the contract is refused with what was seen and what was expected.
+
+How old a message is tells its sender's `timestamp`, else the time of the Redpanda record that carried it,
+else its arrival: a backlog or a replayed topic is stale, whether or not its signals say so themselves. That
+holds for signals, closes, changes and resumes. An emergency stop has no age: one that nobody could obey for
+an hour is obeyed then.
 """
 
 import hashlib
@@ -106,8 +111,9 @@ def decode(raw: bytes, source: Source, received_msc: int, fallback_id: str) -> I
 
     Args:
         raw: the message as received, UTF-8 JSON.
+        source: its record_msc, where there is one, is when the message was written.
         received_msc: arrival, UTC milliseconds.
-        fallback_id: the id of a signal or command that brings none.
+        fallback_id: the id of a signal or command that brings none; no two messages may share one.
     Raises:
         MalformedMessage: with what was seen and what was expected.
     """
@@ -127,7 +133,7 @@ def decode_or_reject(
     try:
         return decode(raw, source, received_msc, fallback_id)
     except MalformedMessage as error:
-        return MalformedReceived(error.reason, error.detail, excerpt(raw), source, received_msc)
+        return MalformedReceived(error.reason, error.detail, excerpt(raw), source, received_msc, fallback_id)
 
 
 def excerpt(raw: bytes) -> str:
@@ -204,7 +210,7 @@ def _decode_signal(raw: bytes, source: Source, received_msc: int, fallback_id: s
         take_profit=signal.take_profit or 0.0,
         comment=signal.comment or "",
         price=signal.price,
-        timestamp_msc=_to_msc(signal.timestamp),
+        timestamp_msc=_written_msc(source) if signal.timestamp is None else _to_msc(signal.timestamp),
         expires_msc=_to_msc(signal.expires_at),
         account=signal.account,
         payload_hash=_hash(
@@ -224,7 +230,13 @@ def _decode_close(raw: bytes, source: Source, received_msc: int, fallback_id: st
     close = _convert(_closes, raw)
     digest = _hash("close", close.ticket, close.volume)
     return CloseRequested(
-        _id(close.id, fallback_id), close.ticket, close.volume, digest, source, received_msc
+        command_id=_id(close.id, fallback_id),
+        ticket=close.ticket,
+        volume=close.volume,
+        payload_hash=digest,
+        source=source,
+        received_msc=received_msc,
+        created_msc=_given_msc(source, received_msc),
     )
 
 
@@ -233,13 +245,14 @@ def _decode_modify(raw: bytes, source: Source, received_msc: int, fallback_id: s
     if change.stop_loss is None and change.take_profit is None:
         raise MalformedMessage("invalid_field", "modify_position needs stop_loss, take_profit or both")
     return ModifyRequested(
-        _id(change.id, fallback_id),
-        change.ticket,
-        change.stop_loss,
-        change.take_profit,
-        _hash("modify", change.ticket, change.stop_loss, change.take_profit),
-        source,
-        received_msc,
+        command_id=_id(change.id, fallback_id),
+        ticket=change.ticket,
+        stop_loss=change.stop_loss,
+        take_profit=change.take_profit,
+        payload_hash=_hash("modify", change.ticket, change.stop_loss, change.take_profit),
+        source=source,
+        received_msc=received_msc,
+        created_msc=_given_msc(source, received_msc),
     )
 
 
@@ -250,7 +263,10 @@ def _decode_stop(raw: bytes, source: Source, received_msc: int, fallback_id: str
 
 
 def _decode_resume(raw: bytes, source: Source, received_msc: int, _: str) -> ResumeRequested:
-    return ResumeRequested(_convert(_resumes, raw).reason, source, received_msc)
+    given_msc = _given_msc(source, received_msc)
+    return ResumeRequested(
+        _convert(_resumes, raw).reason, source, received_msc if given_msc is None else given_msc
+    )
 
 
 def _decode_query(raw: bytes, _: Source, __: int, ___: str) -> DataRequested:
@@ -278,6 +294,17 @@ def _id(given: str | int | None, fallback: str) -> str:
     if len(text) > ID_CHARS_MAX:
         raise MalformedMessage("invalid_field", f"id of {len(text)} characters; at most {ID_CHARS_MAX}")
     return text
+
+
+def _written_msc(source: Source) -> int | None:
+    """Return when the record that carried a message was written; None where nothing tells."""
+    return None if source.record_msc < 0 else source.record_msc
+
+
+def _given_msc(source: Source, received_msc: int) -> int | None:
+    """Return when a command was given, by its record; a writer's clock that is ahead gains nothing."""
+    written_msc = _written_msc(source)
+    return None if written_msc is None else min(written_msc, received_msc)
 
 
 def _to_msc(moment: datetime | None) -> int | None:

@@ -7,30 +7,29 @@ a message beyond its form. The app runs `run()`; it returns only by cancellation
 """
 
 import asyncio
-import random
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from functools import partial
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka import errors as kafka
 
-from hybrid_bridge.core.inputs import Input, MalformedReceived
-from hybrid_bridge.core.orders import Channel, Source
-from hybrid_bridge.messages.inbound import DataRequested, decode_or_reject, excerpt
+from hybrid_bridge.core.inputs import EmergencyStopRequested, MalformedReceived
+from hybrid_bridge.core.orders import Source
 from hybrid_bridge.ports import Clock, Inbox
 from hybrid_bridge.settings import StreamSettings
-from hybrid_bridge.streams.channel_state import ChannelState
 from hybrid_bridge.streams.clients import (
     TROUBLE,
     close_client,
     connection_options,
-    log_failure,
     own_cancellation_only,
 )
-from hybrid_bridge.streams.diagnosis import explain, probe
+from hybrid_bridge.streams.diagnosis import probe
 from hybrid_bridge.streams.offsets import OffsetLedger
+from hybrid_bridge.streams.reader import Reader, Stalled
+from hybrid_bridge.streams.records import decode_record
 from hybrid_bridge.streams.topics import create_topic
+from hybrid_bridge.streams.watchdog import Watchdog
 
 PARTITIONS = 1  # Of a topic created here: all signals in one order.
 REQUEST_TIMEOUT_S = (
@@ -49,25 +48,17 @@ COMMIT_INTERVAL_S = 0.5
 COMMIT_TIMEOUT_S = 3.0
 LAST_COMMIT_TIMEOUT_S = 1.0
 START_TIMEOUT_S = 15.0
-BACKOFF_FIRST_S = 0.5
-BACKOFF_MAX_S = 5.0
 
 log = structlog.get_logger(__name__)
 
 
-class Stalled(Exception):
-    """The client reports no error, yet nothing was fetched for too long."""
-
-
-class KafkaSignalConsumer:
+class KafkaSignalConsumer(Reader):
     """Reads signals and commands from Redpanda.
 
     Attributes:
-        state: how the channel stands.
         received: messages read, repetitions included.
         malformed: of those, the ones that do not follow the contract.
         commits: commits that the broker confirmed.
-        rebuilds: clients thrown away because of trouble.
     """
 
     def __init__(
@@ -76,49 +67,27 @@ class KafkaSignalConsumer:
         inbox: Inbox,
         clock: Clock,
         *,
+        obeyed: Container[Source] = (),
         stall_timeout_s: float = 8.0,
         join_timeout_s: float = 20.0,
     ) -> None:
         """Prepare to read; nothing is connected before `run`.
 
         Args:
+            obeyed: the emergency stops that were obeyed already, so that they are not handed on again.
             stall_timeout_s: the client is rebuilt after this long without an answer to a fetch.
             join_timeout_s: the same for joining the group of a broker that answers.
         """
-        self.state = ChannelState("redpanda signals", clock)
+        super().__init__("redpanda signals", settings, clock)
         self.received = 0
         self.malformed = 0
         self.commits = 0
-        self.rebuilds = 0
-        self._settings = settings
         self._inbox = inbox
-        self._clock = clock
+        self._obeyed = obeyed
         self._stall_timeout_s = stall_timeout_s
         self._join_timeout_s = join_timeout_s
         self._ledger = OffsetLedger()
         self._room = asyncio.Event()
-        self._answered = False
-
-    async def run(self) -> None:
-        """Read until cancelled, through every outage."""
-        backoff_s = BACKOFF_FIRST_S
-        while True:
-            self._answered = False
-            try:
-                with own_cancellation_only():
-                    await self._session()
-            except (*TROUBLE, Stalled) as error:
-                self.rebuilds += 1
-                self.state.down(await self._words(error))
-                log_failure(self.state.name, error)
-            backoff_s = BACKOFF_FIRST_S if self._answered else min(backoff_s * 2, BACKOFF_MAX_S)
-            await self._clock.sleep(backoff_s * random.uniform(0.5, 1.0))  # noqa: S311  Not a secret.
-            self.state.connecting()
-
-    async def _words(self, error: BaseException) -> str:
-        if isinstance(error, Stalled):
-            error = kafka.KafkaTimeoutError(str(error))
-        return await explain(self._settings, self._settings.signal_topic, error)
 
     async def _session(self) -> None:
         """Read with one client until something fails."""
@@ -155,12 +124,11 @@ class KafkaSignalConsumer:
             raise group.exceptions[0] from group
 
     async def _read(self, consumer: AIOKafkaConsumer, membership: "_Membership") -> None:
-        watchdog = _Watchdog(self._clock)
+        watchdog = Watchdog(self._clock)
         while True:
             fetched = await self._fetch(consumer)
             if watchdog.saw_answer(consumer, membership.joined, bool(fetched)):
-                self._answered = True
-                self.state.up()
+                self._note_answer()
             else:
                 await self._check_silence(watchdog.silent_s, joining=membership.joined is None)
             if fetched:
@@ -222,11 +190,15 @@ class KafkaSignalConsumer:
             if membership.revocations != revocations:
                 return  # They come again from the committed offset; counting them twice would skip some.
             self.received += 1
-            item = self._decode(record)
+            item = decode_record(record, self._clock.utc_msc())
             if isinstance(item, MalformedReceived):
                 self.malformed += 1
             self._ledger.read(record.partition, record.offset)
-            await self._inbox.put(item, partial(self._settle, self._ledger, record.partition, record.offset))
+            settled = partial(self._settle, self._ledger, record.partition, record.offset)
+            if isinstance(item, EmergencyStopRequested) and item.source in self._obeyed:
+                settled()
+            else:
+                await self._inbox.put(item, settled)
 
     def _settle(self, ledger: OffsetLedger, partition: int, offset: int) -> None:
         ledger.settle(partition, offset)
@@ -236,19 +208,6 @@ class KafkaSignalConsumer:
         while self._ledger.unsettled >= UNSETTLED_MAX:
             self._room.clear()
             await self._room.wait()
-
-    def _decode(self, record: ConsumerRecord) -> Input:
-        source = Source(Channel.REDPANDA, record.topic, record.partition, record.offset)
-        now_msc = self._clock.utc_msc()
-        if record.value is None:
-            detail = "a message without a value; expected a JSON envelope"
-            return MalformedReceived("empty", detail, "", source, now_msc)
-        fallback_id = f"{record.topic}/{record.partition}/{record.offset}"
-        item = decode_or_reject(record.value, source, now_msc, fallback_id)
-        if isinstance(item, DataRequested):
-            detail = "get_data belongs on the WebSocket: the answer goes there"
-            return MalformedReceived("wrong_channel", detail, excerpt(record.value), source, now_msc)
-        return item
 
     async def _commit_regularly(self, consumer: AIOKafkaConsumer) -> None:
         while True:
@@ -314,36 +273,3 @@ class _Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
                 "No signals from Redpanda here: other consumers of the group have all partitions",
                 topics=sorted(self._consumer.subscription()),
             )
-
-
-class _Watchdog:
-    """Tells a quiet topic from a client that is stuck: a healthy one has its fetches answered."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._seen: tuple[int | None, ...] = ()
-        self._joined = False
-        self._answer_at = clock.monotonic()
-
-    @property
-    def silent_s(self) -> float:
-        """Seconds since the last answer or rest."""
-        return self._clock.monotonic() - self._answer_at
-
-    def rest(self) -> None:
-        """Start to count anew, after a time without fetching."""
-        self._answer_at = self._clock.monotonic()
-
-    def saw_answer(
-        self, consumer: AIOKafkaConsumer, joined: set[TopicPartition] | None, records: bool
-    ) -> bool:
-        """Look at the client after a poll; return whether it got an answer since the last look."""
-        if joined is not None and not self._joined:
-            self.rest()
-        self._joined = joined is not None
-        seen = tuple(consumer.last_poll_timestamp(tp) for tp in sorted(consumer.assignment()))
-        answered = records or joined == set() or (self._joined and seen != self._seen and any(seen))
-        self._seen = seen
-        if answered:
-            self.rest()
-        return answered

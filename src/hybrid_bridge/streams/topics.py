@@ -24,12 +24,12 @@ def partition_of(key: bytes, partitions: int) -> int:
     return int(murmur2(key) & 0x7FFFFFFF) % partitions
 
 
-async def create_topic(settings: StreamSettings, topic: str, partitions: int) -> None:
-    """Create a topic over a connection of its own unless it exists."""
+async def create_topic(settings: StreamSettings, topic: str, partitions: int) -> int:
+    """Create a topic over a connection of its own unless it exists; return how many partitions it has."""
     client = AIOKafkaClient(**connection_options(settings))
     try:
         await client.bootstrap()
-        await require_topic(client, topic, partitions)
+        return await require_topic(client, topic, partitions)
     finally:
         await close_client(client)
 
