@@ -4,9 +4,24 @@ Owns the words that people search the log for: "Order placed", "Position closed"
 after each commit, so that nothing is announced before it is durable.
 """
 
+from collections.abc import Sequence
+
 import structlog
 
-from hybrid_bridge.core.events import BrokerDayOpened, Event, TradingState, TradingStateChanged
+from hybrid_bridge.core import engine
+from hybrid_bridge.core.events import (
+    AccountCleared,
+    BrokerDayOpened,
+    Event,
+    OrderRetried,
+    PositionAdopted,
+    PositionChanged,
+    PositionEnded,
+    TradingState,
+    TradingStateChanged,
+)
+from hybrid_bridge.core.inputs import AccountObserved, OrderAppraised
+from hybrid_bridge.core.limits import Limits
 from hybrid_bridge.core.results import TradeResult
 
 log = structlog.get_logger(__name__)
@@ -38,7 +53,9 @@ def announce_result(result: TradeResult) -> None:
     if result.status in ("filled", "partial", "placed"):
         log.info(_DONE.get(result.action, "Order placed"), status=result.status, **shown)
     elif result.status == "unknown":
-        log.error("Order outcome unknown, asking the terminal", **shown)
+        escalated = result.reason == "escalated"
+        title = "Order outcome still unknown" if escalated else "Order outcome unknown, asking the terminal"
+        log.error(title, **shown)
     else:
         log.warning(_WARNINGS[result.status], **shown)
 
@@ -46,12 +63,62 @@ def announce_result(result: TradeResult) -> None:
 def announce_event(event: Event) -> None:
     """Log what concerns the whole account."""
     match event:
-        case TradingStateChanged(state=TradingState.ACTIVE):
-            log.warning("Trading resumed", reason=event.reason, by=event.source.channel.value)
-        case TradingStateChanged():
-            title = "EMERGENCY STOP" if event.emergency else "Trading halted"
-            log.error(title, state=event.state.value, reason=event.reason, by=event.source.channel.value)
+        case TradingStateChanged() | AccountCleared():
+            _announce_latch(event)
+        case PositionAdopted() | PositionChanged() | PositionEnded():
+            _announce_position(event)
         case BrokerDayOpened():
             log.info("Broker day opened", equity=event.equity)
+        case OrderRetried(order=order):
+            facts = {"symbol": order.request.symbol, "volume": order.request.volume}
+            shown = {**facts, "price": order.request.price, "retcode": event.retcode, "reason": event.reason}
+            log.warning("Order refused, trying once more", signal=order.intent.signal_id, **shown)
         case _:
             log.debug(type(event).__name__, event_body=event)
+
+
+def announce_strays(limits: Limits, events: Sequence[Event], seen: OrderAppraised | AccountObserved) -> None:
+    """Warn of positions that bear this bridge's magic although it never opened them, once for each."""
+    if isinstance(seen, AccountObserved):
+        report = seen.report
+    elif seen.appraisal is not None:
+        report = seen.appraisal.report
+    else:
+        return
+    for position in engine.find_strays(limits, events, report):
+        log.warning(
+            "Position bears this bridge's magic, but this bridge did not open it",
+            ticket=position.ticket,
+            symbol=position.symbol,
+            magic=position.magic,
+            advice="if another bridge trades on this account, give each its own MT5_MAGIC; if STATE_DIR was "
+            "lost or changed, look after this position by hand: it counts as external",
+        )
+
+
+def _announce_latch(event: TradingStateChanged | AccountCleared) -> None:
+    if isinstance(event, AccountCleared):
+        log.warning("Emergency stop has cleared the account")
+        return
+    by = event.source.channel.value
+    if event.state is TradingState.ACTIVE:
+        log.warning("Trading resumed", reason=event.reason, by=by)
+        return
+    title = "EMERGENCY STOP" if event.emergency else "Trading halted"
+    asked = {"cancel_orders": event.cancel_orders, "close_positions": event.close_positions}
+    shown = asked if event.emergency else {}
+    log.error(title, state=event.state.value, reason=event.reason, by=by, **shown)
+
+
+def _announce_position(event: PositionAdopted | PositionChanged | PositionEnded) -> None:
+    match event:
+        case PositionAdopted(number=0):
+            facts = {"symbol": event.symbol, "side": event.side.value, "volume": event.volume}
+            log.info("Position adopted", ticket=event.ticket, **facts, price=event.price_open, external=True)
+        case PositionAdopted():
+            log.debug("Position adopted", ticket=event.ticket, symbol=event.symbol, intent=event.number)
+        case PositionChanged():
+            facts = {"side": event.side.value, "volume": event.volume}
+            log.info("Position changed", ticket=event.ticket, **facts, price=event.price_open)
+        case PositionEnded():
+            log.info("Position ended", ticket=event.ticket)

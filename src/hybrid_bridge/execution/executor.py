@@ -7,14 +7,12 @@ each order is checked against it once more right before it is sent. app drives `
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
 
 import structlog
 
 from hybrid_bridge.core import engine
-from hybrid_bridge.core.account import AccountReport, Position
-from hybrid_bridge.core.appraisal import Appraisal, AppraisalQuery, account_only
-from hybrid_bridge.core.events import Denial, DuplicateReceived, Event, OrderSending, TradingState
+from hybrid_bridge.core.account import AccountReport
+from hybrid_bridge.core.events import Denial, DuplicateReceived, Event, OrderSending
 from hybrid_bridge.core.inputs import (
     AccountObserved,
     CancelRequested,
@@ -22,23 +20,20 @@ from hybrid_bridge.core.inputs import (
     EmergencyStopRequested,
     Input,
     MalformedReceived,
-    OrderAppraised,
-    OrderReplied,
     ResumeRequested,
-    SendWithheld,
     SignalReceived,
     Wanted,
 )
 from hybrid_bridge.core.limits import Limits
-from hybrid_bridge.core.orders import Answer, Intent, IntentKind, SubmitOutcome
-from hybrid_bridge.core.reconciliation import look_query
-from hybrid_bridge.core.requests import ACTION_DEAL
 from hybrid_bridge.core.results import explain
 from hybrid_bridge.core.state import OrderRecord
 from hybrid_bridge.errors import AlreadyJournaled, JournalError, LaneError
+from hybrid_bridge.execution.announcements import announce_strays
+from hybrid_bridge.execution.appraising import appraise
 from hybrid_bridge.execution.inbox import Delivery, PriorityInbox
 from hybrid_bridge.execution.recorder import Recorder
-from hybrid_bridge.figures import ExecutorFigures
+from hybrid_bridge.execution.sender import OrderSender
+from hybrid_bridge.figures import ExecutorFigures, Laps
 from hybrid_bridge.messages.outbound import encode_error
 from hybrid_bridge.ports import Clock, TradeLane
 
@@ -72,6 +67,9 @@ class Executor:
         self._uncleared_because = ""
         self._busy = False
         self._turn_over = asyncio.Event()
+        self._sender = OrderSender(
+            recorder, lane, limits, clock, figures, self._stop_comes, lambda: self.closed_because
+        )
 
     def close_for(self, observed: str, detail: str) -> None:
         """Deny every signal and command from now on, with this explanation."""
@@ -129,33 +127,42 @@ class Executor:
         wanted = delivery.item
         assert isinstance(wanted, Wanted)  # noqa: S101 - the inbox sorts; this tells the type checker
         self._figures.received[wanted.source.channel.value] += 1
+        laps = Laps(self._clock.monotonic, delivery.received_s)
+        laps.end("inbox")
         try:
-            record = await self._decide(wanted, delivery)
+            record = await self._decide(wanted, delivery, laps)
         except JournalError as error:
             # Not settled: Redpanda will deliver it again; nothing may be sent without a journal.
             log.error("Signal not processed, journal cannot be written", signal=_id(wanted), error=str(error))
             return
         delivery.settled()
         if record is not None:
-            await self._send(record, delivery)
+            await self._sender.send(record, wanted, delivery, laps)
 
-    async def _decide(self, wanted: Wanted, delivery: Delivery) -> OrderRecord | None:
+    async def _decide(self, wanted: Wanted, delivery: Delivery, laps: Laps) -> OrderRecord | None:
         """Decide and journal one signal or command; returns the order that is now to be sent."""
-        state, limits = self._recorder.state, self._limits
-        async with self._recorder.lock:
+        recorder, limits = self._recorder, self._limits
+        async with recorder.lock:
             events = self._refuse(wanted, delivery) or engine.receive(
-                state, limits, wanted, self._now_msc(wanted, delivery)
+                recorder.state, limits, wanted, self._now_msc(wanted, delivery)
             )
             if events:
                 await self._commit_wanted(wanted, events)
                 return None
-        appraised = await self._appraise(wanted, delivery)
-        async with self._recorder.lock:
-            events = self._refuse(wanted, delivery) or engine.judge_appraised(state, limits, appraised)
+        laps.end("screen")
+        appraised = await appraise(self._lane, limits, wanted, lambda: self._now_msc(wanted, delivery))
+        laps.end("appraise")
+        async with recorder.lock:
+            appraised = recorder.mark_if_superseded(appraised)
+            refused = self._refuse(wanted, delivery)
+            events = refused or engine.judge_appraised(recorder.state, limits, appraised)
+            laps.end("judge")
             if not await self._commit_wanted(wanted, events):
                 return None
-        sending = next((event for event in events if isinstance(event, OrderSending)), None)
-        return None if sending is None else state.orders[sending.number]
+            laps.end("commit")
+        announce_strays(limits, events, appraised)
+        sending = events[-1] if isinstance(events[-1], OrderSending) else None
+        return None if sending is None else recorder.state.orders[sending.number]
 
     def _refuse(self, wanted: Wanted, delivery: Delivery) -> tuple[Event, ...]:
         """Say no where the door is closed; what an emergency stop does to the account passes it."""
@@ -164,10 +171,11 @@ class Executor:
         now_msc = self._now_msc(wanted, delivery)
         return engine.refuse(self._recorder.state, self._limits, wanted, self._closed, now_msc)
 
-    def _now_msc(self, wanted: Wanted | Intent, delivery: Delivery) -> int:
-        """Return the time by which it may be too late: a PC clock set back makes nothing fresh again."""
-        waited_s = self._clock.monotonic() - delivery.received_s
-        return max(self._clock.utc_msc(), wanted.received_msc + int(waited_s * 1000))
+    def _now_msc(self, wanted: Wanted, delivery: Delivery) -> int:
+        return delivery.now_msc(self._clock, wanted.received_msc)
+
+    def _stop_comes(self) -> bool:
+        return self._stop_under_way is not None or self._inbox.stop_waits
 
     async def _commit_wanted(self, wanted: Wanted, events: Sequence[Event]) -> bool:
         """Commit; False when the journal knew the id from before what memory holds."""
@@ -181,106 +189,39 @@ class Executor:
             return False
         return True
 
-    async def _appraise(self, wanted: Wanted, delivery: Delivery) -> OrderAppraised:
-        appraisal: Appraisal | None = None
-        position: Position | None = None
-        problem = ""
-        try:
-            if isinstance(wanted, SignalReceived):
-                open_risk = self._limits.max_open_risk_percent is not None
-                query = AppraisalQuery(wanted.symbol, wanted.side, wanted.stop_loss, open_risk)
-                appraisal = await self._lane.appraise(query)
-            else:
-                report = await self._lane.report()
-                position = _find_position(report, wanted)
-                appraisal = account_only(report)
-                if position is not None:
-                    query = AppraisalQuery(position.symbol, position.side.opposite, 0.0, open_risk=False)
-                    appraisal = await self._lane.appraise(query)
-        except LaneError as error:
-            appraisal, problem = None, str(error)
-        return OrderAppraised(wanted, appraisal, position, problem, self._now_msc(wanted, delivery))
-
-    async def _send(self, record: OrderRecord, delivery: Delivery) -> None:
-        number, order = record.intent.number, record.order
-        assert order is not None  # noqa: S101 - SENDING follows APPROVED, which carries the order
-        withheld = self._last_check(record, delivery)
-        if withheld is not None:
-            await self._commit_answer(engine.withhold(withheld))
-            return
-        sent_s, sent_msc = self._clock.monotonic(), self._clock.utc_msc()
-        self._figures.signal_to_send.add(sent_s - delivery.received_s)
-        outcome = await self._with_price(record, await self._lane.submit(order))
-        self._figures.send_to_result.add(self._clock.monotonic() - sent_s)
-        replied = OrderReplied(number, outcome, sent_msc, self._clock.utc_msc())
-        await self._commit_answer(engine.answer(self._recorder.state, replied))
-
-    def _last_check(self, record: OrderRecord, delivery: Delivery) -> SendWithheld | None:
-        """Look once more at what may have changed while the journal was written."""
-        intent, state = record.intent, self._recorder.state
-        if intent.kind is not IntentKind.ENTRY:
-            return None
-        now_msc = self._now_msc(intent, delivery)
-        if self._stop_under_way is not None or self._inbox.stop_waits or state.emergency:
-            detail = state.halt_reason or "received while the order was journaled"
-            return SendWithheld(intent.number, "emergency_stop", detail, now_msc)
-        if state.trading is TradingState.HALTED:
-            return SendWithheld(intent.number, "trading_state", state.halt_reason, now_msc)
-        if now_msc > intent.expires_msc:
-            late = now_msc - intent.expires_msc
-            detail = f"{late} ms too late at the moment of sending"
-            return SendWithheld(intent.number, "expiry", detail, now_msc)
-        return None
-
-    async def _with_price(self, record: OrderRecord, outcome: SubmitOutcome) -> SubmitOutcome:
-        """Read the price from the deal where the venue's reply left it out (seen on live fills)."""
-        wants_price = record.order is not None and record.order.request.action == ACTION_DEAL
-        if outcome.answer is not Answer.YES or outcome.placed or outcome.price > 0 or not wants_price:
-            return outcome
-        query = look_query(record)
-        try:
-            findings = await self._lane.look(query)
-        except LaneError as error:
-            log.warning("Fill price not known", signal=record.intent.signal_id, error=str(error))
-            return outcome
-        deals = [deal for deal in findings.deals if deal.magic == query.magic]
-        volume = sum(deal.volume for deal in deals)
-        if not volume:
-            # The history may be behind; the position that the order opened is there at once.
-            opened = (held.price_open for held in findings.positions if held.magic == query.magic)
-            return replace(outcome, price=next(opened, outcome.price))
-        price = sum(deal.price * deal.volume for deal in deals) / volume
-        return replace(outcome, price=price, volume=volume, deal=deals[0].ticket)
-
-    async def _commit_answer(self, events: Sequence[Event]) -> None:
-        """Journal what became of a sent order, however long the journal refuses."""
-        while True:
-            try:
-                async with self._recorder.lock:
-                    await self._recorder.commit(events)
-            except JournalError as error:
-                log.error("Result not journaled, trying again; nothing else is sent", error=str(error))
-                await self._clock.sleep(JOURNAL_RETRY_S)
-            else:
-                return
-
     async def _take_fact(self, fact: Input) -> None:
-        state = self._recorder.state
         match fact:
             case EmergencyStopRequested():
                 await self._stop_trading(fact)
             case ResumeRequested():
                 await self._resume(fact)
             case AccountObserved():
-                async with self._recorder.lock:
-                    await self._recorder.commit(engine.observe(state, self._limits, fact))
+                await self.observe(fact.report)
             case MalformedReceived():
                 await self._answer_malformed(fact)
             case _:
                 raise TypeError(f"{type(fact).__name__} is no fact")
 
+    async def observe(self, report: AccountReport) -> None:
+        """Take in a look at the account, unless a later one has been taken in already.
+
+        Raises:
+            JournalError: when what it shows cannot be recorded.
+        """
+        recorder = self._recorder
+        async with recorder.lock:
+            if not recorder.take_look(report.at_msc):
+                return
+            observed = AccountObserved(report)
+            events = engine.observe(recorder.state, self._limits, observed)
+            await recorder.commit(events)
+        announce_strays(self._limits, events, observed)
+
     async def _stop_trading(self, stop: EmergencyStopRequested) -> None:
         """Latch a stop, however long the journal refuses; nothing is sent from its arrival on."""
+        if engine.is_repeated(self._recorder.state, stop):
+            log.info("Emergency stop read a second time, obeyed before", reason=stop.reason)
+            return
         self._stop_under_way = stop
         while True:
             try:
@@ -316,7 +257,7 @@ class Executor:
         )
         message = encode_error(fact.reason, f"{fact.detail} (from {place})", fact.excerpt)
         async with self._recorder.lock:
-            await self._recorder.commit((), [(f"error:{place}:{fact.received_msc}", message)])
+            await self._recorder.commit((), [(f"error:{fact.message_id}", message)])
 
     async def _clear(self, stop: EmergencyStopRequested) -> None:
         """After the latch: cancel pending orders, and close positions where that is wanted."""
@@ -364,11 +305,6 @@ class Executor:
         else:
             log.warning("Emergency stop leaves positions as configured", positions=len(report.positions))
         return wanted
-
-
-def _find_position(report: AccountReport, wanted: Wanted) -> Position | None:
-    ticket = wanted.ticket if not isinstance(wanted, SignalReceived | CancelRequested) else 0
-    return next((position for position in report.positions if position.ticket == ticket), None)
 
 
 def _id(wanted: Wanted) -> str:

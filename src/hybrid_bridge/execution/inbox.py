@@ -17,6 +17,7 @@ from hybrid_bridge.core.inputs import (
     ResumeRequested,
     Wanted,
 )
+from hybrid_bridge.ports import Clock
 
 ORDERS_MAX = 1_000
 FACTS_MAX = 1_000
@@ -39,6 +40,11 @@ class Delivery:
     settled: Callable[[], None]
     received_s: float
     urgent: bool = False
+
+    def now_msc(self, clock: Clock, received_msc: int) -> int:
+        """Return the time by which it may be too late: a PC clock set back makes nothing fresh again."""
+        waited_s = clock.monotonic() - self.received_s
+        return max(clock.utc_msc(), received_msc + int(waited_s * 1000))
 
 
 class PriorityInbox:

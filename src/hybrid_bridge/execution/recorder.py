@@ -6,8 +6,10 @@ through it; nothing else writes the state.
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from hybrid_bridge.core.events import Event
+from hybrid_bridge.core.inputs import OrderAppraised
 from hybrid_bridge.core.results import TradeResult, results_of
 from hybrid_bridge.core.state import EngineState, IllegalTransition, apply
 from hybrid_bridge.errors import RecoveryRefused
@@ -15,6 +17,8 @@ from hybrid_bridge.execution.announcements import announce_event, announce_resul
 from hybrid_bridge.figures import ExecutorFigures
 from hybrid_bridge.messages.outbound import encode_trade_result
 from hybrid_bridge.ports import Journal
+
+LOOKS_OVERLAP_MS = 60_000  # No look takes longer; one that is older still shows a PC clock that was set back.
 
 
 class Recorder:
@@ -36,6 +40,7 @@ class Recorder:
         self.state = EngineState()
         self.lock = asyncio.Lock()
         self.to_clear = asyncio.Event()
+        self._looked_msc = 0
         self._journal = journal
         self._figures = figures
         self._on_messages = on_messages
@@ -89,6 +94,24 @@ class Recorder:
             self._on_messages()
         if results:
             self._on_results(results)
+
+    def take_look(self, at_msc: int) -> bool:
+        """Tell whether a look at the account is the latest so far, and remember that it was taken.
+
+        Two lanes look: what one saw before an order may arrive after what the other saw behind it.
+        """
+        behind_ms = self._looked_msc - at_msc
+        if 0 < behind_ms <= LOOKS_OVERLAP_MS:
+            return False
+        self._looked_msc = at_msc
+        return True
+
+    def mark_if_superseded(self, appraised: OrderAppraised) -> OrderAppraised:
+        """Return the appraisal, marked when a later look at the account has been taken in already."""
+        appraisal = appraised.appraisal
+        if appraisal is None or self.take_look(appraisal.report.at_msc):
+            return appraised
+        return replace(appraised, superseded=True)
 
     def _note_what_is_left(self) -> None:
         if self.state.clearing is None:

@@ -1,0 +1,46 @@
+"""What the terminal is asked before an order is judged, for its first try and for its second.
+
+Owns which question belongs to which kind of order; judges nothing. The executor and the sender call it.
+"""
+
+from collections.abc import Callable
+
+from hybrid_bridge.core.account import AccountReport, Position
+from hybrid_bridge.core.appraisal import Appraisal, AppraisalQuery, account_only
+from hybrid_bridge.core.inputs import CancelRequested, OrderAppraised, SignalReceived, Wanted
+from hybrid_bridge.core.limits import Limits
+from hybrid_bridge.errors import LaneError
+from hybrid_bridge.ports import TradeLane
+
+
+async def appraise(
+    lane: TradeLane, limits: Limits, wanted: Wanted, now_msc: Callable[[], int]
+) -> OrderAppraised:
+    """Ask for everything that a signal or command is judged on; a terminal that is silent is part of it.
+
+    Args:
+        now_msc: read once the terminal has answered.
+    """
+    appraisal: Appraisal | None = None
+    position: Position | None = None
+    problem = ""
+    try:
+        if isinstance(wanted, SignalReceived):
+            open_risk = limits.max_open_risk_percent is not None
+            query = AppraisalQuery(wanted.symbol, wanted.side, wanted.stop_loss, open_risk)
+            appraisal = await lane.appraise(query)
+        else:
+            report = await lane.report()
+            position = _find_position(report, wanted)
+            appraisal = account_only(report)
+            if position is not None:
+                query = AppraisalQuery(position.symbol, position.side.opposite, 0.0, open_risk=False)
+                appraisal = await lane.appraise(query)
+    except LaneError as error:
+        appraisal, problem = None, str(error)
+    return OrderAppraised(wanted, appraisal, position, problem, now_msc())
+
+
+def _find_position(report: AccountReport, wanted: Wanted) -> Position | None:
+    ticket = wanted.ticket if not isinstance(wanted, SignalReceived | CancelRequested) else 0
+    return next((position for position in report.positions if position.ticket == ticket), None)
