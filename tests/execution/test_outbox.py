@@ -2,14 +2,14 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
 import pytest
 from tests.execution.rig import on_disk
 from tests.execution.venue import ManualClock, until
 
 from hybrid_bridge.errors import ChannelError
-from hybrid_bridge.execution.outbox import BATCH, OutboxPump
+from hybrid_bridge.execution.outbox import BATCH, RETRY_FIRST_S, RETRY_MAX_S, OutboxPump
 from hybrid_bridge.journal.sqlite import SqliteJournal
 from hybrid_bridge.ports import OutboxMessage
 
@@ -20,6 +20,7 @@ class Channel:
     Attributes:
         down: every delivery fails.
         break_after: the next delivery passes this many messages and fails then.
+        during: called in the middle of each delivery.
     """
 
     def __init__(self, name: str) -> None:
@@ -29,10 +30,13 @@ class Channel:
         self.got: list[str] = []
         self.batches: list[int] = []
         self.tries = 0
+        self.during: Callable[[], None] | None = None
 
     async def deliver(self, messages: Sequence[OutboxMessage]) -> None:
         self.tries += 1
         await asyncio.sleep(0)
+        if self.during is not None:
+            self.during()
         if self.down:
             raise ChannelError(f"{self.name} is down")
         passed, self.break_after = self.break_after, None
@@ -54,9 +58,16 @@ def journal(path):
     journal.close()
 
 
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
 @contextlib.asynccontextmanager
-async def pumping(journal: SqliteJournal, *channels: Channel) -> AsyncIterator[list[OutboxPump]]:
-    pumps = [OutboxPump(journal, channel, ManualClock()) for channel in channels]
+async def pumping(
+    journal: SqliteJournal, *channels: Channel, clock: ManualClock | None = None
+) -> AsyncIterator[list[OutboxPump]]:
+    pumps = [OutboxPump(journal, channel, clock or ManualClock()) for channel in channels]
     tasks = [asyncio.ensure_future(pump.run()) for pump in pumps]
     try:
         yield pumps
@@ -68,6 +79,12 @@ async def pumping(journal: SqliteJournal, *channels: Channel) -> AsyncIterator[l
 
 async def tell(journal: SqliteJournal, *keys: str) -> None:
     await journal.record([], [(key, b"m") for key in keys])
+
+
+async def quiet() -> None:
+    """Give everybody turns enough to do what they would do, the journal's thread included."""
+    for _ in range(20):
+        await asyncio.sleep(0.001)
 
 
 async def test_messages_go_out_in_order_on_every_channel_and_are_then_forgotten(journal, path):
@@ -96,7 +113,7 @@ async def test_a_broken_delivery_is_repeated_whole_and_nothing_is_skipped(journa
     await tell(journal, "a", "b", "c")
     async with pumping(journal, channel) as (pump,):
         await until(lambda: channel.tries == 1)
-        pump.wake()
+        pump.channel_up()
         await until(lambda: len(channel.got) == 5)
     assert ["a", "b", "a", "b", "c"] == channel.got
 
@@ -109,18 +126,53 @@ async def test_a_channel_that_is_down_holds_up_no_other_and_loses_nothing(journa
         await until(lambda: redpanda.got == ["a"] and websocket.tries)
         assert [("a",)] == on_disk(path, "SELECT key FROM outbox")
         websocket.down = False
-        pump.wake()
+        pump.channel_up()
         await until(lambda: websocket.got == ["a"])
 
 
-async def test_a_channel_that_is_down_is_tried_again_by_itself(journal):
+async def test_a_channel_that_is_down_is_tried_again_by_itself_after_waits_that_grow(journal, clock):
     channel = Channel("websocket")
     channel.down = True
     await tell(journal, "a")
-    async with pumping(journal, channel):
-        await until(lambda: channel.tries == 1)
+    waits = [RETRY_FIRST_S, 1.0, 2.0, 4.0, 8.0, RETRY_MAX_S, RETRY_MAX_S]
+    async with pumping(journal, channel, clock=clock):
+        for tries, wait_s in enumerate(waits, 1):
+            await until(lambda n=tries: channel.tries == n and clock.sleeping)
+            clock.advance(wait_s - 0.01)
+            await quiet()
+            assert channel.tries == tries
+            clock.advance(0.02)
         channel.down = False
+        await until(lambda: channel.tries == len(waits) + 1)
+        clock.advance(RETRY_MAX_S)
         await until(lambda: channel.got == ["a"])
+
+
+async def test_news_do_not_hurry_a_channel_that_is_down(journal, clock):
+    channel = Channel("websocket")
+    channel.down = True
+    await tell(journal, "a")
+    async with pumping(journal, channel, clock=clock) as (pump,):
+        await until(lambda: clock.sleeping)
+        for key in "bcdef":
+            await tell(journal, key)
+            pump.wake()
+            await quiet()
+        assert channel.tries == 1
+        channel.down = False
+        pump.channel_up()
+        await until(lambda: channel.got == list("abcdef"))
+    assert channel.tries == 2
+
+
+async def test_a_channel_that_comes_up_during_an_attempt_that_fails_is_tried_at_once(journal, clock):
+    channel = Channel("websocket")
+    await tell(journal, "a")
+    async with pumping(journal, channel, clock=clock) as (pump,):
+        channel.break_after = 0
+        channel.during = pump.channel_up
+        await until(lambda: channel.got == ["a"])
+    assert channel.tries == 2
 
 
 async def test_a_restart_delivers_what_was_not_marked_and_only_that(path):

@@ -1,7 +1,8 @@
 """What must arrive goes out from the journal: one pump per channel, in order, until delivered.
 
-Owns the retrying. The journal keeps the messages and each channel's mark; consumers drop repetitions by the
-key. app drives one `run` per channel.
+Owns the retrying: an attempt that failed is made again after a wait that grows, and at once only when the
+channel has come up; further messages do not hurry a channel that is down. The journal keeps the messages and
+each channel's mark; consumers drop repetitions by the key. app drives one `run` per channel.
 """
 
 import asyncio
@@ -26,12 +27,17 @@ class OutboxPump:
         self._channel = channel
         self._clock = clock
         self._news = asyncio.Event()
+        self._again = asyncio.Event()
         self._empty = asyncio.Event()
 
     def wake(self) -> None:
-        """Tell that new messages wait or that the channel is up."""
+        """Tell that new messages wait."""
         self._empty.clear()
         self._news.set()
+
+    def channel_up(self) -> None:
+        """Tell that the channel has come up: what waits is tried at once."""
+        self._again.set()
 
     async def wait_empty(self) -> None:
         """Return once this channel has delivered everything."""
@@ -48,7 +54,7 @@ class OutboxPump:
                     log.warning(
                         "Results wait for their channel", channel=self._channel.name, reason=str(error)
                     )
-                await self._wait_for_news(retry_s)
+                await self._rest(retry_s)
                 retry_s = min(retry_s * 2, RETRY_MAX_S)
                 continue
             retry_s = RETRY_FIRST_S
@@ -58,15 +64,20 @@ class OutboxPump:
 
     async def _deliver_batch(self) -> int:
         self._news.clear()
+        self._again.clear()
         messages = await self._store.undelivered(self._channel.name, BATCH)
         if messages:
             await self._channel.deliver(messages)
             await self._store.mark_delivered(self._channel.name, messages[-1].seq)
         return len(messages)
 
-    async def _wait_for_news(self, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await self._news.wait()
-        except TimeoutError:
-            pass
+    async def _rest(self, seconds: float) -> None:
+        """Wait so long, or until the channel comes up."""
+        async with asyncio.TaskGroup() as group:
+            alarm = group.create_task(self._ring_after(seconds))
+            await self._again.wait()
+            alarm.cancel()
+
+    async def _ring_after(self, seconds: float) -> None:
+        await self._clock.sleep(seconds)
+        self._again.set()
