@@ -52,6 +52,7 @@ async def test_each_kind_of_work_has_its_own_lane(monkeypatch, scripts):
         assert not status["shared"]
         assert [status[name]["phase"] for name in ("market", "trade")] == ["ready", "ready"]
         assert status["market"]["pid"] != status["trade"]["pid"]
+        assert lanes.connects == 2
 
 
 @pytest.mark.parametrize("broken", ["market", "trade"])

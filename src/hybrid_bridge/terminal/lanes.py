@@ -56,6 +56,11 @@ class Lanes:
         """Whether both kinds of work share one lane."""
         return self.for_orders() is self.for_market()
 
+    @property
+    def connects(self) -> int:
+        """Connections made so far by either lane: what a terminal shows right after one may be incomplete."""
+        return self.market.state.connects + self.trade.state.connects
+
     def status(self) -> dict[str, Any]:
         """Return what bridge_status says about the lanes."""
         return {
