@@ -7,12 +7,13 @@ recovery loads from it, the outbox pumps read their messages from it.
 import sqlite3
 from collections.abc import Sequence
 from concurrent.futures import Executor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from hybrid_bridge.core.events import Event, IntentReceived
 from hybrid_bridge.errors import AlreadyJournaled, JournalError, RecoveryRefused
-from hybrid_bridge.journal import schema
+from hybrid_bridge.journal import schema, trimming
 from hybrid_bridge.journal.rows import INSERT_EVENT, EventRow, checksum_of, event_of, row_of
 from hybrid_bridge.journal.sqlite_thread import DamagedFile, SqliteThread
 from hybrid_bridge.ports import OutboxMessage
@@ -84,6 +85,27 @@ class SqliteJournal:
         A power cut may undo it: then it is delivered once more, which its receivers drop.
         """
         await self._file.run(lambda db: _mark_delivered(db, channel, seq, self._channels), durable=False)
+
+    async def retain(self, before_msc: int) -> int:
+        """Remove what is older and cannot matter any more, a little at a time so that orders do not wait.
+
+        What `load` returns afterwards folds into the same state, but for orders that ended long ago.
+
+        Args:
+            before_msc: only what ended before this instant goes, UTC milliseconds.
+        Returns:
+            How many events went.
+        Raises:
+            JournalError: when it cannot be written; what went before stays removed.
+        """
+        removed = 0
+        for trim in trimming.STEPS:
+            place: int | None = 0
+            while place is not None:
+                step = partial(trim, before_msc=before_msc, after=place)
+                place, count = await self._file.run(step, durable=False)
+                removed += count
+        return removed
 
     def close(self) -> None:
         """Finish what is queued and close the file."""
