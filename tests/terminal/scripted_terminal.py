@@ -202,8 +202,10 @@ def _record(defaults, values):
     return SimpleNamespace(**(defaults | values))
 
 
-def initialize(path=None, **_keywords):
+def initialize(path=None, **keywords):
     global _connected, _sticky
+    with Path(os.environ["SCRIPTED_TERMINAL"] + ".connects").open("a") as connects:
+        connects.write(json.dumps(keywords) + "\n")
     _sticky = None
     if _begin("initialize") is None:
         return False

@@ -39,6 +39,12 @@ class Script:
         """Whether a call has reached its stall."""
         return Path(f"{self.path}.stalled").exists()
 
+    def logins(self) -> list[int | None]:
+        """Return the account that each initialize so far named, None for none."""
+        return [
+            json.loads(line).get("login") for line in Path(f"{self.path}.connects").read_text().splitlines()
+        ]
+
     def orders_sent(self) -> list[tuple[str, dict[str, Any]]]:
         """Return the order_check and order_send calls so far."""
         calls = Path(f"{self.path}.calls")

@@ -184,6 +184,29 @@ async def test_an_idle_lane_finds_another_account_and_comes_back_with_the_right_
     assert lane.state.restarts == 0
 
 
+async def test_a_person_who_logs_in_elsewhere_is_not_fought_over_the_terminal(start_lane, script, soon):
+    lane = await ready(start_lane(mt5_login=1001))
+    assert script.logins() == [1001]
+    script.say(login=7)
+    await until(lambda: len(script.logins()) > 3)
+    assert set(script.logins()[1:]) == {None}
+    # A terminal that is started anew is asked for the configured account, as at the first start.
+    script.say(errors={"initialize": [-10003, "IPC initialize failed"]})
+    await until(lambda: script.logins()[-2:] == [1001, 1001])
+    script.say(errors=None, login=1001)
+    await ready(lane)
+
+
+async def test_a_lane_that_is_busy_with_ticks_still_looks_who_is_there(start_lane, script, soon):
+    lane = await ready(start_lane(mt5_login=1001))
+    script.say(login=7)
+    with pytest.raises(LaneUnavailable, match="account 7"):
+        async with asyncio.timeout(10):
+            while True:
+                await lane.call(NEWEST_TICKS, Nothing())
+                await asyncio.sleep(0.01)
+
+
 async def test_the_call_that_shows_another_account_closes_the_lane(start_lane, script):
     lane = await ready(start_lane(mt5_login=1001))
     script.say(login=7)
@@ -219,6 +242,8 @@ async def test_whatever_waits_goes_before_a_lane_s_own_look(start_lane, script, 
     monkeypatch.setattr(lane, "_perform", watched)
     await asyncio.gather(*[lane.call(SUBMIT, CLOSE) for _ in range(20)])
     await until(lambda: looks != [])
+    for _ in range(20):
+        await lane.call(SUBMIT, CLOSE)  # Arrives in the very moment in which the look falls due.
     assert set(looks) <= {0}
 
 
