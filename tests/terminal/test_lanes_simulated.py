@@ -7,6 +7,7 @@ import json
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from tests.terminal.support import WallClock, terminal_settings, until
@@ -324,3 +325,69 @@ async def test_an_order_for_another_account_is_not_sent_though_no_look_noticed_y
             assert (outcome.answer, outcome.reason) == (Answer.NO, "other_account")
             assert control.arrivals() == []
         await until(lambda: bridge.lanes.trade.state.phase is lane.LanePhase.MISMATCH)
+
+
+NO, UNKNOWN, YES = Answer.NO, Answer.UNKNOWN, Answer.YES
+# A fault, with what is made of the terminal's reply: answer, reason, may be tried again, halts; and the lots
+# that are dealt in the end.
+REPLIES = [
+    ({"name": "reject", "retcode": 10004}, (NO, "requote", True, False), 0.0),
+    ({"name": "reject", "retcode": 10020}, (NO, "price_changed", True, False), 0.0),
+    ({"name": "reject", "retcode": 10021}, (NO, "price_off", True, False), 0.0),
+    ({"name": "reject", "retcode": 10030}, (NO, "invalid_fill", True, False), 0.0),
+    ({"name": "reject", "retcode": 10006}, (NO, "reject", False, False), 0.0),
+    ({"name": "reject", "retcode": 10012}, (UNKNOWN, "timeout", False, False), 0.0),
+    ({"name": "reject", "retcode": 10012, "executed": "yes"}, (UNKNOWN, "timeout", False, False), 0.1),
+    ({"name": "reject", "retcode": 10031, "executed": "yes"}, (UNKNOWN, "connection", False, False), 0.1),
+    ({"name": "error", "code": -10005}, (UNKNOWN, "internal_fail_timeout", False, False), 0.0),
+    ({"name": "lose_reply"}, (UNKNOWN, "internal_fail_receive", False, False), 0.1),
+    ({"name": "lose_reply", "cut": "yes"}, (UNKNOWN, "internal_fail_receive", False, False), 0.1),
+    ({"name": "placed", "seconds": 0.5}, (UNKNOWN, "placed", False, False), 0.1),
+    ({"name": "partial", "share": 0.5}, (YES, "done_partial", False, False), 0.05),
+    ({"name": "zero_price"}, (YES, "done", False, False), 0.1),
+    ({"name": "rewrite", "comment": "broker"}, (YES, "done", False, False), 0.1),
+    ({"name": "autotrading_off"}, (NO, "client_disables_at", False, True), 0.0),
+    ({"name": "experts_off"}, (NO, "server_disables_at", False, True), 0.0),
+    ({"name": "api_off"}, (NO, "auto_trading_disabled", False, True), 0.0),
+    ({"name": "trading_off"}, (NO, "trade_disabled", False, False), 0.0),
+    ({"name": "market_closed"}, (NO, "market_closed", False, False), 0.0),
+    ({"name": "rate_limit", "per_second": 0}, (NO, "too_many_requests", False, False), 0.0),
+]
+
+
+async def test_what_a_terminal_replies_is_judged_and_what_it_did_is_found_by_magic(simulator):
+    async with bridge_on(simulator) as bridge:
+        await until(lambda: bridge.server_clock.offset_s is not None)
+        with simulator.control() as control:
+            for number, (fault, judged, dealt) in enumerate(REPLIES, start=MAGIC + 1):
+                await bridge.lanes.trade.wait_ready()
+                _, order = await entry(bridge)
+                order = replace(order, request=replace(order.request, magic=number))
+                since_msc = WallClock().utc_msc()
+                control.fault(**fault)
+                outcome = await bridge.trade.submit(order)
+                shown = (outcome.answer, outcome.reason, outcome.retriable, outcome.halts)
+                assert (fault, shown) == (fault, judged)
+                if fault["name"] != "placed":
+                    control.clear()
+                if dealt:
+                    await until(lambda magic=number: simulator.deals(magic) != [])
+                await bridge.lanes.trade.wait_ready()
+                findings = await bridge.trade.look(LookQuery(number, "", since_msc))
+                assert (fault, sum(deal.volume for deal in findings.deals)) == (fault, dealt)
+                assert (fault, sum(deal["volume"] for deal in simulator.deals(number))) == (fault, dealt)
+
+
+async def test_a_close_that_another_came_before_finds_nothing_left_to_do(simulator):
+    async with bridge_on(simulator) as bridge:
+        await until(lambda: bridge.server_clock.offset_s is not None)
+        _, order = await entry(bridge)
+        opened = await bridge.trade.submit(order)
+        close = replace(
+            order.request, type=1, position=opened.order, magic=MAGIC + 1, sl=0.0, price=opened.price
+        )
+        first = await bridge.trade.submit(replace(order, request=close))
+        again = await bridge.trade.submit(replace(order, request=close))
+        assert (first.answer, first.volume) == (YES, 0.1)
+        assert (again.answer, again.retcode, again.reason) == (NO, 10036, "position_closed")
+        assert [(row["entry"], row["volume"]) for row in simulator.deals(MAGIC + 1)] == [(1, 0.1)]
