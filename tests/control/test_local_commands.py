@@ -11,6 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from hybrid_bridge.clock import SystemClock
+from hybrid_bridge.control import local_commands
 from hybrid_bridge.control.local_commands import FOLDER, LocalCommands, leave_command, wait_taken
 from hybrid_bridge.core.inputs import (
     CloseRequested,
@@ -79,6 +80,61 @@ async def test_a_stop_typed_after_a_resume_is_also_obeyed_after_it(tmp_path, inb
     assert reasons == ["first", "second"]
 
 
+async def test_the_order_of_typing_outlasts_a_clock_that_was_set_back(tmp_path, inbox, commands, monkeypatch):
+    leave_command(tmp_path, "resume_trading", {"reason": "first"})
+    monkeypatch.setattr(local_commands.time, "time_ns", lambda: 1_000_000_000_000_000_000)
+    leave_command(tmp_path, "emergency_stop", {"reason": "second"})
+    monkeypatch.undo()
+    await commands.take_all()
+    assert ["first", "second"] == [(await next_fact(inbox)).item.reason for _ in range(2)]
+
+
+async def test_a_resume_was_given_when_it_was_typed_and_never_after_it_was_taken(tmp_path, inbox, commands):
+    typed = leave_command(tmp_path, "resume_trading", {"reason": "typed"})
+    minute_ago_ns = CLOCK.utc_msc() * 1_000_000 - 60_000_000_000
+    typed.rename(typed.with_name(f"{minute_ago_ns}-1.json"))
+    await commands.take_all()
+    assert minute_ago_ns // 1_000_000 == (await next_fact(inbox)).item.received_msc
+
+    ahead_ns = minute_ago_ns + 3_600_000_000_000
+    for name in (f"{ahead_ns}-1.json", "by-hand.json"):
+        leave_command(tmp_path, "resume_trading", {"reason": name}).rename(tmp_path / FOLDER / name)
+        await commands.take_all()
+        assert 0 <= CLOCK.utc_msc() - (await next_fact(inbox)).item.received_msc < 5_000
+
+
+async def test_a_resume_that_a_bridge_took_before_it_died_is_void_for_the_next(tmp_path, inbox, commands):
+    """It may have been obeyed, and a stop have come after it."""
+    file = leave_command(tmp_path, "resume_trading", {"reason": "calm"})
+    await commands.take_all()
+    assert isinstance((await next_fact(inbox)).item, ResumeRequested)
+    assert not wait_taken(file, 0.01), "it is not settled"
+
+    after = LocalCommands(tmp_path, inbox, CLOCK)
+    leave_command(tmp_path, "emergency_stop", {"reason": "fire"})
+    with capture_logs() as logged:
+        await after.take_all()
+    assert "fire" == (await next_fact(inbox)).item.reason
+    assert [("warning", True)] == [
+        (line["log_level"], "hybrid-bridge resume" in line["mend"]) for line in logged
+    ]
+    assert wait_taken(file, 0.01)
+
+
+async def test_a_resume_that_cannot_be_marked_as_taken_waits(tmp_path, inbox, commands):
+    await commands.take_all()
+    again = leave_command(tmp_path, "resume_trading", {"reason": "again"})
+    obstacle = again.with_suffix(local_commands.TAKEN)
+    obstacle.mkdir()
+    with capture_logs() as logged:
+        await commands.take_all()
+        await commands.take_all()
+    assert [str(again)] == [line["file"] for line in logged]
+    obstacle.rmdir()
+    await commands.take_all()
+    assert "again" == (await next_fact(inbox)).item.reason
+
+
 async def test_the_file_is_gone_once_the_command_is_settled_and_is_taken_once(tmp_path, inbox, commands):
     file = leave_command(tmp_path, "emergency_stop", {})
     await commands.take_all()
@@ -132,7 +188,11 @@ async def test_a_file_that_is_no_command_is_answered_and_removed(tmp_path, inbox
     await commands.take_all()
     refused = await next_fact(inbox)
     assert isinstance(refused.item, MalformedReceived)
-    assert (reason, Channel.LOCAL) == (refused.item.reason, refused.item.source.channel)
+    assert (reason, Channel.LOCAL, "local-1-1") == (
+        refused.item.reason,
+        refused.item.source.channel,
+        refused.item.message_id,
+    )
     refused.settled()
     assert (await next_fact(inbox)).item.reason == "behind it"
     assert "1-1.json" not in left(tmp_path)
@@ -176,7 +236,7 @@ async def test_what_cannot_be_read_is_said_once_and_holds_nothing_up(tmp_path, i
 
 
 async def test_a_file_that_cannot_be_removed_is_said_so_and_not_obeyed_twice(tmp_path, inbox, commands):
-    file = leave_command(tmp_path, "resume_trading", {"reason": "once"})
+    file = leave_command(tmp_path, "emergency_stop", {"reason": "once"})
     await commands.take_all()
     delivery = await next_fact(inbox)
     file.unlink()
