@@ -199,3 +199,38 @@ async def test_without_a_link_to_the_broker_entries_are_denied_until_it_is_back(
     await buy(backend, "up")
     assert await statuses(backend, "up", "filled", RESTART_S) == ["filled"]
     assert len(simulator.deals()) == 1
+
+
+async def test_automated_trading_switched_off_halts_with_advice_until_a_person_resumes(
+    bridge: BridgeProcess, simulator: Simulator, control: SimulatorControl, backend: Backend
+) -> None:
+    await buy(backend, "open")
+    ticket = (await backend.wait_for("trade_result", signal_id="open", status="filled"))["ticket"]
+    control.fault("autotrading_off")
+    await backend.send("close_position", id="close", ticket=ticket)
+    refused = await backend.wait_for("trade_result", signal_id="close", status="rejected")
+    assert (refused["retcode"], refused["reason"]) == (10027, "client_disables_at")
+    assert "Algo Trading button" in refused["detail"]
+
+    def halted() -> bool:
+        shown = backend.of("bridge_status")[-1]
+        return bool(shown["trading_state"] == "halted" and "Algo Trading button" in shown["reason"])
+
+    await backend.wait_until(halted)
+    control.clear()
+    await buy(backend, "early")
+    denied = await backend.wait_for("trade_result", signal_id="early", status="denied")
+    assert denied["reason"] == "trading_state"
+    assert "hybrid-bridge resume" in denied["detail"]
+    # What takes risk away is done all the same.
+    await backend.send("close_position", id="close-again", ticket=ticket)
+    assert await statuses(backend, "close-again", "filled", RESTART_S) == ["filled"]
+    await backend.send("resume_trading", reason="the button is green")
+    await backend.open_for_orders()
+    await buy(backend, "after")
+    assert await statuses(backend, "after", "filled", RESTART_S) == ["filled"]
+    assert [(deal["entry"], deal["volume"]) for deal in simulator.deals()] == [
+        (0, 0.01),
+        (1, 0.01),
+        (0, 0.01),
+    ]
