@@ -16,6 +16,7 @@ from hybrid_bridge.core.inputs import EmergencyStopRequested, Input, ResumeReque
 from hybrid_bridge.core.limits import Limits
 from hybrid_bridge.core.orders import Channel, OrderState, Source
 from hybrid_bridge.core.results import TradeResult
+from hybrid_bridge.execution.clearing import EmergencyClearing
 from hybrid_bridge.execution.executor import Executor
 from hybrid_bridge.execution.inbox import PriorityInbox
 from hybrid_bridge.execution.recorder import Recorder
@@ -69,6 +70,7 @@ class Rig:
         self.inbox = PriorityInbox(clock.monotonic)
         self.executor = Executor(self.recorder, self.inbox, venue, self.limits, clock, self.figures)
         self.recovery = Recovery(self.recorder, self.executor, venue, self.limits, clock)
+        self.clearing = EmergencyClearing(self.recorder, self.executor, self.inbox, venue, self.limits, clock)
         self.settled: list[str] = []
 
     def _wake(self) -> None:
@@ -78,7 +80,7 @@ class Rig:
     async def running(self, *, recover: bool = True) -> AsyncIterator["Rig"]:
         """Restore and run until the block ends; then stop as abruptly as a crash between two awaits."""
         await self.recovery.restore()
-        loops = [self.executor.run_orders, self.executor.run_facts]
+        loops = [self.executor.run_orders, self.executor.run_facts, self.clearing.run]
         if recover:
             loops.append(self.recovery.run)
         tasks = [asyncio.ensure_future(loop()) for loop in loops]

@@ -264,7 +264,7 @@ async def test_the_setting_emergency_stop_latches_and_clears_the_account(new_rig
     venue.positions[500] = make_position()
     first = new_rig(emergency_stop=True)
     async with first.running():
-        await until(lambda: not venue.pending)
+        await first.clock.pass_until(lambda: not venue.pending, 0.5)
         assert list(venue.positions) == [500]
         await first.signal("a")
         assert (await first.status("a"), first.last("a").reason) == ("denied", "emergency_stop")
