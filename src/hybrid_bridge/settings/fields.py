@@ -15,6 +15,7 @@ from hybrid_bridge.settings.path import clean_path
 
 MAGIC_MAX = 2**31 - 1  # MT5_MAGIC << 32 must stay below 2**63: MQL5 reads magic back as a signed long.
 SYMBOL_CHARS_MAX = 29  # The package refuses longer names (measured with 5.0.6231).
+RETENTION_DAYS_MIN = 7  # A topic keeps its messages a week by default: what it brings again is still known.
 UTC_OFFSET_MAX_S = 14 * 3600
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
@@ -54,6 +55,12 @@ def _check_offset(value: str) -> str:
     if abs(int(value)) > UTC_OFFSET_MAX_S or int(value) % 900:
         raise ValueError(accepted)
     return value
+
+
+def _check_retention(days: int) -> int:
+    if 0 < days < RETENTION_DAYS_MIN:
+        raise ValueError(f"{RETENTION_DAYS_MIN} days or more, or 0 to keep everything")
+    return days
 
 
 def _check_level(value: str) -> str:
@@ -114,6 +121,7 @@ Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 Texts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_list)]
 Symbols = Annotated[Texts, AfterValidator(_check_symbols)]
 UtcOffset = Annotated[str, AfterValidator(_check_offset)]
+RetentionDays = Annotated[int, Field(ge=0, le=36_500), AfterValidator(_check_retention)]
 Level = Annotated[str, AfterValidator(_check_level)]
 WebSocketUrl = Annotated[str, AfterValidator(_check_ws_url)]
 HttpUrl = Annotated[str, AfterValidator(_check_http_url)]

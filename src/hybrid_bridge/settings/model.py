@@ -132,6 +132,7 @@ class Settings(BaseSettings):
     cooldown_minutes: Annotated[float, Field(ge=0, le=10_080, allow_inf_nan=False)] | None = None
 
     state_dir: kinds.Path = "state"
+    journal_retention_days: kinds.RetentionDays = 90
     log_file: kinds.Path = "mt5_bridge.log"
     log_level: kinds.Level = "INFO"
     log_max_bytes: Annotated[int, Field(ge=10_000)] = 10_000_000
