@@ -25,7 +25,7 @@ from hybrid_bridge.settings.loading import NOT_ENFORCED
 
 # Settings that neither limit an order nor reach a part through one of the slices: the folder of all files,
 # and an address that nothing in this version asks.
-ELSEWHERE = {"state_dir", "backend_api_url"}
+ELSEWHERE = {"state_dir", "backend_api_url", "journal_retention_days"}
 # One of these differs from any setting's default and is accepted for it.
 CANDIDATES = (
     *(True, False, 7, 20_000, 33.0, "reduce", "deny", "simulator", "netting", "latest", "DEBUG", "3600"),
@@ -238,7 +238,7 @@ class TestStatus:
     async def test_every_channel_is_told_in_hybrid_mode(self, make_bridge):
         channels = make_bridge(hybrid=True).board.bridge_status()["channels"]
         assert ["terminal", "websocket", "redpanda"] == list(channels)
-        assert {"state", "error", "signals", "events", "ticks"} == set(channels["redpanda"])
+        assert {"state", "error", "signals", "stops", "events", "ticks"} == set(channels["redpanda"])
         assert {"state", "market", "trade", "shared"} == set(channels["terminal"])
         assert {"state", "error", "sent", "received", "reconnects"} == set(channels["websocket"])
 
@@ -257,8 +257,10 @@ class TestStatus:
     async def test_redpanda_is_as_well_as_its_worst_part(self, make_bridge):
         bridge = make_bridge(hybrid=True)
         assert bridge.consumer is not None
+        assert bridge.stops is not None
         assert bridge.events is not None
         bridge.consumer.state.up()
+        bridge.stops.state.up()
         bridge.sink.state.up()
         assert "up" == bridge.board.channels["redpanda"]()["state"]
         bridge.events.state.down("the topic is not there")
@@ -372,8 +374,11 @@ class TestFlow:
         assert ["websocket"] == [pump._channel.name for pump in make_bridge().pumps]
         assert ["websocket", "redpanda"] == [pump._channel.name for pump in make_bridge(hybrid=True).pumps]
 
+    async def test_the_journal_is_kept_as_long_as_the_settings_say(self, make_bridge):
+        assert 33 == make_bridge(journal_retention_days=33).retention._days
+
     async def test_each_part_that_runs_is_stopped_in_exactly_one_stage(self, make_bridge):
         bridge = make_bridge(hybrid=True)
         stages = [bridge.intake(), bridge.core(), bridge.outgoing(), bridge.base()]
         names = [f"{loop.__qualname__} {id(loop.__self__)}" for loops in stages for loop in loops]
-        assert len(names) == len(set(names)) == 12
+        assert len(names) == len(set(names)) == 15

@@ -14,7 +14,8 @@ from tests.core.builders import (
 
 from hybrid_bridge import __version__
 from hybrid_bridge.core.events import TradingState
-from hybrid_bridge.core.state import EngineState
+from hybrid_bridge.core.market import Side
+from hybrid_bridge.core.state import EngineState, HeldPosition
 from hybrid_bridge.figures import ExecutorFigures
 from hybrid_bridge.status import StatusBoard
 
@@ -74,13 +75,21 @@ def test_counters_are_those_of_the_executor_the_engine_and_the_parts(board):
     board.figures.statuses.update(filled=3)
     board.figures.malformed = 4
     board.counters = {"ticks_published": lambda: 5}
+    board.figures.retried = 7
     board.state.daily_entries = 6
+    board.state.positions = {
+        ticket: HeldPosition(ticket, "EURUSD", Side.BUY, 0.1, 1.1, number)
+        for ticket, number in ((1, 0), (2, 5), (3, 0))
+    }
     assert {
         "signals": {"websocket": 2, "redpanda": 1},
         "results": {"filled": 3},
         "malformed": 4,
         "daily_entries": 6,
+        "retried": 7,
         "in_doubt": 0,
+        "watched": 0,
+        "positions_external": 2,
         "ticks_published": 5,
     } == board.bridge_status()["counters"]
 
@@ -115,3 +124,9 @@ def test_the_status_line_shows_equity_and_positions_once_they_are_known(board):
     report = make_report(account=make_account(equity=10_012.3456), positions=(make_position(),))
     line = board.line(report)
     assert (1, 10_012.35) == (line["positions"], line["equity"])
+
+
+def test_what_an_emergency_stop_still_has_to_do_is_told(board):
+    assert board.bridge_status()["clearing"] is None
+    board.clearing = lambda: {"positions_left": 2}
+    assert {"positions_left": 2} == board.bridge_status()["clearing"]

@@ -18,6 +18,7 @@ from hybrid_bridge.core.events import TradingState
 from hybrid_bridge.core.inputs import AccountObserved
 from hybrid_bridge.core.limits import Limits
 from hybrid_bridge.core.results import TradeResult
+from hybrid_bridge.execution.clearing import EmergencyClearing
 from hybrid_bridge.execution.executor import Executor
 from hybrid_bridge.execution.inbox import PriorityInbox
 from hybrid_bridge.execution.outbox import OutboxPump
@@ -25,6 +26,7 @@ from hybrid_bridge.execution.recorder import Recorder
 from hybrid_bridge.execution.recovery import Recovery
 from hybrid_bridge.figures import ExecutorFigures
 from hybrid_bridge.journal.cursors import SqliteCursorStore
+from hybrid_bridge.journal.retention import Retention
 from hybrid_bridge.journal.sqlite import SqliteJournal
 from hybrid_bridge.messages.inbound import DataRequested
 from hybrid_bridge.messages.outbound import encode, encode_account, encode_positions
@@ -33,6 +35,7 @@ from hybrid_bridge.status import StatusBoard
 from hybrid_bridge.streams.channel_state import ChannelState
 from hybrid_bridge.streams.event_publisher import KafkaEventChannel
 from hybrid_bridge.streams.signal_consumer import KafkaSignalConsumer
+from hybrid_bridge.streams.stop_watcher import StopWatcher
 from hybrid_bridge.streams.tick_publisher import KafkaTickSink
 from hybrid_bridge.terminal.clock import ServerClock
 from hybrid_bridge.terminal.lane import Lane
@@ -118,6 +121,7 @@ class Bridge:
         folder, account = Path(self._settings.state_dir), account_of(self._settings)
         channels = ["websocket", "redpanda"] if self._hybrid else ["websocket"]
         self.journal = SqliteJournal(folder / f"journal-{account}.sqlite", account, channels)
+        self.retention = Retention(self.journal, self._settings.journal_retention_days, self.clock)
         self.cursors = SqliteCursorStore(folder / f"ticks-{account}.sqlite")
 
     def _build_terminal(self) -> None:
@@ -131,7 +135,12 @@ class Bridge:
         limits = limits_of(self._settings)
         self.recorder = Recorder(self.journal, self.figures, self._wake_pumps, self._on_results)
         self.executor = Executor(self.recorder, self.inbox, self.trade, limits, self.clock, self.figures)
-        self.recovery = Recovery(self.recorder, self.executor, self.trade, limits, self.clock)
+        self.recovery = Recovery(
+            self.recorder, self.executor, self.trade, limits, self.clock, lambda: self.lanes.connects
+        )
+        self.clearing = EmergencyClearing(
+            self.recorder, self.executor, self.inbox, self.trade, limits, self.clock
+        )
         state_dir = Path(self._settings.state_dir)
         self.local_commands = LocalCommands(state_dir, self.inbox, self.clock)
 
@@ -139,14 +148,17 @@ class Bridge:
         self.control = ControlClient(
             self._settings.control, self.inbox, self.clock, self.answer, on_connect=self._on_connect
         )
-        self.pumps = [OutboxPump(self.journal, self.control, self.clock)]
+        self._control_pump = OutboxPump(self.journal, self.control, self.clock)
+        self.pumps = [self._control_pump]
+        self.stops: StopWatcher | None = None
         self.consumer: KafkaSignalConsumer | None = None
         self.events: KafkaEventChannel | None = None
         self.sink: KafkaTickSink | WebSocketTickSink = WebSocketTickSink(self.control)
         if self._hybrid:
             streams = self._settings.streams
             self.sink = KafkaTickSink(streams, self.clock)
-            self.consumer = KafkaSignalConsumer(streams, self.inbox, self.clock)
+            self.stops = StopWatcher(streams, self.inbox, self.clock)
+            self.consumer = KafkaSignalConsumer(streams, self.inbox, self.clock, obeyed=self.stops.obeyed)
             self.events = KafkaEventChannel(streams, self.clock)
             self.pumps.append(OutboxPump(self.journal, self.events, self.clock))
         terminal = self._settings.terminal
@@ -158,6 +170,7 @@ class Bridge:
 
     def _fill_board(self) -> None:
         self.board.why_no_entries = self._why_no_entries
+        self.board.clearing = self.clearing.progress
         self.board.channels = {"terminal": self._terminal_state, "websocket": self._websocket_state}
         if self.consumer is not None:
             self.board.channels["redpanda"] = self._redpanda_state
@@ -170,11 +183,13 @@ class Bridge:
     def intake(self) -> Sequence[Loop]:
         """Return the loops that bring something in; the first to stop."""
         loops: list[Loop] = [self.ticks.run, self.account.run, self.local_commands.run]
-        return [*loops, self.consumer.run] if self.consumer is not None else loops
+        if self.consumer is not None and self.stops is not None:
+            loops += [self.stops.run, self.consumer.run]
+        return loops
 
     def core(self) -> Sequence[Loop]:
         """Return the loops that decide and execute."""
-        return [self.executor.run_orders, self.executor.run_facts, self.recovery.run]
+        return [self.executor.run_orders, self.executor.run_facts, self.recovery.run, self.clearing.run]
 
     def outgoing(self) -> Sequence[Loop]:
         """Return the loops that deliver."""
@@ -182,7 +197,7 @@ class Bridge:
 
     def base(self) -> Sequence[Loop]:
         """Return the loops that everything stands on; the last to stop."""
-        return [self.lanes.run, self.control.run, self._tell_status]
+        return [self.lanes.run, self.control.run, self.retention.run, self._tell_status]
 
     async def restore(self) -> None:
         """Bring the state back from the journal.
@@ -235,7 +250,7 @@ class Bridge:
 
     def _on_connect(self) -> None:
         self.post_status()
-        self._wake_pumps()
+        self._control_pump.channel_up()
 
     def _wake_pumps(self) -> None:
         for pump in self.pumps:
@@ -281,9 +296,12 @@ class Bridge:
         }
 
     def _redpanda_state(self) -> Mapping[str, object]:
-        states: dict[str, ChannelState] = {}
-        if self.consumer is not None and self.events is not None and isinstance(self.sink, KafkaTickSink):
-            states = {"signals": self.consumer.state, "events": self.events.state, "ticks": self.sink.state}
+        parts = {"signals": self.consumer, "stops": self.stops, "events": self.events, "ticks": self.sink}
+        states: dict[str, ChannelState] = {
+            name: part.state
+            for name, part in parts.items()
+            if part is not None and not isinstance(part, WebSocketTickSink)
+        }
         # Events connect when there is something to say: until then they are no news of the channel.
         judged = [state for name, state in states.items() if name != "events" or state.phase == "down"]
         worst = next((state for state in judged if state.phase != "up"), None)

@@ -14,6 +14,10 @@ from hybrid_bridge.figures import ExecutorFigures
 Facts = Mapping[str, object]
 
 
+def _nothing_to_clear() -> None:
+    """Stand in until the clearing is known."""
+
+
 @dataclass(slots=True)
 class StatusBoard:
     """Where the parts' figures are read from.
@@ -21,6 +25,7 @@ class StatusBoard:
     Attributes:
         phase: starting, running or stopping.
         why_no_entries: gives the reason for which no entry is accepted now, "" for none.
+        clearing: gives what an emergency stop still has to cancel and close, None for nothing.
         channels: per channel, a function that gives its state as plain values.
         counters: per counter, a function that gives its figure.
     """
@@ -29,6 +34,7 @@ class StatusBoard:
     figures: ExecutorFigures
     phase: str = "starting"
     why_no_entries: Callable[[], str] = str
+    clearing: Callable[[], Facts | None] = _nothing_to_clear
     channels: dict[str, Callable[[], Facts]] = field(default_factory=dict)
     counters: dict[str, Callable[[], object]] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=lambda: {"bridge": __version__})
@@ -40,6 +46,7 @@ class StatusBoard:
             "trading_state": self.state.trading.value,
             "reason": self.why_no_entries(),
             "emergency_stop": self.state.emergency,
+            "clearing": self.clearing(),
             "channels": {name: dict(read()) for name, read in self.channels.items()},
             "versions": self.versions,
             "counters": self.counted(),
@@ -52,7 +59,10 @@ class StatusBoard:
             "results": dict(self.figures.statuses),
             "malformed": self.figures.malformed,
             "daily_entries": self.state.daily_entries,
+            "retried": self.figures.retried,
             "in_doubt": len(self.state.in_doubt()),
+            "watched": len(self.state.watched),
+            "positions_external": sum(not held.number for held in self.state.positions.values()),
             **{name: read() for name, read in self.counters.items()},
         }
 

@@ -54,6 +54,7 @@ class Summary:
             "latency_ms": {
                 "signal_to_send": bridge.figures.signal_to_send.summary_ms(),
                 "send_to_result": bridge.figures.send_to_result.summary_ms(),
+                **{f"stage_{name}": times.summary_ms() for name, times in bridge.figures.stages.items()},
             },
             "loop_lag_max_ms": round(self._lag.max_ms, 1),
             **self._cost.measure(),
