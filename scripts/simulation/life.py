@@ -1,0 +1,265 @@
+"""One life of the bridge: the real parts, put together by the real `Bridge`, on what the last life left.
+
+Owns the process: its loop, its jobs for threads, its end. What is simulated stands at its edges only: clock,
+workers, consumer client, WebSocket, event topic. A killed life is never touched again.
+"""
+
+import asyncio
+import resource
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, Future
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hybrid_bridge import bridge as bridge_module
+from hybrid_bridge.core.events import Event
+from hybrid_bridge.core.inputs import EmergencyStopRequested, Input, ResumeRequested
+from hybrid_bridge.errors import BridgeError
+from hybrid_bridge.execution.inbox import PriorityInbox
+from hybrid_bridge.journal.sqlite import SqliteJournal
+from scripts.simulation.disk import WatchedFile
+from scripts.simulation.kills import Killer, KillPlan
+from scripts.simulation.loop import VirtualLoop
+from scripts.simulation.points import all_points
+
+if TYPE_CHECKING:
+    from scripts.simulation.worker import SimulatedWorker
+    from scripts.simulation.world import World
+
+CONVERGENCE_LOOK_S = 1.0
+
+
+def present_life() -> "Life":
+    """Return the life whose code runs now."""
+    life: Life = asyncio.get_running_loop().life  # type: ignore[attr-defined]
+    return life
+
+
+class SimulatedClock:
+    """Implements ports.Clock: the PC's clock may jump, the monotonic one does not."""
+
+    def __init__(self) -> None:
+        self._world = present_life().world
+
+    def utc_msc(self) -> int:
+        """Return what the PC's clock shows."""
+        return self._world.pc_utc_ms
+
+    def monotonic(self) -> float:
+        """Return seconds that never go back."""
+        return self._world.timeline.now_s
+
+    async def sleep(self, seconds: float) -> None:
+        """Return after so many seconds."""
+        await asyncio.sleep(seconds)
+
+
+class InlineExecutor(Executor):
+    """Runs what is submitted at once; stands in for the journal's own thread."""
+
+    def __init__(self, *_: object, **__: object) -> None:
+        """Take what ThreadPoolExecutor takes."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **keywords: Any) -> Future[Any]:
+        """Run it."""
+        done: Future[Any] = Future()
+        try:
+            done.set_result(fn(*args, **keywords))
+        except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits for the result
+            done.set_exception(error)
+        return done
+
+
+class WatchedInbox(PriorityInbox):
+    """The real inbox; the world notes when a stop or a resume was received."""
+
+    async def put(self, item: Input, settled: Callable[[], None] | None = None) -> None:
+        """Hand over one input."""
+        if isinstance(item, EmergencyStopRequested | ResumeRequested):
+            settled = present_life().world.orders.note_received(item, present_life(), settled)
+        await super().put(item, settled)
+
+
+class WatchedJournal(SqliteJournal):
+    """The real journal; its writes are crash points."""
+
+    def __init__(self, path: Path, *args: Any, **keywords: Any) -> None:
+        life = present_life()
+        life.file = WatchedFile(path)
+        super().__init__(path, *args, **keywords)
+        life.file.end_job(self._file._connection)
+        life.journal = self
+
+    async def record(self, events: Sequence[Event], outbox: Sequence[tuple[str, bytes]]) -> None:
+        """Commit events and messages."""
+        kinds = tuple(dict.fromkeys(type(event).__name__ for event in events)) or ("messages",)
+        present_life().jobs.label = kinds
+        await super().record(events, outbox)
+
+    async def mark_delivered(self, channel: str, seq: int) -> None:
+        """Record a delivery."""
+        present_life().jobs.label = ("delivered",)
+        await super().mark_delivered(channel, seq)
+
+
+class ThreadJobs:
+    """What the process gives to threads: done one after the other per thread, each at a later moment."""
+
+    def __init__(self, life: "Life") -> None:
+        self.label: tuple[str, ...] = ()
+        self._life = life
+        self._free_s: dict[int, float] = {}
+
+    def submit(self, loop: VirtualLoop, executor: object, work: Callable[[], Any]) -> asyncio.Future[Any]:
+        """Queue work."""
+        label, self.label = self.label, ()
+        future = loop.create_future()
+        world = self._life.world
+        begins_s = max(loop.time(), self._free_s.get(id(executor), 0.0)) + world.faults.disk_delay_s()
+        self._free_s[id(executor)] = begins_s
+        run = self._run if executor is not None else self._run_plainly
+        loop.call_at(begins_s, run, loop, future, work, label)
+        return future
+
+    def _run_plainly(
+        self, loop: VirtualLoop, future: asyncio.Future[Any], work: Callable[[], Any], _: tuple[str, ...]
+    ) -> None:
+        self._finish(loop, future, *_outcome(work))
+
+    def _run(
+        self, loop: VirtualLoop, future: asyncio.Future[Any], work: Callable[[], Any], label: tuple[str, ...]
+    ) -> None:
+        life = self._life
+        if life.killer.at_write(label, "before"):
+            return
+        life.file.begin_job()
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        if life.world.faults.disk_is_full and label:
+            # The real way in which SQLite meets a full disk: a write that the system refuses.
+            resource.setrlimit(resource.RLIMIT_FSIZE, (life.file.log_size, limits[1]))
+        try:
+            result, error = _outcome(work)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        life.file.end_job(life.journal._file._connection)
+        if life.killer.at_write(label, "during") or life.killer.at_write(label, "after"):
+            return
+        self._finish(loop, future, result, error)
+
+    def _finish(
+        self, loop: VirtualLoop, future: asyncio.Future[Any], result: Any, error: BaseException | None
+    ) -> None:
+        def tell() -> None:
+            if future.done():
+                return
+            if error is not None:
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+
+        loop.call_later(self._life.world.draw.uniform(0.00005, 0.0003), tell)
+
+
+def _outcome(work: Callable[[], Any]) -> tuple[Any, BaseException | None]:
+    try:
+        return work(), None
+    except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits for the result
+        return None, error
+
+
+class Life:
+    """One process.
+
+    Attributes:
+        number: 1 for the first.
+        dead: whether it was killed or ended; nothing that it does counts any more.
+        finished: whether it lived to the end of the seed.
+        ended_by: an error that ended it, else None.
+    """
+
+    def __init__(self, world: "World", number: int, plan: KillPlan, patience_s: float) -> None:
+        self.world = world
+        self.number = number
+        self.dead = False
+        self.finished = False
+        self.ended_by: BaseException | None = None
+        self.workers: list[SimulatedWorker] = []
+        self.bridge: Any = None
+        self.journal: Any = None
+        self.file: WatchedFile = WatchedFile(world.state_dir / "none")
+        self.jobs = ThreadJobs(self)
+        self.loop = VirtualLoop(world.timeline, self.jobs)
+        self.loop.life = self  # type: ignore[attr-defined]
+        self.written_at: list[str] = []
+        self.killer = Killer(self, plan, patience_s)
+        self._pids = 100 * number
+
+    def next_pid(self) -> int:
+        """Number a worker."""
+        self._pids += 1
+        return self._pids
+
+    def run(self) -> None:
+        """Live until killed or until the world has nothing more to ask."""
+        try:
+            self.loop.run(self._main())
+        except BridgeError as error:
+            self.ended_by = error
+            self.world.note("bridge", f"ends: {error}")
+        if not self.dead:
+            self._die()
+
+    def kill(self, words: str, *, power_cut: bool, in_commit: bool) -> None:
+        """End the process here and now."""
+        world = self.world
+        world.kills += 1
+        world.power_cuts += power_cut
+        reached = list(self.written_at)
+        for task in self.loop.tasks.values():
+            reached += all_points().standing_at(task.get_coro())
+        world.reached.update(reached)
+        world.note("KILL", f"{'power cut' if power_cut else 'kill -9'} {words}; it stood at: {_shown(reached)}")
+        self._die(power_cut=power_cut, in_commit=in_commit)
+
+    def _die(self, *, power_cut: bool = False, in_commit: bool = False) -> None:
+        self.dead = True
+        self.loop.stop_dead()
+        if self.world.backend.control is not None and self.world.backend.control.life is self:
+            self.world.backend.control = None
+        topic = self.world.topic
+        topic.clients.clear()
+        if topic.member is not None:
+            # The group waits for the dead member's session to end.
+            topic.member = None
+            topic.member_until_s = self.world.timeline.now_s + (6.0 if self.world.calm else topic.draw.uniform(0, 6))
+        if self.journal is not None:
+            self.world.leave_files(self.file, self.journal, power_cut=power_cut, in_commit=in_commit)
+        self.world.orders.note_death(self)
+
+    async def _main(self) -> None:
+        world = self.world
+        self.bridge = bridge = bridge_module.Bridge(world.settings, hybrid=True)
+        await bridge.restore()
+        create = self.loop.create_task
+        tasks = [create(loop()) for loop in bridge.core()]
+        await bridge.obey_what_was_typed()
+        ticks = bridge.ticks.run
+        loops = [*bridge.base(), *bridge.outgoing(), *(loop for loop in bridge.intake() if loop != ticks)]
+        tasks += [create(loop()) for loop in loops]
+        over = create(self._until_converged())
+        done, _ = await asyncio.wait([over, *tasks], return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+        if not over.done():
+            raise BridgeError("a loop ended though nobody asked it to")
+        self.finished = True
+
+    async def _until_converged(self) -> None:
+        await self.world.wait_for_calm(self)
+        while not self.world.has_converged(self):
+            await asyncio.sleep(CONVERGENCE_LOOK_S)
+
+
+def _shown(points: list[str]) -> str:
+    inner = [name for name in points if not name.endswith(("next_order()", "next_fact()"))]
+    return "; ".join(dict.fromkeys(inner)) or "rest"
