@@ -17,6 +17,7 @@ from hybrid_bridge.core.events import (
     Denial,
     DuplicateReceived,
     EquityPeakRaised,
+    Event,
     IntentDenied,
     IntentExpired,
     IntentReceived,
@@ -24,7 +25,7 @@ from hybrid_bridge.core.events import (
     TradingStateChanged,
 )
 from hybrid_bridge.core.market import Side
-from hybrid_bridge.core.orders import IntentKind, OrderState
+from hybrid_bridge.core.orders import Channel, IntentKind, OrderState, Source
 from hybrid_bridge.core.results import STATUS_OF_STATE, TradeResult, explain, results_of
 
 STATUSES = {"filled", "partial", "placed", "rejected", "unknown", "not_executed"}
@@ -66,6 +67,7 @@ def test_a_denial_is_told_with_its_first_check_and_all_reasons() -> None:
             received_msc=NOW,
             sent_msc=0,
             done_msc=NOW + 3,
+            key="s-1:denied",
         )
     ]
 
@@ -110,6 +112,7 @@ def test_an_answer_is_told_with_the_venue_s_facts() -> None:
             NOW,
             NOW + 1,
             NOW + 90,
+            "s-1:partial:0.04",
         )
     ]
 
@@ -187,3 +190,53 @@ def test_several_events_are_told_in_their_order() -> None:
 def test_denials_are_explained_one_sentence_each() -> None:
     assert explain(()) == ""
     assert explain((SPREAD,)) == "spread: saw 12.0 points, allowed 9 points (wait)"
+
+
+# What consumers drop repetitions by
+
+
+def keys(*events: Event) -> list[str]:
+    return [result.key for result in results_of(state_with(make_order(make_intent())), events)]
+
+
+def test_every_news_of_a_signal_has_a_key_of_its_own() -> None:
+    told = keys(
+        *(make_answer(1, state) for state in STATUS_OF_STATE if state is not OrderState.PARTIAL),
+        make_answer(1, OrderState.PARTIAL, volume=0.04),
+        make_answer(1, OrderState.PARTIAL, volume=0.07),
+    )
+
+    assert len(set(told)) == len(told) == len(STATUS_OF_STATE) + 1
+    assert {"s-1:unknown", "s-1:escalated", "s-1:filled", "s-1:partial:0.07"} <= set(told)
+
+
+def test_the_same_news_twice_has_the_same_key() -> None:
+    again = make_answer(1, OrderState.UNKNOWN, detail="other words", at_msc=NOW + 9)
+
+    assert ["s-1:unknown"] * 2 == keys(make_answer(1, OrderState.UNKNOWN), again)
+    assert ["s-1:filled"] == keys(make_answer(1, OrderState.FILLED, volume=0.1))
+
+
+def test_every_duplicate_is_answered_for_itself_and_its_redelivery_is_the_same() -> None:
+    read = Source(Channel.REDPANDA, "signals", 2, 41)
+
+    told = keys(
+        DuplicateReceived(1, "s-1", False, SOURCE, NOW + 5),
+        DuplicateReceived(1, "s-1", False, SOURCE, NOW + 6),
+        DuplicateReceived(1, "s-1", False, read, NOW + 7),
+        DuplicateReceived(1, "s-1", False, read, NOW + 8),
+        DuplicateReceived(9, "old", False, read, NOW + 9),
+    )
+
+    assert [f"s-1:duplicate:{NOW + 5}", f"s-1:duplicate:{NOW + 6}"] == told[:2]
+    assert ["s-1:duplicate:signals/2/41"] * 2 == told[2:4]
+    assert told[4] == "old:duplicate:signals/2/41"
+
+
+def test_an_order_that_was_escalated_is_told_as_unknown_with_what_to_do() -> None:
+    answer = make_answer(1, OrderState.ESCALATED, reason="escalated", detail="look at the terminal's tabs")
+
+    (result,) = results_of(state_with(make_order(make_intent())), (answer,))
+
+    assert (result.status, result.reason) == ("unknown", "escalated")
+    assert result.detail == "look at the terminal's tabs"

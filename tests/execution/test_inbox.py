@@ -142,18 +142,6 @@ async def test_what_follows_from_a_stop_goes_before_every_order_in_its_own_order
     assert [True, True, False] == [delivery.urgent for delivery in deliveries]
 
 
-async def test_stops_that_ask_for_the_same_are_carried_out_once(inbox):
-    closing = make_stop(close_positions=True, reason="other words")
-    await inbox.put_first([make_stop()])
-    await inbox.put_first([make_stop(reason="again")])
-    await inbox.put_first([closing])
-    await inbox.put_back(make_stop())
-    assert [closing, make_stop()] == await take_orders(inbox, 2)
-    await inbox.put(make_close())
-    await inbox.put_back(make_stop())
-    assert [make_close(), make_stop()] == await take_orders(inbox, 2)
-
-
 async def test_a_cancelled_put_leaves_the_inbox_sound(inbox):
     for number in range(ORDERS_MAX):
         await inbox.put(make_signal(signal_id=str(number)))

@@ -4,7 +4,7 @@ Pure. The executor turns events into results before it journals both together; m
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hybrid_bridge.core.events import (
     Denial,
@@ -31,7 +31,12 @@ STATUS_OF_STATE = {
 
 @dataclass(frozen=True, slots=True)
 class TradeResult:
-    """The fields of one `trade_result`; times are UTC milliseconds, 0 where there is none."""
+    """The fields of one `trade_result`; times are UTC milliseconds, 0 where there is none.
+
+    Attributes:
+        key: what consumers drop repetitions by: another for every news of a signal, the same for each
+            delivery of one.
+    """
 
     signal_id: str
     status: str
@@ -47,6 +52,7 @@ class TradeResult:
     received_msc: int
     sent_msc: int
     done_msc: int
+    key: str = ""
 
 
 def results_of(state: EngineState, events: Iterable[Event]) -> list[TradeResult]:
@@ -95,6 +101,7 @@ def _result(intent: Intent, status: str, reason: str, detail: str, done_msc: int
         received_msc=intent.received_msc,
         sent_msc=0,
         done_msc=done_msc,
+        key=f"{intent.signal_id}:{status}",
     )
 
 
@@ -124,7 +131,13 @@ def _answered(intent: Intent, event: OrderAnswered) -> TradeResult:
         received_msc=intent.received_msc,
         sent_msc=event.sent_msc,
         done_msc=event.at_msc,
+        key=f"{intent.signal_id}:{_news(event)}",
     )
+
+
+def _news(event: OrderAnswered) -> str:
+    """Return what tells an answer from the others about the same order: only a part can come twice."""
+    return f"partial:{event.volume:g}" if event.state is OrderState.PARTIAL else event.state.value
 
 
 def _duplicate(state: EngineState, event: DuplicateReceived) -> TradeResult:
@@ -134,8 +147,11 @@ def _duplicate(state: EngineState, event: DuplicateReceived) -> TradeResult:
         reason, detail = "conflict", f"the id came before with another content; {known}"
     else:
         reason, detail = "duplicate_signal", f"already received; {known}"
+    source = event.source
+    place = f"{source.topic}/{source.partition}/{source.offset}" if source.topic else str(event.at_msc)
+    key = f"{event.signal_id}:duplicate:{place}"
     if record is not None:
-        return _result(record.intent, "duplicate", reason, detail, event.at_msc)
+        return replace(_result(record.intent, "duplicate", reason, detail, event.at_msc), key=key)
     return TradeResult(
         signal_id=event.signal_id,
         status="duplicate",
@@ -151,4 +167,5 @@ def _duplicate(state: EngineState, event: DuplicateReceived) -> TradeResult:
         received_msc=event.at_msc,
         sent_msc=0,
         done_msc=event.at_msc,
+        key=key,
     )

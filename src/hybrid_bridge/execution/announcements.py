@@ -10,7 +10,6 @@ import structlog
 
 from hybrid_bridge.core import engine
 from hybrid_bridge.core.events import (
-    AccountCleared,
     BrokerDayOpened,
     Event,
     OrderRetried,
@@ -63,7 +62,7 @@ def announce_result(result: TradeResult) -> None:
 def announce_event(event: Event) -> None:
     """Log what concerns the whole account."""
     match event:
-        case TradingStateChanged() | AccountCleared():
+        case TradingStateChanged():
             _announce_latch(event)
         case PositionAdopted() | PositionChanged() | PositionEnded():
             _announce_position(event)
@@ -96,10 +95,7 @@ def announce_strays(limits: Limits, events: Sequence[Event], seen: OrderAppraise
         )
 
 
-def _announce_latch(event: TradingStateChanged | AccountCleared) -> None:
-    if isinstance(event, AccountCleared):
-        log.warning("Emergency stop has cleared the account")
-        return
+def _announce_latch(event: TradingStateChanged) -> None:
     by = event.source.channel.value
     if event.state is TradingState.ACTIVE:
         log.warning("Trading resumed", reason=event.reason, by=by)

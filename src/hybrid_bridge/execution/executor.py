@@ -2,7 +2,8 @@
 
 Owns the order of things: decide, journal, apply, and only then act. Decisions are made under the recorder's
 lock but the venue is waited for outside it, so an emergency stop is decided while an order is on its way, and
-each order is checked against it once more right before it is sent. app drives `run_orders` and `run_facts`.
+each order is checked against it once more right before it is sent. What a stop leaves to be done to the
+account is `clearing`'s. app drives `run_orders` and `run_facts`.
 """
 
 import asyncio
@@ -15,8 +16,6 @@ from hybrid_bridge.core.account import AccountReport
 from hybrid_bridge.core.events import Denial, DuplicateReceived, Event, OrderSending
 from hybrid_bridge.core.inputs import (
     AccountObserved,
-    CancelRequested,
-    CloseRequested,
     EmergencyStopRequested,
     Input,
     MalformedReceived,
@@ -27,7 +26,7 @@ from hybrid_bridge.core.inputs import (
 from hybrid_bridge.core.limits import Limits
 from hybrid_bridge.core.results import explain
 from hybrid_bridge.core.state import OrderRecord
-from hybrid_bridge.errors import AlreadyJournaled, JournalError, LaneError
+from hybrid_bridge.errors import AlreadyJournaled, JournalError
 from hybrid_bridge.execution.announcements import announce_strays
 from hybrid_bridge.execution.appraising import appraise
 from hybrid_bridge.execution.inbox import Delivery, PriorityInbox
@@ -40,7 +39,6 @@ from hybrid_bridge.ports import Clock, TradeLane
 log = structlog.get_logger(__name__)
 
 JOURNAL_RETRY_S = 1.0
-STOP_RETRY_S = 1.0
 
 
 class Executor:
@@ -64,7 +62,6 @@ class Executor:
         self._closed: Denial | None = Denial("trading_state", "a recovered bridge", "starting", "recovering")
         self._stopping = False
         self._stop_under_way: EmergencyStopRequested | None = None
-        self._uncleared_because = ""
         self._busy = False
         self._turn_over = asyncio.Event()
         self._sender = OrderSender(
@@ -94,10 +91,6 @@ class Executor:
             self._turn_over.clear()
             await self._turn_over.wait()
 
-    async def clear_account(self, stop: EmergencyStopRequested) -> None:
-        """Cancel and close what an emergency stop asks for, ahead of every order that waits."""
-        await self._inbox.put_first([stop])
-
     async def run_orders(self) -> None:
         """Process signals and commands one by one, for ever."""
         while True:
@@ -121,9 +114,6 @@ class Executor:
                 delivery.settled()
 
     async def _process(self, delivery: Delivery) -> None:
-        if isinstance(delivery.item, EmergencyStopRequested):
-            await self._clear(delivery.item)
-            return
         wanted = delivery.item
         assert isinstance(wanted, Wanted)  # noqa: S101 - the inbox sorts; this tells the type checker
         self._figures.received[wanted.source.channel.value] += 1
@@ -233,7 +223,6 @@ class Executor:
             else:
                 break
         self._stop_under_way = None
-        await self.clear_account(stop)
 
     async def _resume(self, request: ResumeRequested) -> None:
         async with self._recorder.lock:
@@ -258,53 +247,6 @@ class Executor:
         message = encode_error(fact.reason, f"{fact.detail} (from {place})", fact.excerpt)
         async with self._recorder.lock:
             await self._recorder.commit((), [(f"error:{fact.message_id}", message)])
-
-    async def _clear(self, stop: EmergencyStopRequested) -> None:
-        """After the latch: cancel pending orders, and close positions where that is wanted."""
-        if not self._recorder.state.emergency:
-            log.warning("Account not cleared, the emergency stop was lifted before", reason=stop.reason)
-            return
-        try:
-            report = await self._lane.report()
-        except LaneError as error:
-            await self._clear_later(stop, str(error))
-            return
-        self._uncleared_because = ""
-        await self._inbox.put_first(self._clearing(stop, report))
-
-    async def _clear_later(self, stop: EmergencyStopRequested, reason: str) -> None:
-        """Come back to a stop whose account cannot be seen; what waits is answered in between."""
-        if self._stopping:
-            log.error("Emergency stop is latched, but the account was not cleared", reason=reason)
-            return
-        if reason != self._uncleared_because:
-            self._uncleared_because = reason
-            log.error("Emergency stop cannot see the account yet, trying again", reason=reason)
-        await self._clock.sleep(STOP_RETRY_S)
-        await self._inbox.put_back(stop)
-
-    def _clearing(self, stop: EmergencyStopRequested, report: AccountReport) -> list[Wanted]:
-        close = self._limits.close_positions_on_stop if stop.close_positions is None else stop.close_positions
-        wanted: list[Wanted] = []
-        stamp = stop.received_msc
-        now_msc = self._clock.utc_msc()
-        if stop.cancel_orders:
-            wanted += [
-                CancelRequested(f"stop-{stamp}-cancel-{order.ticket}", order.ticket, "", stop.source, now_msc)
-                for order in report.orders
-            ]
-        if close:
-            wanted += [
-                CloseRequested(
-                    f"stop-{stamp}-close-{held.ticket}", held.ticket, None, "", stop.source, now_msc
-                )
-                for held in report.positions
-            ]
-        if wanted:
-            log.warning("Emergency stop clears the account", orders=len(report.orders), steps=len(wanted))
-        else:
-            log.warning("Emergency stop leaves positions as configured", positions=len(report.positions))
-        return wanted
 
 
 def _id(wanted: Wanted) -> str:

@@ -73,23 +73,12 @@ class PriorityInbox:
                 self._facts.append(delivery)
             self._changed.notify_all()
 
-    async def put_first(self, items: Sequence[Wanted | EmergencyStopRequested]) -> None:
-        """Queue what follows from an emergency stop ahead of every order that waits.
-
-        A stop is left out when another that asks for the same is there already.
-        """
+    async def put_first(self, items: Sequence[Wanted]) -> None:
+        """Queue what follows from an emergency stop ahead of every order that waits."""
         async with self._changed:
             now = self._monotonic()
-            fresh = [item for item in items if not self._is_repeated_stop(item)]
-            self._orders.extendleft(Delivery(item, _nobody_waits, now, True) for item in reversed(fresh))
+            self._orders.extendleft(Delivery(item, _nobody_waits, now, True) for item in reversed(items))
             self._changed.notify_all()
-
-    async def put_back(self, stop: EmergencyStopRequested) -> None:
-        """Queue a stop again that could not be carried out yet, behind what waits."""
-        async with self._changed:
-            if not self._is_repeated_stop(stop):
-                self._orders.append(Delivery(stop, _nobody_waits, self._monotonic(), True))
-                self._changed.notify_all()
 
     async def next_order(self) -> Delivery:
         """Wait for the next signal or command."""
@@ -127,14 +116,6 @@ class PriorityInbox:
             if isinstance(waiting.item, EmergencyStopRequested | ResumeRequested):
                 place = index
         self._facts.insert(place, delivery)
-
-    def _is_repeated_stop(self, item: Wanted | EmergencyStopRequested) -> bool:
-        return isinstance(item, EmergencyStopRequested) and any(
-            (waiting.item.close_positions, waiting.item.cancel_orders)
-            == (item.close_positions, item.cancel_orders)
-            for waiting in self._orders
-            if isinstance(waiting.item, EmergencyStopRequested)
-        )
 
     def _replace_observation(self, delivery: Delivery) -> None:
         """Keep only the latest look at the account."""

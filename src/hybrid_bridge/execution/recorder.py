@@ -79,9 +79,7 @@ class Recorder:
         if not events and not errors:
             return
         results = results_of(self.state, events)
-        messages = [
-            (f"{result.signal_id}:{result.status}", encode_trade_result(result)) for result in results
-        ]
+        messages = [(result.key, encode_trade_result(result)) for result in results]
         await self._journal.record(events, [*messages, *errors])
         for event in events:
             apply(self.state, event)
