@@ -22,6 +22,7 @@ from hybrid_bridge.settings import StreamSettings
 
 WAIT_S = 15.0
 READ_S = 40.0
+OFFSET_COMMIT = 8  # The request's number in the Kafka protocol.
 
 
 class SystemClock:
@@ -164,6 +165,48 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, trut
     writer.close()
 
 
+class CommitGate:
+    """A way to a broker that lets no commit of offsets through while it is closed.
+
+    Attributes:
+        address: host:port.
+        closed: whether it cuts connections that bring a commit.
+        cut: how many it has cut.
+    """
+
+    def __init__(self) -> None:
+        self.address = ""
+        self.closed = False
+        self.cut = 0
+
+    @asynccontextmanager
+    async def before(self, broker: str) -> AsyncIterator["CommitGate"]:
+        """Stand between clients and a broker, also where the broker tells its address."""
+        host, _, port = broker.rpartition(":")
+
+        async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            up_reader, up_writer = await asyncio.open_connection(host, int(port))
+            truth, own = (struct.pack(">i", int(one)) for one in (port, self.address.rpartition(":")[2]))
+            await asyncio.gather(self._requests(reader, up_writer), _pump(up_reader, writer, truth, own))
+
+        server = await asyncio.start_server(forward, "127.0.0.1", 0)
+        async with server:
+            self.address = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            yield self
+
+    async def _requests(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError, asyncio.IncompleteReadError):
+            while True:
+                size = await reader.readexactly(4)
+                request = await reader.readexactly(int.from_bytes(size, "big"))
+                if self.closed and int.from_bytes(request[:2], "big") == OFFSET_COMMIT:
+                    self.cut += 1
+                    break
+                writer.write(size + request)
+                await writer.drain()
+        writer.close()
+
+
 async def send(address: str, topic: str, values: Iterable[bytes | None], **record: Any) -> None:
     """Write messages with librdkafka, in order."""
     producer = Producer({"bootstrap.servers": address, "enable.idempotence": True})
@@ -233,7 +276,7 @@ def _verdict(seqs: list[int], last: int) -> str:
 
 def committed(address: str, group: str, topic: str, partition: int = 0) -> int:
     """Return the offset that a group has committed, below 0 for none."""
-    consumer = Consumer({"bootstrap.servers": address, "group.id": group})
+    consumer = Consumer({"bootstrap.servers": address, "group.id": group, "log_level": 0})
     try:
         return int(consumer.committed([TopicPartition(topic, partition)], timeout=WAIT_S)[0].offset)
     finally:
@@ -242,7 +285,9 @@ def committed(address: str, group: str, topic: str, partition: int = 0) -> int:
 
 def commit(settings: StreamSettings, offset: int) -> None:
     """Commit an offset of partition 0 of the signal topic in the name of the group."""
-    group = Consumer({"bootstrap.servers": settings.bootstrap_servers, "group.id": settings.group_id})
+    group = Consumer(
+        {"bootstrap.servers": settings.bootstrap_servers, "group.id": settings.group_id, "log_level": 0}
+    )
     group.commit(offsets=[TopicPartition(settings.signal_topic, 0, offset)], asynchronous=False)
     group.close()
 
