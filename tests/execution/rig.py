@@ -59,7 +59,14 @@ class WatchedJournal(SqliteJournal):
 class Rig:
     """One life of the bridge's executing part on one journal file."""
 
-    def __init__(self, path: Path, venue: Venue, clock: ManualClock, **limits: Any) -> None:
+    def __init__(
+        self,
+        path: Path,
+        venue: Venue,
+        clock: ManualClock,
+        connection: Callable[[], object] = lambda: None,
+        **limits: Any,
+    ) -> None:
         self.path, self.venue, self.clock = path, venue, clock
         self.limits: Limits = make_limits(**{"duplicate_window_ms": 0, **limits})
         self.journal = WatchedJournal(path)
@@ -69,7 +76,7 @@ class Rig:
         self.recorder = Recorder(self.journal, self.figures, self._wake, self.results.extend)
         self.inbox = PriorityInbox(clock.monotonic)
         self.executor = Executor(self.recorder, self.inbox, venue, self.limits, clock, self.figures)
-        self.recovery = Recovery(self.recorder, self.executor, venue, self.limits, clock)
+        self.recovery = Recovery(self.recorder, self.executor, venue, self.limits, clock, connection)
         self.clearing = EmergencyClearing(self.recorder, self.executor, self.inbox, venue, self.limits, clock)
         self.settled: list[str] = []
 
@@ -138,6 +145,10 @@ class Rig:
     def told(self) -> list[dict[str, Any]]:
         """Read what the outbox holds, through a connection of its own."""
         return [json.loads(body) for (body,) in on_disk(self.path, "SELECT body FROM outbox ORDER BY seq")]
+
+    def outbox_keys(self) -> list[str]:
+        """Read the keys of what the outbox holds: consumers drop what comes under one they know."""
+        return [key for (key,) in on_disk(self.path, "SELECT key FROM outbox ORDER BY seq")]
 
 
 def make_stop(**changes: Any) -> EmergencyStopRequested:

@@ -22,7 +22,7 @@ from tests.core.builders import (
     make_terminal,
 )
 
-from hybrid_bridge.core.account import AccountReport, Deal, PendingOrder, Position
+from hybrid_bridge.core.account import AccountReport, Deal, HistoricOrder, PendingOrder, Position
 from hybrid_bridge.core.appraisal import Appraisal, AppraisalQuery, Findings, LookQuery
 from hybrid_bridge.core.market import Side
 from hybrid_bridge.core.orders import Answer, ApprovedOrder, SubmitOutcome
@@ -95,17 +95,19 @@ class Venue:
     """Implements ports.TradeLane.
 
     Attributes:
-        replies: what becomes of the next orders; YES when empty.
+        replies: what becomes of the next orders; YES when empty. An outcome is given back with nothing done.
         failing: names of the calls that raise LaneInterrupted.
         gate: closed, it holds every submit between doing and answering.
         on_submit: called at the moment submit is entered.
         submitted: every order that was sent, in order.
         history_lags: deals are not shown yet.
+        waiting, history_orders: what a look shows of orders that wait or have ended, by their magic.
+        quotes_at_msc: when the market last moved; None for now.
     """
 
     def __init__(self, clock: ManualClock) -> None:
         self._clock = clock
-        self.replies: deque[Reply] = deque()
+        self.replies: deque[Reply | SubmitOutcome] = deque()
         self.failing: set[str] = set()
         self.gate = asyncio.Event()
         self.gate.set()
@@ -119,9 +121,13 @@ class Venue:
         self.pending: dict[int, PendingOrder] = {}
         self.deals: list[Deal] = []
         self.history_lags = False
+        self.waiting: list[PendingOrder] = []
+        self.history_orders: list[HistoricOrder] = []
+        self.quotes_at_msc: int | None = None
         self.account = make_account()
         self.terminal = make_terminal()
         self.server_day: int | None = DAY
+        self.spec = make_spec()
         self._late: list[ApprovedOrder] = []
         self._tickets = iter(range(1_000, 1_000_000))
 
@@ -129,8 +135,9 @@ class Venue:
         self.appraised.append(query)
         await self._ask("appraise")
         await self.appraisal_gate.wait()
-        quote = make_quote(symbol=query.symbol, time_msc=self._clock.utc_msc())
-        return make_appraisal(spec=make_spec(name=query.symbol), quote=quote, report=self._report())
+        moved_msc = self._clock.utc_msc() if self.quotes_at_msc is None else self.quotes_at_msc
+        quote = make_quote(symbol=query.symbol, time_msc=moved_msc)
+        return make_appraisal(spec=replace(self.spec, name=query.symbol), quote=quote, report=self._report())
 
     async def submit(self, order: ApprovedOrder) -> SubmitOutcome:
         self.on_submit(order)
@@ -138,6 +145,8 @@ class Venue:
         await asyncio.sleep(0)
         await self.gate.wait()
         reply = self.replies.popleft() if self.replies else Reply.YES
+        if isinstance(reply, SubmitOutcome):
+            return reply
         if reply is Reply.NO:
             return SubmitOutcome(Answer.NO, retcode=10006, reason="rejected", detail="Request rejected")
         if reply is Reply.LOST_DONE_LATER:
@@ -155,9 +164,13 @@ class Venue:
             connected=self.terminal.connected,
             position=self.positions.get(query.position),
             positions=tuple(held for held in self.positions.values() if held.magic == query.magic),
-            orders=(),
-            history_orders=(),
-            deals=tuple(deal for deal in deals if deal.magic == query.magic),
+            orders=tuple(order for order in self.waiting if order.magic == query.magic),
+            history_orders=tuple(order for order in self.history_orders if order.magic == query.magic),
+            deals=tuple(
+                deal
+                for deal in deals
+                if deal.magic == query.magic or (query.position and deal.position_id == query.position)
+            ),
             at_msc=self._clock.utc_msc(),
         )
 
