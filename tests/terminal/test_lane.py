@@ -175,7 +175,7 @@ async def test_an_idle_lane_finds_another_account_and_comes_back_with_the_right_
     lane = await ready(start_lane(mt5_login=1001))
     script.say(login=7)
     await until(lambda: lane.state.phase is LanePhase.MISMATCH)
-    with pytest.raises(LaneUnavailable, match="account 7 is logged in, MT5_LOGIN expects 1001"):
+    with pytest.raises(LaneUnavailable, match="account 7 .*is logged in"):
         await lane.call(SUBMIT, CLOSE)
     script.say(login=1001)
     await ready(lane)
@@ -205,6 +205,17 @@ async def test_a_lane_that_is_busy_with_ticks_still_looks_who_is_there(start_lan
             while True:
                 await lane.call(NEWEST_TICKS, Nothing())
                 await asyncio.sleep(0.01)
+
+
+async def test_calls_that_wait_when_another_account_shows_are_turned_away_at_once(start_lane, script):
+    lane = await ready(start_lane(mt5_login=1001))
+    script.say(login=7)
+    calls = [asyncio.create_task(lane.call(quick(SUBMIT, wait_s=60.0), CLOSE)) for _ in range(3)]
+    async with asyncio.timeout(10):
+        first, *others = await asyncio.gather(*calls, return_exceptions=True)
+    assert "account 7" in first.stranger
+    assert [type(other) for other in others] == [LaneUnavailable] * 2
+    assert script.orders_sent() == []
 
 
 async def test_the_call_that_shows_another_account_closes_the_lane(start_lane, script):

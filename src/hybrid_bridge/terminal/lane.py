@@ -258,7 +258,8 @@ class Lane:
 
     async def _connect_until_verified(self, worker: WorkerProcess) -> None:
         reported = ""
-        self._enter(LanePhase.CONNECTING, self._reason)
+        if self._phase is not LanePhase.MISMATCH:
+            self._enter(LanePhase.CONNECTING, self._reason)
         while True:
             try:
                 found = await self._connect(worker)
@@ -366,6 +367,8 @@ class Lane:
             self._ready_at_s = None
             self._ready.clear()
         self._phase, self._reason = phase, reason
+        if phase is LanePhase.MISMATCH:
+            self._waiting.fail_all(self._unavailable())
         self._on_change()
 
     def _unavailable(self) -> LaneUnavailable:
