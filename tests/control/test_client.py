@@ -106,6 +106,19 @@ async def test_a_malformed_message_costs_nothing_but_itself(backend, start_clien
     assert (1, 0) == (client.state.malformed, client.state.reconnects)
 
 
+async def test_every_malformed_message_has_a_name_of_its_own_even_after_a_restart(
+    backend, start_client, inbox
+):
+    for _ in range(2):
+        _, task = start_client(backend.url)
+        connection = await backend.connection()
+        for _ in range(3):
+            await connection.send("no json")
+        await inbox.received(len(inbox.items) + 3)
+        await stopped(task)
+    assert 6 == len({item.message_id for item in inbox.items})
+
+
 async def test_a_frame_far_too_long_is_explained_and_the_client_comes_back(
     backend, start_client, inbox, hasty_clock
 ):
@@ -259,6 +272,18 @@ async def test_an_emergency_stop_is_found_behind_a_flood_that_nobody_takes(
     assert 1 == len([line for line in logs if "refused" in line["event"]])
 
 
+async def test_a_flood_of_broken_messages_is_turned_away_too(backend, start_client, small_inbox):
+    limits = replace(QUICK, patience_s=0.2, inputs_max=100)
+    client, _ = start_client(backend.url, inbox=small_inbox, limits=limits)
+    connection = await backend.connection()
+    for _ in range(2_000):
+        await connection.send("no json")
+    await connection.send(STOP)
+    (first,) = await small_inbox.received(1)
+    assert isinstance(first, EmergencyStopRequested)
+    assert (1_900, 0) == (client.state.refused, client.state.reconnects)
+
+
 # --- what goes out ---------------------------------------------------------------------------------------
 
 
@@ -361,6 +386,15 @@ async def test_a_backend_that_reads_nothing_is_cut_off(start_client, deaf_backen
             client.post_latest("positions", b"x" * 60_000)
             await asyncio.sleep(0)
     assert "read nothing for 0.3 s" in client.state.last_error
+
+
+async def test_a_backend_that_falls_silent_is_noticed_and_left_though_nothing_is_due(
+    start_client, deaf_backend, until
+):
+    limits = replace(QUICK, ping_every_s=0.1, ping_timeout_s=0.2, stop_s=0.2)
+    client, _ = start_client(deaf_backend, limits=limits)
+    await until(lambda: client.state.reconnects)
+    assert "ping timeout" in client.state.last_error
 
 
 # --- connecting again ------------------------------------------------------------------------------------
