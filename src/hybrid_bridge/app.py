@@ -27,7 +27,7 @@ from hybrid_bridge.children import Child
 from hybrid_bridge.demo.simulated_terminal import SimulatedTerminal
 from hybrid_bridge.demo.stage import Stage, clear_demo_dir
 from hybrid_bridge.errors import BridgeError, ConfigurationError
-from hybrid_bridge.journal.instance_lock import InstanceLock
+from hybrid_bridge.journal.instance_lock import BridgeLocks
 from hybrid_bridge.loop_lag import LoopLag
 from hybrid_bridge.settings import Settings
 from hybrid_bridge.summary import Summary
@@ -66,11 +66,11 @@ async def run(settings: Settings, plan: RunPlan, stops_seen: Sequence[int] = ())
     Returns:
         The exit code: 0 asked to stop, 1 forced to, otherwise the error's own.
     Raises:
-        BridgeError: when nothing can begin: another bridge has this STATE_DIR, or a file that the run is to
-            write cannot be written.
+        BridgeError: when nothing can begin: another bridge has this STATE_DIR or account, or a file that the
+            run is to write cannot be written.
     """
     # Before the log: a bridge that is refused must not touch the files of the one that runs.
-    lock = InstanceLock(Path(settings.state_dir))
+    locks = BridgeLocks(settings)
     try:
         if plan.demo:
             clear_demo_dir()
@@ -80,7 +80,7 @@ async def run(settings: Settings, plan: RunPlan, stops_seen: Sequence[int] = ())
                 log.warning(warning)
             return await _end_of(_Session(settings, plan), stops_seen)
     finally:
-        lock.release()
+        locks.release()
 
 
 def _check_writable(summary: Path | None) -> None:

@@ -61,6 +61,23 @@ async def test_a_second_bridge_on_the_same_state_is_refused(
     assert bridge.stop() == 0
 
 
+async def test_a_second_bridge_on_the_same_account_is_refused_wherever_it_keeps_its_state(
+    simulator: Simulator,
+    broker: Broker,
+    backend: Backend,
+    make_bridge: Callable[..., BridgeProcess],
+    tmp_path: Path,
+) -> None:
+    bridge = make_bridge(**settings(simulator, broker, backend)).start()
+    await backend.open_for_orders()
+    elsewhere = {"STATE_DIR": tmp_path / "elsewhere", "LOG_FILE": tmp_path / "elsewhere.log"}
+    second = make_bridge(**settings(simulator, broker, backend), **elsewhere).start()
+    assert second.process is not None
+    assert second.process.wait(20) == 1
+    assert f"another bridge (process {bridge.process.pid}, STATE_DIR " in second.console
+    assert bridge.stop() == 0
+
+
 async def test_the_trader_stops_and_resumes_at_the_pc_with_every_channel_down(
     simulator: Simulator, backend: Backend, make_bridge: Callable[..., BridgeProcess], tmp_path: Path
 ) -> None:
