@@ -99,7 +99,7 @@ UNMAPPED = {
     "test_start_bridge.py",
     "test_start_redpanda.py",
 }
-UNMAPPED_FOLDERS = {"benchmarks", "conformance", "scenarios"}  # of scripts/benchmarks; of whole programs
+UNMAPPED_FOLDERS = {"benchmarks", "blackbox", "conformance", "scenarios"}  # of scripts; of whole programs
 
 
 @cache

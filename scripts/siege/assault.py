@@ -11,7 +11,7 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -27,7 +27,7 @@ AIM_PATIENCE_S = 6.0
 AIMED_DELAY_S = 0.4
 DOUBLE_SHARE = 0.1
 DOWN_S = {"bridge": 1.0, "broker": 0.2, "backend": 3.0, "terminal": 2.0}
-KILL_WEIGHTS = {"bridge": 40, "trade lane": 14, "market lane": 6, "broker": 8, "backend": 20, "terminal": 12}
+KILL_WEIGHTS = {"bridge": 30, "trade lane": 18, "market lane": 8, "broker": 7, "backend": 24, "terminal": 13}
 HANG_S = {
     "trade lane": 6.0,
     "market lane": 6.0,
@@ -108,22 +108,20 @@ class Assault:
         ear: BackendEar,
         burst: asyncio.Event,
         *,
-        broker_may_die: bool,
+        targets: Collection[str],
         on_bridge_kill: Callable[[BridgeProgram], None] | None = None,
     ) -> None:
         """Prepare; nothing is done yet.
 
         Args:
+            targets: what may be killed; keys of KILL_WEIGHTS.
             on_bridge_kill: done to the bridge while it is dead; a planted bug, in tests.
         """
         self.blows: list[Blow] = []
         self.ended_alone: list[tuple[float, str, str]] = []
         self._draw, self._programs, self._links, self._ear, self._burst = draw, programs, links, ear, burst
-        self._broker_may_die = broker_may_die
         self._on_bridge_kill = on_bridge_kill
-        self._weights = {
-            whom: weight for whom, weight in KILL_WEIGHTS.items() if broker_may_die or whom != "broker"
-        }
+        self._weights = {whom: weight for whom, weight in KILL_WEIGHTS.items() if whom in targets}
 
     @property
     def bridge(self) -> BridgeProgram:

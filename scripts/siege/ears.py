@@ -62,9 +62,8 @@ class BackendEar:
             self.positions = data
         elif kind == "bridge_status":
             self.status, self.status_at_s = data, at_s
-        elif kind == "trade_result":
-            if status := final_status(data):
-                self.finals[short_id(data["signal_id"])] = status
+        elif kind == "trade_result" and (status := final_status(data)):
+            self.finals[short_id(data["signal_id"])] = status
 
     @property
     def halted(self) -> bool:

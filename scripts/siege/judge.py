@@ -7,6 +7,7 @@ ledger differ), or forbidden (a deal where none may be).
 """
 
 import json
+import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ from scripts.siege.wanted import Wanted
 
 ACTED = {"filled", "partial"}
 TOLERANCE_LOTS = 1e-9
+UNNAMED = "unnamed "
+UNNAMED_BY_BRIDGE = "ws-"  # How the bridge calls a signal without an id from the WebSocket.
 DAY_MSC = 86_400_000
 MINUTE_S = 60.0
 RSS_GROWTH_MAX = 64 * 1024 * 1024
@@ -40,6 +43,11 @@ class Case:
     deals: list[dict[str, Any]] = field(default_factory=list)
     words: dict[str, dict[str, Any]] = field(default_factory=dict)
     faults: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def unnamed(self) -> bool:
+        """Tell whether nobody can be told of it by name."""
+        return self.id.startswith((UNNAMED, UNNAMED_BY_BRIDGE))
 
     @property
     def outcome(self) -> str:
@@ -124,7 +132,7 @@ def gather_cases(evidence: Evidence) -> dict[str, Case]:
     for wanted in anonymous.values():
         if wanted.way != REDPANDA:
             # Nobody can be told of it by name: it may be acted on or not, but once at most.
-            _add(cases, f"unnamed {wanted.comment}", wanted)
+            _add(cases, f"{UNNAMED}{wanted.comment}", wanted)
     _take_words(evidence, cases)
     return cases
 
@@ -181,7 +189,7 @@ def _assign_deals(evidence: Evidence, verdict: Verdict) -> None:
     of_comment: dict[str, set[str]] = defaultdict(set)
     anonymous = dict(_anonymous_in_topic(evidence))
     for signal_id, case in cases.items():
-        comment = anonymous.get(signal_id, signal_id.removeprefix("unnamed "))
+        comment = anonymous.get(signal_id, signal_id.removeprefix(UNNAMED))
         if case.kind == "entry":
             of_comment[comment].add(signal_id)
     for deal in evidence.deals:
@@ -191,6 +199,11 @@ def _assign_deals(evidence: Evidence, verdict: Verdict) -> None:
         commented = (
             of_comment.get(str(deal["comment"]).partition(" #")[0], set()) if not deal["entry"] else set()
         )
+        if known is not None and known.startswith(UNNAMED_BY_BRIDGE) and not commented:
+            # Its comment was rewritten, so which of the signals without an id it was cannot be told.
+            cases.setdefault(
+                known, Case(known, "entry", "without id", [math.inf], {"websocket"}, may_act=True)
+            )
         owner = known if known in cases else next(iter(commented)) if len(commented) == 1 else None
         if owner is not None:
             cases[owner].deals.append(deal)
@@ -210,7 +223,7 @@ def _judge_case(case: Case) -> None:
         case.faults.append((DOUBLED, f"{volume:g} lots dealt, {most:g} asked"))
     if orders and not case.may_act:
         case.faults.append((FORBIDDEN, f"orders {sorted(orders)} for a signal that may not act"))
-    if case.id.startswith("unnamed "):
+    if case.unnamed:
         return
     for channel in ("redpanda", "websocket"):
         _judge_word(case, channel, volume)

@@ -65,7 +65,7 @@ class Link:
 
     async def start(self) -> None:
         """Begin to listen."""
-        self._server = await asyncio.start_server(self._serve, HOST, self.port, limit=CHUNK_BYTES)
+        self._server = await asyncio.start_server(self._accept, HOST, self.port, limit=CHUNK_BYTES)
         self.port = int(self._server.sockets[0].getsockname()[1])
 
     async def stop(self) -> None:
@@ -106,10 +106,12 @@ class Link:
         self._refuses = False
         self._passes.set()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - it runs in one
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self._serve(reader, writer))
         self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         pair = _Pair([writer])
         self._pairs.add(pair)
         try:
@@ -120,7 +122,6 @@ class Link:
         finally:
             pair.reset()
             self._pairs.discard(pair)
-            self._tasks.discard(task)
 
     async def _forward(self, pair: _Pair, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await self._passes.wait()

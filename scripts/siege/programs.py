@@ -14,7 +14,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -259,6 +259,7 @@ class BridgeProgram(Program):
     Attributes:
         settings: written to its settings file at each start.
         lanes_seen: the process ids of all its lanes so far.
+        before_start: may change the settings before each start.
     """
 
     says_ready = False
@@ -267,6 +268,7 @@ class BridgeProgram(Program):
         super().__init__("bridge", folder)
         self.settings = dict(settings)
         self.lanes_seen: set[int] = set()
+        self.before_start: Callable[[], None] | None = None
         self.state_dir = folder / "state"
 
     def command(self) -> list[str]:
@@ -280,6 +282,8 @@ class BridgeProgram(Program):
 
     async def start(self) -> None:
         """Write the settings and start; it is not waited for."""
+        if self.before_start is not None:
+            self.before_start()
         text = "".join(f"{name}={value}\n" for name, value in self.settings.items())
         (self.folder / "bridge.env").write_text(text, encoding="utf-8")
         await super().start()

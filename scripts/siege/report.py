@@ -34,7 +34,7 @@ def _blows(outcome: Outcome) -> Iterable[str]:
 def _signals(outcome: Outcome, verdict: Verdict) -> Iterable[str]:
     cases = [case for case in verdict.cases.values() if case.kind == "entry"]
     commands = [case for case in verdict.cases.values() if case.kind != "entry"]
-    named = [case for case in cases if not case.id.startswith("unnamed ")]
+    named = [case for case in cases if not case.unnamed]
     by_way = Counter(" and ".join(sorted(case.ways)) for case in cases)
     yield f"signals      {len(cases):,}: {_counted(by_way)}"
     yield f"  shapes     {_counted(Counter(case.flavour for case in cases))}"

@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT)]
 
 from scripts.siege import report, story  # noqa: E402
+from scripts.siege.assault import KILL_WEIGHTS  # noqa: E402
 from scripts.siege.judge import judge  # noqa: E402
 from scripts.siege.siege import Plan, Siege  # noqa: E402
 
@@ -43,6 +44,13 @@ def _read_options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, help="of everything drawn [from the clock]")
     parser.add_argument("--broker", choices=("kafka", "embedded"), default="kafka", help="[kafka]")
     parser.add_argument("--gap", type=float, default=6.0, metavar="SECONDS", help="between kills, mean [6]")
+    parser.add_argument(
+        "--target",
+        action="append",
+        choices=tuple(KILL_WEIGHTS),
+        default=[],
+        help="kill this alone; may be given again",
+    )
     parser.add_argument("--folder", type=Path, help="where everything is kept [a temporary one]")
     parser.add_argument("--keep", action="store_true", help="keep the folder also when nothing is wrong")
     return parser.parse_args()
@@ -79,7 +87,9 @@ def main() -> int:
     folder = (options.folder or Path(tempfile.mkdtemp(prefix="siege-"))).resolve()
     print(f"seed {seed}, broker {options.broker}, everything is written to {folder}", flush=True)
     os.environ.pop("PYTHONPATH", None)
-    plan = Plan(options.kills, options.signals, seed, options.broker, options.gap, folder)
+    plan = Plan(
+        options.kills, options.signals, seed, options.broker, options.gap, folder, tuple(options.target)
+    )
     passed = asyncio.run(_run(plan))
     if passed and not options.keep and options.folder is None:
         shutil.rmtree(folder)

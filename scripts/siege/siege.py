@@ -10,14 +10,16 @@ import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import psutil
 from scripts.siege import evidence as gathering
-from scripts.siege.assault import Assault
+from scripts.siege.assault import KILL_WEIGHTS, Assault
 from scripts.siege.backend_program import read_lines
 from scripts.siege.ears import BackendEar, TopicEar
 from scripts.siege.evidence import Evidence
+from scripts.siege.judge import DAY_MSC
 from scripts.siege.link import Link
 from scripts.siege.programs import (
     LOGIN,
@@ -43,6 +45,7 @@ LOOK_S = 0.2
 TELL_EVERY_S = 30.0
 DAILY_LIMIT_FROM = 0.9  # Share of the kills after which MAX_DAILY_TRADES is within reach.
 DAILY_LIMIT_SHARE = 0.03  # Of all signals may still enter from then on.
+LONG_SIGNALS = 300
 ORDERS_PER_MINUTE = 400
 OPEN_POSITIONS = 120
 
@@ -54,6 +57,8 @@ class Plan:
     Attributes:
         broker: kafka or embedded.
         gap_s: the mean time between two kills.
+        targets: what may be killed; empty: everything.
+        patience_s: how long everything may take to be answered once there is peace.
         on_bridge_kill: done to the bridge while it is dead; a planted bug, in tests.
     """
 
@@ -63,6 +68,8 @@ class Plan:
     broker: str
     gap_s: float
     folder: Path
+    targets: tuple[str, ...] = ()
+    patience_s: float = PEACE_PATIENCE_S
     on_bridge_kill: Callable[[BridgeProgram], None] | None = None
 
 
@@ -117,9 +124,10 @@ class Siege:
                 self._links,
                 self.ear,
                 traffic.burst,
-                broker_may_die=self._plan.broker == "kafka",
+                targets=self._targets(),
                 on_bridge_kill=self._plan.on_bridge_kill,
             )
+            self.bridge.before_start = partial(self._bring_daily_limit_near, assault)
             stops = EmergencyStops(self._draw("stops"), self.bridge, ways, self.ear)
             always = [self._listen(), ways.run(), assault.watch(), self._report(traffic, assault)]
             background = [asyncio.create_task(each) for each in always]
@@ -129,6 +137,11 @@ class Siege:
             outcome = await self._peace(assault, stops, ways)
             outcome.seconds = time.monotonic() - began
             return outcome
+
+    def _targets(self) -> set[str]:
+        """What may be killed; what the embedded broker holds would die with it."""
+        mortal = set(KILL_WEIGHTS) - ({"broker"} if self._plan.broker == "embedded" else set())
+        return mortal & set(self._plan.targets or KILL_WEIGHTS)
 
     async def _start(self) -> dict[str, Program]:
         """Start every program."""
@@ -185,7 +198,7 @@ class Siege:
             "MAX_RISK_PERCENT": 90,  # The stops are far away, so that prices never reach them.
             "MAX_DAILY_TRADES": 100_000,
             "DUPLICATE_WINDOW_S": 0,
-            "SIGNAL_MAX_AGE_S": 30,
+            "SIGNAL_MAX_AGE_S": 60,
             **self._limits,
         }
 
@@ -216,11 +229,10 @@ class Siege:
 
         beside = [
             assault.change_weather(gap_s),
-            assault.hang_now_and_then(gap_s * 2),
-            assault.disturb_links(gap_s * 2),
+            assault.hang_now_and_then(gap_s * 3),
+            assault.disturb_links(gap_s * 3),
             assault.trade_by_hand(),
             stops.now_and_then(gap_s * 10),
-            self._bring_daily_limit_near(done),
         ]
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(each) for each in beside]
@@ -230,12 +242,23 @@ class Siege:
             for task in tasks:
                 task.cancel()
 
-    async def _bring_daily_limit_near(self, done: Callable[[], float]) -> None:
-        """Towards the end set MAX_DAILY_TRADES within reach; it holds from the bridge's next start."""
-        while done() < DAILY_LIMIT_FROM or not self.ear.status:  # noqa: ASYNC110 - looked at
-            await asyncio.sleep(LOOK_S)
-        entered = int(self.ear.status["counters"]["daily_entries"])
-        limit = entered + max(3, int(self._plan.signals * DAILY_LIMIT_SHARE))
+    def _bring_daily_limit_near(self, assault: Assault) -> None:
+        """As the bridge starts late in a long siege, set MAX_DAILY_TRADES within reach, once."""
+        if self._plan.signals < LONG_SIGNALS:
+            return
+        if (
+            assault.kills().total() < DAILY_LIMIT_FROM * self._plan.kills
+            or "MAX_DAILY_TRADES" in self._limits
+        ):
+            return
+        day, today = 0, 0
+        for deal in gathering.read_ledger(self.terminal.ledger):
+            if deal["entry"] == 0:
+                today = today + 1 if deal["time_msc"] // DAY_MSC == day else 1
+                day = deal["time_msc"] // DAY_MSC
+        # The bridge counts what it sent, which may be more than what was filled.
+        counted = int(self.ear.status["counters"]["daily_entries"]) if self.ear.status else 0
+        limit = max(today, counted) + int(self._plan.signals * DAILY_LIMIT_SHARE)
         self.bridge.settings["MAX_DAILY_TRADES"] = self._limits["MAX_DAILY_TRADES"] = limit
 
     async def _peace(self, assault: Assault, stops: EmergencyStops, ways: Ways) -> Outcome:
@@ -258,8 +281,9 @@ class Siege:
 
     async def _until_answered(self, stops: EmergencyStops, ways: Ways) -> list[str]:
         """Wait for a final word on everything on both channels; return what is still without."""
-        topic_ear = TopicEar(self._bootstrap, EVENT_TOPIC)
-        deadline = time.monotonic() + PEACE_PATIENCE_S
+        # In a thread: the links that it needs are served by this loop.
+        topic_ear = await asyncio.to_thread(TopicEar, self._bootstrap, EVENT_TOPIC)
+        deadline = time.monotonic() + self._plan.patience_s
         try:
             while True:
                 await stops.lift_what_came_back()
@@ -272,7 +296,7 @@ class Siege:
                     return waiting
                 await asyncio.sleep(LOOK_S)
         finally:
-            topic_ear.close()
+            await asyncio.to_thread(topic_ear.close)
 
     async def _lanes_left(self) -> list[int]:
         deadline = time.monotonic() + LANES_PATIENCE_S

@@ -34,7 +34,7 @@ def tell(case: Case, evidence: Evidence, folder: Path) -> str:
     parts += [
         f"  signal topic {record.offset}: {record.value.decode(errors='replace')}"
         for record in evidence.signals
-        if f'"{case.id}"'.encode() in record.value
+        if any(name.encode() in record.value for name in names)
     ]
     parts += [f"  {line}" for line in _log_lines(folder, names)]
     return "\n".join(part[:LINE_CHARS] for part in parts)
