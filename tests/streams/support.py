@@ -38,6 +38,13 @@ class SystemClock:
         await asyncio.sleep(seconds)
 
 
+class LiveClock(SystemClock):
+    """Real time; `advance` is there for a rig that would turn the clock itself."""
+
+    def advance(self, seconds: float) -> None:
+        """Time passes by itself."""
+
+
 class EmbeddedBroker:
     """The embedded broker as a process.
 

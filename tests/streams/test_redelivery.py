@@ -12,7 +12,7 @@ from tests.execution.rig import Rig, on_disk
 from tests.execution.venue import Venue
 from tests.streams.support import (
     CommitGate,
-    SystemClock,
+    LiveClock,
     commit,
     count_committed,
     eventually,
@@ -31,13 +31,6 @@ from hybrid_bridge.streams.stop_watcher import StopWatcher
 
 HOUR_MS = 3_600_000
 MANY = 5_000
-
-
-class LiveClock(SystemClock):
-    """Real time; `advance` is there for a rig that would turn the clock itself."""
-
-    def advance(self, seconds: float) -> None:
-        """Time passes by itself."""
 
 
 @pytest.fixture
