@@ -107,6 +107,8 @@ class Siege:
         self._broker_link = Link(free_port())
         self.ear = BackendEar(folder / "heard.jsonl")
         self._diary = Diary(folder / "wanted.jsonl")
+        for file in (self.ear, self._diary):
+            self._stack.callback(file.close)
 
     def _draw(self, name: str) -> random.Random:
         return random.Random(f"{self._plan.seed}/{name}")
@@ -117,6 +119,7 @@ class Siege:
         async with self._stack:
             programs = await self._start()
             ways = Ways(self._bootstrap, SIGNAL_TOPIC, self._plan.folder / "commands.jsonl")
+            self._stack.callback(ways.close)
             traffic = Traffic(self._draw("traffic"), ways, self._diary, self.ear)
             assault = Assault(
                 self._draw("assault"),
