@@ -231,7 +231,8 @@ class EmergencyClearing:
         return None if number is None else state.orders[number]
 
     def _is_lost(self, step: Step, now_s: float) -> bool:
-        return self._record(step) is None and now_s - step.issued_s >= UNDECIDED_S
+        overdue = self._record(step) is None and now_s - step.issued_s >= UNDECIDED_S
+        return overdue and not self._inbox.urgent_waits
 
     async def _may_be_tried(self, target: Target, step: Step, hedging: bool, now_s: float) -> bool:
         if not isinstance(target, Position):
