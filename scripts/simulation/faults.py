@@ -57,7 +57,7 @@ DISTURBANCES: dict[str, tuple[float, float]] = {
     "deliveries_fail": (2, 40),
     "disk_full": (1, 30),
     "slow_disk": (1, 20),
-    "clock_jump": (0, 0),
+    "clock_jump": (2, 40),
 }
 CALL_S = {"submit": (0.02, 0.3), "look": (0.001, 0.02), "connect": (0.05, 0.5)}
 JUMPS_S = (-120, -30, -3, 2, 5, 40, 90, 3600, -3600)
@@ -107,7 +107,6 @@ class Faults:
             self._active[kind] = 0
             self._set(kind, on=False)
         self._active.clear()
-        self._world.set_clock(0.0)
 
     # What the parts ask
 
@@ -217,6 +216,8 @@ class Faults:
                 world.backend.up = not on
                 if on:
                     world.backend.drop_connection()
+            case "clock_jump":
+                world.set_clock(self._draw.choice(JUMPS_S) * self._draw.random() if on else 0.0)
             case "disk_full":
                 self.disk_is_full = on
 
@@ -242,8 +243,6 @@ class Faults:
                 self._rejoin()
             case "backend_drops":
                 world.backend.drop_connection()
-            case "clock_jump":
-                world.set_clock(draw.choice(JUMPS_S) * draw.random())
 
     def _rejoin(self) -> None:
         """An administrator changes a group's offsets only while it has no members."""

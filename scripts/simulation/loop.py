@@ -18,6 +18,8 @@ from scripts.simulation.timeline import Timeline
 # A process that does so much without time passing spins.
 STEPS_AT_ONE_MOMENT_MAX = 100_000
 
+CLOSE_TRIES = 50
+
 
 class Spinning(Exception):
     """The process keeps calling itself and time stands still."""
@@ -95,15 +97,14 @@ class VirtualLoop(asyncio.AbstractEventLoop):
 
     def bury(self) -> None:
         """Take a dead process's coroutines apart, so that nobody complains of them."""
-        for task in list(self.tasks.values()):
-            if task.done():
-                continue
-            task._log_destroy_pending = False  # type: ignore[attr-defined]
-            coroutine = task.get_coro()
-            try:
-                coroutine.close()  # type: ignore[union-attr]
-            except BaseException:  # noqa: BLE001, S110 - its finally blocks belong to a dead process
-                pass
+        asyncio._set_running_loop(self)
+        try:
+            for task in list(self.tasks.values()):
+                if not task.done():
+                    task._log_destroy_pending = False  # type: ignore[attr-defined]
+                    _close(task.get_coro())
+        finally:
+            asyncio._set_running_loop(None)
         self.tasks.clear()
 
     def _run_ready(self, main: asyncio.Task[Any]) -> None:
@@ -211,3 +212,18 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         """Keep what nobody handled; the judge looks at it."""
         if not self.stopped:
             self.unhandled.append(context)
+
+
+def _close(coroutine: Any) -> None:
+    """Close a coroutine and what it awaits, the innermost first, whatever their finally blocks await."""
+    chain = []
+    while hasattr(coroutine, "cr_await"):
+        chain.append(coroutine)
+        coroutine = coroutine.cr_await
+    for part in reversed(chain):
+        for _ in range(CLOSE_TRIES):
+            try:
+                part.close()
+            except BaseException:  # noqa: BLE001, S112 - they belong to a dead process
+                continue
+            break

@@ -96,7 +96,7 @@ def _set_log(world: "World", *, tell: bool) -> None:
             world.trace("log line", f"{event['event']} ({words})" if words else event["event"])
         raise structlog.DropEvent
 
-    lowest = 30 if tell else 60
+    lowest = 30 if tell else 50
     structlog.configure(
         processors=[take], wrapper_class=structlog.make_filtering_bound_logger(lowest), cache_logger_on_first_use=False
     )

@@ -110,7 +110,7 @@ class World:
         self.faults = Faults(self, self._sequence("faults"))
         self.terminal.query_fails = self.faults.query_fails
         self.orders = Orders(lambda: self.timeline.now_s, self.note)
-        self.settings = self._settings(plan)
+        self.settings = self._settings(plan, offset_s)
         self._plan(plan)
 
     def _sequence(self, name: str) -> random.Random:
@@ -122,11 +122,12 @@ class World:
             return MONDAY_MS + 86_400_000 * 2 - offset_s * 1000 - plan.randrange(10, 300) * 1000
         return MONDAY_MS + 86_400_000 + plan.randrange(8, 18) * 3_600_000
 
-    def _settings(self, plan: random.Random) -> Settings:
+    def _settings(self, plan: random.Random, offset_s: int) -> Settings:
         return Settings(
             mt5_login=LOGIN,
             mt5_server=SERVER,
             symbols=SYMBOLS,
+            mt5_server_utc_offset=str(offset_s) if plan.random() < 0.8 else "auto",
             tick_rate_hz=0.1,
             account_interval_s=plan.choice((2.0, 5.0, 10.0)),
             trading_enabled=True,
@@ -146,13 +147,13 @@ class World:
 
     def _plan(self, plan: random.Random) -> None:
         self.chaos_s = plan.choice((40.0, 90.0, 180.0, 400.0))
-        signals = plan.randrange(3, 14)
+        signals = plan.randrange(4, 16)
         kills = plan.choice((0, 1, 1, 2, 2, 3, 5))
         self._kill_plans = plan_kills(plan, self.seed, self.chaos_s, kills)
         traders = Traders(self, self._sequence("traders"))
         commands, hands, stops = plan.randrange(0, 6), plan.randrange(0, 4), plan.choice((0, 0, 1, 2))
         traders.schedule(self.chaos_s, signals, commands, hands, stops)
-        self.faults.schedule(self.chaos_s, plan.choice((5.0, 15.0, 40.0)))
+        self.faults.schedule(self.chaos_s, plan.choice((8.0, 25.0, 60.0)))
         self.timeline.at(self.chaos_s, self._begin_calm)
 
     # Time and story
