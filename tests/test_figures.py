@@ -1,6 +1,6 @@
 """Latencies in bounded memory."""
 
-from hybrid_bridge.figures import SAMPLES_KEPT, ExecutorFigures, Latencies
+from hybrid_bridge.figures import SAMPLES_KEPT, STAGES, ExecutorFigures, Laps, Latencies
 
 
 def test_without_a_sample_nothing_is_claimed():
@@ -39,3 +39,23 @@ def test_figures_of_two_runs_are_apart():
     first.received["websocket"] += 1
     first.signal_to_send.add(1.0)
     assert ({}, 0) == (dict(second.received), second.signal_to_send.count)
+
+
+def test_each_lap_is_timed_from_the_end_of_the_one_before():
+    clock = iter([10.5, 10.5, 12.0])
+    laps = Laps(lambda: next(clock), started_s=10.0)
+    for stage in ("inbox", "screen", "appraise"):
+        laps.end(stage)
+    assert [("inbox", 0.5), ("screen", 0.0), ("appraise", 1.5)] == laps.times_s
+
+
+def test_the_laps_of_an_order_are_added_to_their_stages():
+    figures, clock = ExecutorFigures(), iter([1.0, 3.0])
+    laps = Laps(lambda: next(clock), started_s=0.0)
+    laps.end("inbox")
+    laps.end("send")
+    figures.add_laps(laps)
+    assert {"inbox": 1000.0, "send": 2000.0} == {
+        stage: times.summary_ms()["max"] for stage, times in figures.stages.items() if times.count
+    }
+    assert list(STAGES) == list(figures.stages)

@@ -148,6 +148,15 @@ def test_a_terminal_elsewhere_is_another_account() -> None:
     assert isinstance(event, TradingStateChanged)
 
 
+@pytest.mark.parametrize("login", [7001, None])
+def test_nobody_s_account_between_two_logins_denies_and_latches_nothing(login: int | None) -> None:
+    limits = make_limits(login=login, server="")
+    report = make_report(account=make_account(login=0, equity=1e6), server_day=DAY + 1)
+
+    assert engine.observe(make_state(), limits, AccountObserved(report)) == ()
+    assert "account" in denials_of(appraised(make_signal(), limits=limits, report=report))
+
+
 def test_an_account_that_halts_keeps_the_emergency_latched() -> None:
     state = make_state(emergency=True, trading=TradingState.REDUCING)
 

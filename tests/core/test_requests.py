@@ -16,6 +16,8 @@ from hybrid_bridge.core.requests import (
     make_comment,
     make_magic,
     modify_request,
+    permitted_fillings,
+    split_magic,
 )
 
 FOK, IOC, RETURN = 0, 1, 2
@@ -51,6 +53,31 @@ def test_the_filling_is_one_that_the_symbol_permits(
     execution: ExecutionMode, flags: int, expected: int
 ) -> None:
     assert choose_filling(make_spec(execution_mode=int(execution), filling_mode=flags)) == expected
+
+
+@pytest.mark.parametrize(
+    ("execution", "flags", "expected"),
+    [
+        (REQUEST, 0, (FOK,)),
+        (INSTANT, 3, (FOK, IOC)),
+        (MARKET, 0, (RETURN,)),
+        (MARKET, 1, (FOK,)),
+        (MARKET, 3, (FOK, IOC)),
+        (MARKET, 2, (IOC,)),
+        (EXCHANGE, 0, (RETURN,)),
+        (EXCHANGE, 3, (FOK, IOC, RETURN)),
+        (EXCHANGE, 2, (IOC, RETURN)),
+    ],
+)
+def test_every_filling_that_the_symbol_permits_is_known(
+    execution: ExecutionMode, flags: int, expected: tuple[int, ...]
+) -> None:
+    assert permitted_fillings(make_spec(execution_mode=int(execution), filling_mode=flags)) == expected
+
+
+@pytest.mark.parametrize(("base", "number"), [(1, 1), (234_000, 1_790_000_000), (2**31 - 1, 2**32 - 1)])
+def test_a_magic_tells_what_it_was_made_of(base: int, number: int) -> None:
+    assert split_magic(make_magic(base, number)) == (base, number)
 
 
 def test_a_buy_enters_at_the_ask_and_a_sell_at_the_bid() -> None:

@@ -336,6 +336,17 @@ def test_a_resume_ends_the_clearing_and_a_stop_that_asks_for_nothing_begins_none
     assert fold(make_state(), [stopped()]).clearing is None
 
 
+def test_a_later_stop_that_asks_for_nothing_leaves_alone_what_an_earlier_one_does() -> None:
+    clearing = fold(make_state(), [stopped(cancel_orders=True), stopped(NOW + 5)])
+    cleared = fold(
+        make_state(), [stopped(cancel_orders=True), AccountCleared(NOW, NOW + 1), stopped(NOW + 5)]
+    )
+
+    assert clearing.clearing == Clearing(NOW, close_positions=False, cancel_orders=True)
+    assert cleared.cleared == Clearing(NOW, close_positions=False, cancel_orders=True, late=True)
+    assert (clearing.latched_msc, cleared.clearing) == (NOW + 5, None)
+
+
 def test_the_places_of_the_latest_stops_from_redpanda_are_kept() -> None:
     state = make_state()
     places = [Source(Channel.REDPANDA, "signals", 0, offset) for offset in range(STOPS_KEPT + 5)]

@@ -4,11 +4,23 @@ from dataclasses import replace
 
 import pytest
 from structlog.testing import capture_logs
+from tests.core.builders import MAGIC_BASE, make_limits, make_position, make_report
 
-from hybrid_bridge.core.events import BrokerDayOpened, EquityPeakRaised, TradingState, TradingStateChanged
+from hybrid_bridge.core.events import (
+    BrokerDayOpened,
+    EquityPeakRaised,
+    PositionAdopted,
+    PositionChanged,
+    PositionEnded,
+    TradingState,
+    TradingStateChanged,
+)
+from hybrid_bridge.core.inputs import AccountObserved
+from hybrid_bridge.core.market import Side
 from hybrid_bridge.core.orders import Channel, Source
+from hybrid_bridge.core.requests import make_magic
 from hybrid_bridge.core.results import STATUS_OF_STATE, TradeResult
-from hybrid_bridge.execution.announcements import announce_event, announce_result
+from hybrid_bridge.execution.announcements import announce_event, announce_result, announce_strays
 
 FILLED = TradeResult("s-1", "filled", "EURUSD", "BUY", 0.1, 0.1, 1.1, 77, 10009, "", "", 1, 2, 3)
 
@@ -72,3 +84,46 @@ def test_other_events_are_for_those_who_debug():
     assert [("Broker day opened", "info"), ("EquityPeakRaised", "debug")] == [
         (said["event"], said["log_level"]) for said in logged
     ]
+
+
+def test_a_stop_is_announced_with_what_it_will_do_to_the_account():
+    stop = TradingStateChanged(TradingState.HALTED, "why", Source(Channel.LOCAL), True, 1, True, False)
+    with capture_logs() as logged:
+        announce_event(stop)
+    assert (True, False) == (logged[0]["close_positions"], logged[0]["cancel_orders"])
+
+
+def test_an_outcome_that_stays_unknown_is_told_apart():
+    titles = [line(replace(FILLED, status="unknown", reason=reason))["event"] for reason in ("", "escalated")]
+    assert ["Order outcome unknown, asking the terminal", "Order outcome still unknown"] == titles
+
+
+@pytest.mark.parametrize(("number", "level"), [(0, "info"), (7, "debug")])
+def test_a_position_of_somebody_else_is_announced_and_our_own_only_for_those_who_debug(number, level):
+    with capture_logs() as logged:
+        announce_event(PositionAdopted(500, "EURUSD", Side.BUY, 0.5, 1.1, number, 1))
+    (said,) = logged
+    assert ("Position adopted", level, 500) == (said["event"], said["log_level"], said["ticket"])
+    assert (number == 0) == ("external" in said)
+
+
+def test_what_becomes_of_a_position_is_announced():
+    with capture_logs() as logged:
+        announce_event(PositionChanged(500, Side.SELL, 0.3, 1.1, 1))
+        announce_event(PositionEnded(500, 2))
+    assert [("Position changed", 500), ("Position ended", 500)] == [
+        (said["event"], said["ticket"]) for said in logged
+    ]
+
+
+def test_a_position_with_our_mark_that_we_did_not_open_is_warned_of_with_what_to_do():
+    stray = make_position(ticket=501, magic=make_magic(MAGIC_BASE, 9))
+    report = make_report(positions=(make_position(), stray))
+    adopted = tuple(PositionAdopted(ticket, "EURUSD", Side.BUY, 0.5, 1.1, 0, 1) for ticket in (500, 501))
+    with capture_logs() as logged:
+        announce_strays(make_limits(), adopted, AccountObserved(report))
+        announce_strays(make_limits(), (), AccountObserved(report))
+    (said,) = logged
+    assert ("warning", 501) == (said["log_level"], said["ticket"])
+    assert "give each its own MT5_MAGIC" in said["advice"]
+    assert "STATE_DIR" in said["advice"]

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from structlog.testing import capture_logs
@@ -544,6 +545,70 @@ async def test_another_account_at_the_terminal_halts(rig):
         await rig.signal("a")
         assert await rig.status("a") == "denied"
         assert "expected login 7001" in rig.last("a").detail
+
+
+async def test_a_position_opened_by_hand_is_adopted_once_and_counts(new_rig, venue):
+    rig = new_rig(max_open_positions=1)
+    async with rig.running():
+        await rig.signal("before")
+        assert await rig.status("before") == "filled"
+        venue.positions = {700: make_position(ticket=700)}
+        with capture_logs() as logged:
+            for name in ("after", "again"):
+                await rig.signal(name)
+                assert (await rig.status(name), rig.last(name).reason) == ("denied", "open_positions")
+        adopted = [line for line in logged if line["event"] == "Position adopted"]
+        assert [(700, True)] == [(line["ticket"], line["external"]) for line in adopted]
+        assert [0] == [held.number for held in rig.recorder.state.positions.values()]
+        assert rig.venue.submitted[0].intent.number == FIRST
+
+
+async def test_our_own_position_is_known_as_ours_and_a_stray_is_warned_of(rig):
+    async with rig.running():
+        await rig.signal("a")
+        await rig.status("a")
+        (held,) = rig.venue.positions.values()
+        stray = make_position(ticket=900, magic=make_magic(MAGIC_BASE, FIRST + 99))
+        with capture_logs() as logged:
+            await rig.executor.observe(make_report(positions=(held, stray)))
+            await rig.executor.observe(make_report(positions=(held, stray)))
+        numbers = {ticket: known.number for ticket, known in rig.recorder.state.positions.items()}
+        assert numbers == {held.ticket: FIRST, 900: 0}
+        warned = [line["ticket"] for line in logged if line["log_level"] == "warning"]
+        assert warned == [900]
+
+
+async def test_a_look_from_before_the_order_does_not_undo_what_a_later_one_showed(rig):
+    async with rig.running():
+        old = make_report(at_msc=rig.clock.utc_msc())
+        rig.clock.advance(1.0)
+        held = make_position(ticket=700)
+        await rig.executor.observe(make_report(positions=(held,), at_msc=rig.clock.utc_msc()))
+        commits = len(rig.journal.commits)
+        await rig.put(AccountObserved(old), "seen")
+        await until(lambda: rig.settled == ["seen"])
+        assert list(rig.recorder.state.positions) == [700]
+        assert len(rig.journal.commits) == commits
+
+
+async def test_the_same_stop_read_twice_stops_once_and_a_resume_in_between_holds(rig):
+    read = replace(REDPANDA, record_msc=NOW)
+    async with rig.running():
+        await rig.stop(source=read)
+        await rig.resume("checked")
+        await rig.stop(source=read)
+        await until(lambda: rig.settled == ["stop", "resume", "stop"])
+        assert rig.recorder.state.trading is TradingState.ACTIVE
+        await rig.signal("a")
+        assert await rig.status("a") == "filled"
+
+
+async def test_two_messages_that_are_refused_in_one_millisecond_are_two_news(rig):
+    async with rig.running(recover=False):
+        for name in ("m-1", "m-2", "m-2"):
+            await rig.put(MalformedReceived("not_json", "", "{", Source(Channel.WEBSOCKET), 5, name), name)
+        await until(lambda: len(rig.settled) == 3)
+        assert ["error:m-1", "error:m-2", "error:m-2"] == rig.outbox_keys()
 
 
 async def test_the_figures_add_up(rig):

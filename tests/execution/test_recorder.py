@@ -1,7 +1,15 @@
 """Journal first, then memory: both change together or not at all."""
 
 import pytest
-from tests.core.builders import make_answer, make_intent, make_order, sending_events
+from tests.core.builders import (
+    make_answer,
+    make_appraisal,
+    make_intent,
+    make_order,
+    make_report,
+    make_signal,
+    sending_events,
+)
 from tests.execution.rig import on_disk
 
 from hybrid_bridge.core.events import (
@@ -11,6 +19,7 @@ from hybrid_bridge.core.events import (
     TradingState,
     TradingStateChanged,
 )
+from hybrid_bridge.core.inputs import OrderAppraised
 from hybrid_bridge.core.orders import Channel, OrderState, Source
 from hybrid_bridge.errors import JournalError, RecoveryRefused
 
@@ -90,3 +99,20 @@ async def test_what_a_stop_has_left_to_do_is_shown_until_it_is_done_also_after_a
     again.journal.close()
     await recorder.commit([AccountCleared(5, 9)])
     assert not recorder.to_clear.is_set()
+
+
+async def test_a_look_from_before_the_latest_is_no_news_unless_the_clock_was_set_back(recorder):
+    looks = [1_000_000, 1_000_000, 999_999, 940_000, 1_000_001, 940_000, 940_001]
+    assert [True, True, False, False, True, True, True] == [recorder.take_look(at) for at in looks]
+
+
+async def test_an_appraisal_whose_look_is_overtaken_is_marked(recorder):
+    def appraised(at_msc: int) -> OrderAppraised:
+        return OrderAppraised(make_signal(), make_appraisal(report=make_report(at_msc=at_msc)), None, "", 0)
+
+    silent = OrderAppraised(make_signal(), None, None, "no terminal", 0)
+    recorder.take_look(50)
+    assert recorder.mark_if_superseded(appraised(49)).superseded
+    assert not recorder.mark_if_superseded(appraised(51)).superseded
+    assert not recorder.take_look(50)
+    assert recorder.mark_if_superseded(silent) == silent

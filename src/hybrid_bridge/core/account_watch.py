@@ -21,7 +21,7 @@ from hybrid_bridge.core.inputs import AccountObserved
 from hybrid_bridge.core.latch import halt
 from hybrid_bridge.core.limits import Limits
 from hybrid_bridge.core.requests import split_magic
-from hybrid_bridge.core.risk import find_account_denial
+from hybrid_bridge.core.risk import find_account_denial, is_between_logins
 from hybrid_bridge.core.sizing import is_positive
 from hybrid_bridge.core.state import CLOSED_ORDERS_KEPT, EngineState, apply
 
@@ -32,6 +32,8 @@ def observe(state: EngineState, limits: Limits, observed: AccountObserved) -> tu
     denial = find_account_denial(report, limits)
     if denial is None:
         return take_in(state, limits, report)
+    if is_between_logins(report):
+        return ()  # It passes by itself; nothing is opened meanwhile.
     reason = f"{denial.detail}: {denial.observed}, expected {denial.limit}"
     return halt(state, reason, report.at_msc)
 

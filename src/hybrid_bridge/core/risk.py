@@ -158,9 +158,11 @@ def find_account_denial(report: AccountReport, limits: Limits) -> Denial | None:
     """Compare the terminal's account with the configured one.
 
     Returns:
-        A denial named "account" when login, server or terminal differ.
+        A denial named "account" when login, server or terminal differ, or nobody is logged in.
     """
     account, terminal = report.account, report.terminal
+    if is_between_logins(report):
+        return Denial("account", "a logged-in account", "none", "the terminal is between two logins")
     if limits.login is not None and account.login != limits.login:
         return Denial("account", f"login {limits.login}", str(account.login), "another account is logged in")
     if limits.server and account.server != limits.server:
@@ -168,6 +170,11 @@ def find_account_denial(report: AccountReport, limits: Limits) -> Denial | None:
     if limits.terminal_path and _folder(terminal.path) != _folder(limits.terminal_path):
         return Denial("account", limits.terminal_path, terminal.path, "another terminal answered")
     return None
+
+
+def is_between_logins(report: AccountReport) -> bool:
+    """Tell whether the terminal shows nobody's account, as it does for a moment while logging in."""
+    return report.account.login == 0
 
 
 def _folder(path: str) -> str:
@@ -178,10 +185,16 @@ def _folder(path: str) -> str:
 
 def check_account(case: AppraisedCase) -> Denial | None:
     """The configured account, with the right to trade by program."""
-    denial = find_account_denial(case.report, case.limits)
-    if denial is not None:
-        return denial
-    account, terminal = case.report.account, case.report.terminal
+    return find_account_denial(case.report, case.limits) or find_terminal_denial(case.report)
+
+
+def find_terminal_denial(report: AccountReport) -> Denial | None:
+    """Say what stands in the way of trading by program, whichever account it is.
+
+    Returns:
+        A denial named "account": a read-only login, a switch that is off, or no link to the broker.
+    """
+    account, terminal = report.account, report.terminal
     if not account.trade_allowed:
         return Denial("account", "a trading login", "read-only login", "log in with the trading password")
     if not account.trade_expert:
