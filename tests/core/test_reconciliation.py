@@ -20,17 +20,27 @@ from tests.core.builders import (
 
 from hybrid_bridge.core.account import Deal, HistoricOrder
 from hybrid_bridge.core.appraisal import Findings, LookQuery
+from hybrid_bridge.core.events import IntentReceived, OrderApproved
 from hybrid_bridge.core.market import Side
 from hybrid_bridge.core.orders import IntentKind, OrderState
 from hybrid_bridge.core.reconciliation import (
     CLEAN_LOOKS_MIN,
+    CLEAN_SPAN_MS,
     HORIZON_MS,
     Doubt,
+    abandon,
+    describe,
+    escalate,
+    find_witness,
+    follow,
     interrupt,
+    is_over,
     look_query,
     resolve,
+    shows,
+    volume_shown,
 )
-from hybrid_bridge.core.requests import make_magic
+from hybrid_bridge.core.requests import FILLING_RETURN, make_magic
 from hybrid_bridge.core.state import OrderRecord
 
 MAGIC = make_magic(MAGIC_BASE, 1)
@@ -304,3 +314,222 @@ def test_a_crash_turns_what_was_being_sent_into_unknown() -> None:
     assert (answer.sent_msc, answer.at_msc) == (NOW + 1, NOW + 50)
     fold(state, [answer])
     assert interrupt(state, NOW + 60) == ()
+
+
+def test_looks_that_count_span_the_time_a_terminal_needs_to_load_its_history() -> None:
+    for clean_ms, proven in ((CLEAN_SPAN_MS - 1, False), (CLEAN_SPAN_MS, True)):
+        doubt = Doubt(9, NOW - 9 * HORIZON_MS, NOW - clean_ms)
+
+        assert proven == (resolve(record_of(), look(), doubt, NOW) is not None)
+
+
+def test_a_close_whose_position_something_else_closed_says_what_did() -> None:
+    record = record_of(IntentKind.CLOSE, position=500, sl=0.0)
+    opening = deal(position_id=500, magic=77, comment="", ticket=790)
+    stopped = deal(position_id=500, side=Side.SELL, entry=1, magic=77, comment="[sl]", ticket=804)
+
+    gone = resolve(record, look(deals=(opening, stopped)), LATE, NOW)
+    held = resolve(record, look(position=make_position(), deals=(opening,)), LATE, NOW)
+
+    assert gone is not None
+    assert held is not None
+    assert (gone.state, gone.reason, gone.ticket) == (NOT_EXECUTED, "position_closed", 500)
+    assert gone.detail.endswith("by deal 804")
+    assert (held.state, held.reason) == (NOT_EXECUTED, "not_found")
+
+
+def test_a_close_that_the_venue_rejected_is_rejected_though_the_position_is_gone() -> None:
+    record = record_of(IntentKind.CLOSE, position=500, sl=0.0)
+    rejected = ended(state=5, volume_current=0.1)
+
+    answer = resolve(record, look(history_orders=(rejected,)), LATE, NOW)
+
+    assert answer is not None
+    assert answer.state is REJECTED
+
+
+# What comes to light after the answer.
+
+
+def answered_record(state: OrderState, told: float = 0.0, **request: Any) -> OrderRecord:
+    record = record_of(**request)
+    record.state = state
+    record.answer = make_answer(1, state, volume=told)
+    return record
+
+
+WAITING = make_pending(type=0, magic=MAGIC, ticket=655)
+PART = deal(volume=0.04)
+PLACED = OrderState.PLACED
+FOLLOW_TABLE: list[tuple[str, OrderState, dict[str, Any], float, OrderState | None]] = [
+    # its state, what is seen, lots seen the time before, what is told
+    ("nothing", NOT_EXECUTED, {}, 0.0, None),
+    ("its deal", NOT_EXECUTED, {"deals": (deal(),)}, 0.0, FILLED),
+    ("its deal, link down", NOT_EXECUTED, {"deals": (deal(),), "connected": False}, 0.0, FILLED),
+    ("another's deal", NOT_EXECUTED, {"deals": (deal(magic=MAGIC + 1),)}, 0.0, None),
+    ("its position", NOT_EXECUTED, {"positions": (make_position(volume=0.1, magic=MAGIC),)}, 0.0, FILLED),
+    ("a part, for the first time", NOT_EXECUTED, {"deals": (PART,)}, 0.0, None),
+    ("the same part again", NOT_EXECUTED, {"deals": (PART,)}, 0.04, PARTIAL),
+    ("more than the time before", NOT_EXECUTED, {"deals": (PART,)}, 0.02, None),
+    (
+        "a part of an order that ended",
+        NOT_EXECUTED,
+        {"deals": (PART,), "history_orders": (ended(state=2, volume_current=0.06),)},
+        0.0,
+        PARTIAL,
+    ),
+    ("its order", NOT_EXECUTED, {"orders": (WAITING,)}, 0.0, PLACED),
+    ("its order and a part", NOT_EXECUTED, {"orders": (WAITING,), "deals": (PART,)}, 0.0, None),
+    ("its order, as told", PLACED, {"orders": (WAITING,)}, 0.0, None),
+    ("nothing any more", PLACED, {}, 0.0, None),
+    ("its deal", PLACED, {"deals": (deal(),)}, 0.0, FILLED),
+    ("cancelled", PLACED, {"history_orders": (ended(state=2, volume_current=0.1),)}, 0.0, REJECTED),
+    ("what was told", PARTIAL, {"deals": (PART,)}, 0.04, None),
+    ("the rest", PARTIAL, {"deals": (PART, deal(volume=0.06, ticket=802))}, 0.04, FILLED),
+    ("more of it, twice", PARTIAL, {"deals": (PART, deal(volume=0.02, ticket=802))}, 0.06, PARTIAL),
+    ("less than was told", PARTIAL, {"deals": (deal(volume=0.01),)}, 0.01, None),
+]
+
+
+@pytest.mark.parametrize(
+    ("state", "found", "before", "told"),
+    [row[1:] for row in FOLLOW_TABLE],
+    ids=[f"{row[1]}: {row[0]}" for row in FOLLOW_TABLE],
+)
+def test_what_shows_late_is_told_once_it_is_all_there_is(
+    state: OrderState, found: dict[str, Any], before: float, told: OrderState | None
+) -> None:
+    record = answered_record(state, 0.04 if state is PARTIAL else 0.0)
+
+    answer = follow(record, look(**found), before, NOW + 60_000)
+
+    assert (None if answer is None else answer.state) == told
+
+
+def test_a_part_is_told_at_once_where_the_rest_waits_by_the_order_s_own_terms() -> None:
+    record = answered_record(NOT_EXECUTED, type_filling=FILLING_RETURN)
+
+    answer = follow(record, look(orders=(WAITING,), deals=(PART,)), 0.0, NOW)
+
+    assert answer is not None
+    assert (answer.state, answer.volume) == (PARTIAL, 0.04)
+
+
+def test_a_late_fill_is_told_with_its_facts_and_when_it_was_seen() -> None:
+    answer = follow(answered_record(NOT_EXECUTED), look(deals=(deal(),)), 0.0, NOW + 90_000)
+
+    assert answer is not None
+    assert (answer.volume, answer.price, answer.ticket, answer.deal) == (0.1, 1.1002, 700, 801)
+    assert (answer.reason, answer.at_msc) == ("late_fill", NOW + 90_000)
+    assert answer.detail == "reported not executed before; seen at the venue 90 s after it was sent"
+
+
+@pytest.mark.parametrize("kind", [IntentKind.MODIFY, IntentKind.CANCEL])
+def test_a_change_leaves_no_mark_that_could_be_followed(kind: IntentKind) -> None:
+    record = modify_record() if kind is IntentKind.MODIFY else cancel_record()
+    record.state = NOT_EXECUTED
+    changed = look(position=CHANGED, history_orders=(ended(ticket=500, state=2, magic=0),))
+
+    assert follow(record, changed, 0.0, NOW) is None
+
+
+def test_a_late_close_is_told_like_a_late_entry() -> None:
+    record = record_of(IntentKind.CLOSE, position=500, sl=0.0)
+    record.state = NOT_EXECUTED
+    closing = deal(position_id=500, side=Side.SELL, entry=1, ticket=803)
+
+    answer = follow(record, look(deals=(closing,)), 0.0, NOW)
+
+    assert answer is not None
+    assert (answer.state, answer.ticket, answer.deal) == (FILLED, 500, 803)
+
+
+def test_a_part_is_over_once_its_order_has_ended_and_its_deals_are_all_seen() -> None:
+    over = ended(state=2, volume_current=0.06)
+    record = answered_record(PARTIAL, 0.04)
+
+    assert is_over(record, look(deals=(PART,), history_orders=(over,)))
+    assert not is_over(record, look(history_orders=(over,)))
+    assert not is_over(record, look(deals=(PART,)))
+    assert not is_over(record, look(deals=(PART,), history_orders=(over,), orders=(WAITING,)))
+    assert not is_over(answered_record(NOT_EXECUTED), look(deals=(PART,), history_orders=(over,)))
+
+
+def test_the_lots_that_a_look_shows_are_those_of_its_own_deals() -> None:
+    assert volume_shown(record_of(), look(deals=(PART, deal(magic=MAGIC + 1)))) == 0.04
+
+
+# Whether the history can be believed.
+
+
+def test_the_witness_is_the_newest_fill_of_the_last_day() -> None:
+    state = make_state()
+    for number, at_msc in ((1, NOW - 90_000_000), (2, NOW - 3_000), (3, NOW - 2_000), (4, NOW - 1_000)):
+        fold(state, sending_events(make_order(make_intent(number)), at_msc))
+    day_ms = 86_400_000
+    assert find_witness(state, NOW, day_ms) is None
+    fold(state, [make_answer(1, OrderState.FILLED, deal=11)])
+    assert find_witness(state, NOW, day_ms) is None
+    fold(state, [make_answer(2, OrderState.FILLED, deal=12), make_answer(3, OrderState.FILLED)])
+    fold(state, [make_answer(4, OrderState.UNKNOWN)])
+
+    witness = find_witness(state, NOW, day_ms)
+
+    assert witness is state.orders[2]
+
+
+def test_a_history_that_shows_the_witness_s_deal_is_believed() -> None:
+    record = answered_record(FILLED)
+    record.answer = make_answer(1, FILLED, deal=801)
+
+    assert [True, True, False, False] == [
+        shows(record, look(deals=(deal(magic=0),))),
+        shows(record, look(deals=(deal(ticket=5),))),
+        shows(record, look(deals=(deal(ticket=5, magic=0),))),
+        shows(record, look()),
+    ]
+
+
+# A person must look.
+
+
+def test_an_escalation_names_what_was_seen_and_what_to_look_for() -> None:
+    entry, change = escalate(record_of(), "no trace of it", NOW), escalate(modify_record(), "nothing", NOW)
+
+    assert (entry.state, entry.reason) == (OrderState.ESCALATED, "escalated")
+    assert entry.detail == (
+        "not known for 15 min or more; last look: no trace of it; look at the terminal's Trade and History "
+        f"tabs for magic {MAGIC} or comment 'ai #1'; the bridge looks on and tells what it finds; "
+        "EURUSD takes no entries until then"
+    )
+    assert "tabs for ticket 500" in change.detail
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        ({}, "no trace of it"),
+        ({"connected": False}, "the terminal has no connection to the broker"),
+        ({"orders": (WAITING,)}, "it still waits at the venue"),
+        ({"deals": (PART,)}, "0.04 of 0.1 lots filled, not known to be all"),
+    ],
+)
+def test_what_a_look_shows_can_be_said_to_a_person(found: dict[str, Any], words: str) -> None:
+    assert words == describe(record_of(), look(**found))
+
+
+def test_what_was_decided_on_by_half_expires_and_nothing_else_does() -> None:
+    state = make_state()
+    order = make_order(make_intent(2))
+    fold(state, [IntentReceived(make_intent(1), "h"), IntentReceived(order.intent, "h")])
+    fold(state, [OrderApproved(order, NOW)])
+    fold(state, sending_events(make_order(make_intent(3))))
+
+    events = abandon(state, NOW + 9)
+
+    assert [(1, NOW + 9), (2, NOW + 9)] == [(event.number, event.at_msc) for event in events]
+    fold(state, events)
+    assert [OrderState.EXPIRED, OrderState.EXPIRED, OrderState.SENDING] == [
+        state.orders[number].state for number in (1, 2, 3)
+    ]
+    assert abandon(state, NOW + 10) == ()

@@ -5,11 +5,19 @@ from dataclasses import replace
 
 import pytest
 from structlog.testing import capture_logs
-from tests.core.builders import NOW, make_account, make_close, make_pending, make_position
+from tests.core.builders import (
+    NOW,
+    make_account,
+    make_close,
+    make_intent,
+    make_order,
+    make_pending,
+    make_position,
+)
 from tests.execution.rig import on_disk
 from tests.execution.venue import Reply, until
 
-from hybrid_bridge.core.events import TradingState
+from hybrid_bridge.core.events import IntentReceived, OrderApproved, TradingState
 from hybrid_bridge.core.orders import OrderState
 from hybrid_bridge.core.reconciliation import HORIZON_MS
 
@@ -206,6 +214,22 @@ async def test_a_crash_in_doubt_stays_in_doubt(new_rig, venue):
         assert second.state("doubtful") is OrderState.UNKNOWN
         await second.clock.pass_until(lambda: second.state("doubtful") is OrderState.NOT_EXECUTED)
     assert len(venue.submitted) == 1
+
+
+async def test_what_an_interrupted_decision_left_behind_expires_and_the_user_is_told(new_rig, venue):
+    """Decision and SENDING are one commit, so only a journal from elsewhere can hold this."""
+    first = new_rig()
+    async with first.running():
+        order = make_order(make_intent(FIRST + 1))
+        left = [IntentReceived(make_intent(FIRST), "h-1"), IntentReceived(order.intent, "h-2")]
+        async with first.recorder.lock:
+            await first.recorder.commit([*left, OrderApproved(order, NOW)])
+    second = new_rig()
+    async with second.running():
+        told = [(result.signal_id, result.status) for result in second.results]
+        assert [(f"s-{FIRST}", "expired"), (f"s-{FIRST + 1}", "expired")] == told
+        assert "stopped before it was sent" in second.results[0].detail
+        assert venue.submitted == []
 
 
 async def test_a_redelivered_signal_after_a_restart_is_a_duplicate(new_rig, venue):
