@@ -208,11 +208,12 @@ def _answer(state: EngineState, event: OrderAnswered) -> None:
     if record is None or before is not event.state:
         record = _move(state, event.number, event.state)
     record.answer = event
+    watch_is_over = False
     if _may_still_fill(record, before):
         state.watched[event.number] = record
     else:
-        state.watched.pop(event.number, None)
-    if event.state not in OPEN_STATES and before in OPEN_STATES:
+        watch_is_over = state.watched.pop(event.number, None) is not None
+    if watch_is_over or (event.state not in OPEN_STATES and before in OPEN_STATES):
         _forget_oldest(state, event.number)
     if record.intent.kind is IntentKind.ENTRY and event.state in AT_THE_VENUE and state.clearing is None:
         state.clearing = state.cleared

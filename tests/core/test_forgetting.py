@@ -1,0 +1,86 @@
+"""What memory keeps of orders that are over: the latest few, and whatever may still fill."""
+
+import pytest
+from tests.core.builders import (
+    DAY,
+    NOW,
+    fold,
+    make_answer,
+    make_intent,
+    make_order,
+    make_state,
+    sending_events,
+)
+
+from hybrid_bridge.core import state as state_module
+from hybrid_bridge.core.events import BrokerDayOpened, Denial, Event, IntentDenied, IntentReceived
+from hybrid_bridge.core.orders import OrderState
+from hybrid_bridge.core.requests import FILLING_RETURN
+from hybrid_bridge.core.state import EngineState
+
+NO = (Denial("volume", "1", "2", ""),)
+DAY_MS = 86_400_000
+LATE = make_answer(1, OrderState.FILLED)
+WATCHED = {
+    "not executed": [make_answer(1, OrderState.UNKNOWN), make_answer(1, OrderState.NOT_EXECUTED)],
+    "placed": [make_answer(1, OrderState.PLACED)],
+    "partly filled": [make_answer(1, OrderState.PARTIAL)],
+}
+
+
+@pytest.fixture(autouse=True)
+def two_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(state_module, "CLOSED_ORDERS_KEPT", 2)
+
+
+def denied(*numbers: int) -> list[Event]:
+    return [
+        event
+        for number in numbers
+        for event in (IntentReceived(make_intent(number), "h"), IntentDenied(number, NO, NOW))
+    ]
+
+
+def watching(how: str) -> EngineState:
+    order = make_order(make_intent(1), type_filling=FILLING_RETURN)
+    return fold(make_state(), [*sending_events(order), *WATCHED[how]])
+
+
+@pytest.mark.parametrize("how", list(WATCHED))
+def test_what_may_still_fill_is_kept_however_many_end_after_it(how: str) -> None:
+    state = fold(watching(how), denied(2, 3, 4, 5))
+
+    assert sorted(state.orders) == [1, 4, 5]
+    assert list(state.watched) == [1]
+
+
+@pytest.mark.parametrize("how", list(WATCHED))
+def test_what_was_watched_is_forgotten_in_its_turn_once_it_has_filled(how: str) -> None:
+    state = fold(watching(how), [*denied(2, 3, 4, 5), LATE])
+    assert sorted(state.orders) == [1, 5]
+
+    fold(state, denied(6, 7))
+    assert sorted(state.orders) == [6, 7]
+    assert state.numbers == {"s-6": 6, "s-7": 7}
+
+
+@pytest.mark.parametrize("how", list(WATCHED))
+def test_a_watch_ends_with_the_broker_s_next_day_and_then_the_order_is_forgotten_in_its_turn(
+    how: str,
+) -> None:
+    state = watching(how)
+
+    fold(state, [*denied(2, 3, 4, 5), BrokerDayOpened(DAY + 1, 10_000.0, NOW + DAY_MS)])
+    assert list(state.watched) == [1]
+
+    fold(state, [BrokerDayOpened(DAY + 2, 10_000.0, NOW + DAY_MS + 1)])
+    assert list(state.watched) == []
+    assert sorted(state.orders) == [1, 5]
+
+
+def test_an_order_that_is_over_and_never_watched_is_counted_once() -> None:
+    rejected = [*sending_events(make_order(make_intent(1))), make_answer(1, OrderState.REJECTED)]
+
+    state = fold(make_state(), [*rejected, *denied(2)])
+
+    assert (sorted(state.orders), list(state.closed)) == ([1, 2], [1, 2])
