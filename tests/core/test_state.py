@@ -370,3 +370,36 @@ def test_positions_are_kept_as_last_seen() -> None:
 def test_a_change_of_a_position_that_was_never_seen_is_refused(event: Event) -> None:
     with pytest.raises(IllegalTransition, match="position 8 is not known"):
         apply(make_state(), event)
+
+
+def late_entry(kind: IntentKind = IntentKind.ENTRY) -> EngineState:
+    """Return a state whose stop is done, with an order from before it that was taken for not executed."""
+    state = state_with(make_order(make_intent(1, kind=kind, ticket=0 if kind is IntentKind.ENTRY else 500)))
+    fold(state, [stopped(close_positions=True), make_answer(1, OrderState.NOT_EXECUTED)])
+    return fold(state, [AccountCleared(NOW, NOW + 5)])
+
+
+@pytest.mark.parametrize("to", [OrderState.FILLED, OrderState.PARTIAL, OrderState.PLACED])
+def test_an_entry_that_shows_after_the_account_was_clear_is_to_be_cleared_alone(to: OrderState) -> None:
+    state = fold(late_entry(), [make_answer(1, to)])
+
+    assert state.clearing == Clearing(NOW, close_positions=True, cancel_orders=False, late=True)
+    assert fold(state, [AccountCleared(NOW, NOW + 9)]).clearing is None
+    assert state.cleared is not None
+
+
+def test_a_close_that_shows_late_brings_nothing_to_clear() -> None:
+    assert fold(late_entry(IntentKind.CLOSE), [make_answer(1, OrderState.FILLED)]).clearing is None
+
+
+def test_after_a_resume_a_late_entry_stays() -> None:
+    resumed = TradingStateChanged(TradingState.ACTIVE, "fine", LOCAL, emergency=False, at_msc=NOW + 6)
+
+    assert fold(late_entry(), [resumed, make_answer(1, OrderState.FILLED)]).clearing is None
+
+
+def test_what_waits_at_the_venue_is_watched() -> None:
+    state = fold(state_with(make_order(make_intent(1))), [make_answer(1, OrderState.NOT_EXECUTED)])
+
+    assert list(fold(state, [make_answer(1, OrderState.PLACED)]).watched) == [1]
+    assert not fold(state, [make_answer(1, OrderState.FILLED)]).watched
