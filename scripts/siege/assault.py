@@ -109,18 +109,15 @@ class Assault:
         burst: asyncio.Event,
         *,
         targets: Collection[str],
-        on_bridge_kill: Callable[[BridgeProgram], None] | None = None,
     ) -> None:
         """Prepare; nothing is done yet.
 
         Args:
             targets: what may be killed; keys of KILL_WEIGHTS.
-            on_bridge_kill: done to the bridge while it is dead; a planted bug, in tests.
         """
         self.blows: list[Blow] = []
         self.ended_alone: list[tuple[float, str, str]] = []
         self._draw, self._programs, self._links, self._ear, self._burst = draw, programs, links, ear, burst
-        self._on_bridge_kill = on_bridge_kill
         self._weights = {whom: weight for whom, weight in KILL_WEIGHTS.items() if whom in targets}
 
     @property
@@ -193,8 +190,6 @@ class Assault:
 
     async def _revive(self, program: Program, after_s: float) -> None:
         try:
-            if program is self.bridge and self._on_bridge_kill is not None:
-                self._on_bridge_kill(self.bridge)
             await asyncio.sleep(after_s)
             await program.start()
         finally:

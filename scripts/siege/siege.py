@@ -59,7 +59,6 @@ class Plan:
         gap_s: the mean time between two kills.
         targets: what may be killed; empty: everything.
         patience_s: how long everything may take to be answered once there is peace.
-        on_bridge_kill: done to the bridge while it is dead; a planted bug, in tests.
     """
 
     kills: int
@@ -70,7 +69,6 @@ class Plan:
     folder: Path
     targets: tuple[str, ...] = ()
     patience_s: float = PEACE_PATIENCE_S
-    on_bridge_kill: Callable[[BridgeProgram], None] | None = None
 
 
 @dataclass(slots=True)
@@ -88,7 +86,12 @@ class Outcome:
 
 
 class Siege:
-    """Runs one siege."""
+    """Runs one siege.
+
+    Attributes:
+        terminal, backend, bridge: its programs; the bridge is there once `war` runs.
+        ear: what the backend hears.
+    """
 
     def __init__(self, plan: Plan, tell: Callable[[str], None]) -> None:
         """Build everything; nothing runs yet.
@@ -128,7 +131,6 @@ class Siege:
                 self.ear,
                 traffic.burst,
                 targets=self._targets(),
-                on_bridge_kill=self._plan.on_bridge_kill,
             )
             self.bridge.before_start = partial(self._bring_daily_limit_near, assault)
             stops = EmergencyStops(self._draw("stops"), self.bridge, ways, self.ear)
@@ -136,7 +138,7 @@ class Siege:
             background = [asyncio.create_task(each) for each in always]
             self._stack.push_async_callback(_cancel, background)
             await self._until_open(background)
-            await self._war(traffic, assault, stops)
+            await self.war(traffic, assault, stops)
             outcome = await self._peace(assault, stops, ways)
             outcome.seconds = time.monotonic() - began
             return outcome
@@ -223,7 +225,7 @@ class Siege:
                 raise RuntimeError(f"the bridge did not open: {self.bridge.last_words()}")
             await asyncio.sleep(LOOK_S)
 
-    async def _war(self, traffic: Traffic, assault: Assault, stops: EmergencyStops) -> None:
+    async def war(self, traffic: Traffic, assault: Assault, stops: EmergencyStops) -> None:
         """Signals and blows together, until enough of both were given."""
         plan, gap_s = self._plan, self._plan.gap_s
 

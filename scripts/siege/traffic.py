@@ -105,17 +105,19 @@ class Traffic:
 
     Attributes:
         signals: entry signals sent so far, each id or anonymous message counted once.
+        diary: what was sent.
         burst: set at the end of each burst, for whoever wants to strike while orders are under way.
     """
 
     def __init__(self, draw: random.Random, ways: Ways, diary: Diary, ear: BackendEar) -> None:
         self.signals = 0
         self.burst = asyncio.Event()
-        self._draw, self._ways, self._diary, self._ear = draw, ways, diary, ear
+        self.diary = diary
+        self._draw, self._ways, self._ear = draw, ways, ear
         self._maker = Maker(draw)
         self._later: list[tuple[float, Callable[[], None]]] = []
         self._shapes: tuple[tuple[int, Callable[[], None]], ...] = (
-            (44, self._plain),
+            (44, self.plain),
             (14, self._on_both),
             (10, self._twice),
             (10, self._replayed),
@@ -166,10 +168,11 @@ class Traffic:
         body = envelope(wording, data)
         volume, comment = data.get("volume", 0.0), data.get("comment", "")
         signal_id = data.get("id", "")
-        self._note(Wanted(signal_id, kind, way, flavour, comment, volume, may_act, body, time.time()))
+        self.send(Wanted(signal_id, kind, way, flavour, comment, volume, may_act, body, time.time()))
 
-    def _note(self, wanted: Wanted) -> None:
-        self._diary.note(wanted)
+    def send(self, wanted: Wanted) -> None:
+        """Send one message, and keep that it was sent."""
+        self.diary.note(wanted)
         send = self._ways.websocket if wanted.way == WEBSOCKET else self._ways.redpanda
         anonymous = wanted.kind == "entry" and not wanted.id and wanted.way == REDPANDA
         send(wanted.body, BY_PLACE if anonymous else wanted.id)
@@ -182,7 +185,8 @@ class Traffic:
     def _way(self) -> str:
         return self._draw.choice(WAYS)
 
-    def _plain(self) -> None:
+    def plain(self) -> None:
+        """Send one new signal on one way."""
         self._send(self._way(), "entry", "plain", self._new())
 
     def _on_both(self) -> None:
@@ -226,7 +230,7 @@ class Traffic:
 
     def _nonsense(self) -> None:
         body = self._draw.choice(NONSENSE)
-        self._note(Wanted("", "nonsense", self._way(), "nonsense", "", 0.0, False, body, time.time()))
+        self.send(Wanted("", "nonsense", self._way(), "nonsense", "", 0.0, False, body, time.time()))
 
     def _position(self) -> dict[str, Any] | None:
         ours = [position for position in self._ear.positions if position["magic"] >> 32 == BRIDGE_MAGIC]
@@ -235,7 +239,7 @@ class Traffic:
     def _close(self) -> None:
         position = self._position()
         if position is None:
-            return self._plain()
+            return self.plain()
         data: dict[str, Any] = {"id": self._maker.next_id("c"), "ticket": position["ticket"]}
         if position["volume"] >= 0.02 and self._draw.random() < 0.4:
             data["volume"] = 0.01
@@ -246,7 +250,7 @@ class Traffic:
     def _modify(self) -> None:
         position = self._position()
         if position is None:
-            return self._plain()
+            return self.plain()
         far = 900.0 if position["symbol"].endswith("JPY") else 15.0
         profit = far if position["type"] == 0 else 0.1
         data = {
