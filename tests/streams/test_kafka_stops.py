@@ -198,6 +198,25 @@ async def test_a_stop_in_a_topic_made_anew_is_another_one_though_it_stands_in_th
     assert ({0}, 2) == ({offset for offset, _ in places}, len(places))
 
 
+async def test_a_stop_is_seen_in_a_topic_made_anew_whose_end_lies_before_what_was_read(
+    on_kafka: StreamSettings, admin: AdminClient, clock: LiveClock
+) -> None:
+    topic = on_kafka.signal_topic
+    inbox = RecordingInbox()
+    watcher = StopWatcher(on_kafka, inbox, clock)
+    async with running(watcher):
+        await write(on_kafka, signal_message(1), signal_message(2), stop_message("before"))
+        await eventually(lambda: inbox.items, "the stop")
+    await asyncio.to_thread(admin.delete_topics([topic])[topic].result)
+    await make_topic_patiently(admin, topic)
+    await write(on_kafka, stop_message("last year"), timestamp=clock.utc_msc() - 31_536_000_000)
+    await write(on_kafka, stop_message("after"))
+    async with running(watcher):
+        await eventually(lambda: len(inbox.items) == 2, "the new stop")
+
+    assert ["before", "after"] == stops(inbox)
+
+
 async def make_topic_patiently(admin: AdminClient, topic: str) -> None:
     """Make a topic that may be there again already, or not be gone yet."""
     while True:
