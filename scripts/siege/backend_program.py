@@ -40,6 +40,10 @@ class Notebook:
         self._file.write(json.dumps(line) + "\n")
         self._file.flush()
 
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
     """Read JSON lines; what a kill cut short is left out."""
