@@ -39,6 +39,7 @@ from hybrid_bridge.core.reconciliation import (
     resolve,
     shows,
     volume_shown,
+    waits,
 )
 from hybrid_bridge.core.requests import FILLING_RETURN, make_magic
 from hybrid_bridge.core.state import OrderRecord
@@ -457,6 +458,14 @@ def test_a_part_is_over_once_its_order_has_ended_and_its_deals_are_all_seen() ->
 
 def test_the_lots_that_a_look_shows_are_those_of_its_own_deals() -> None:
     assert volume_shown(record_of(), look(deals=(PART, deal(magic=MAGIC + 1)))) == 0.04
+
+
+def test_an_order_waits_while_a_look_shows_it_at_the_venue() -> None:
+    assert [True, False, False] == [
+        waits(record_of(), look(orders=(WAITING,))),
+        waits(record_of(), look(orders=(make_pending(),))),
+        waits(record_of(), look(deals=(deal(),))),
+    ]
 
 
 # Whether the history can be believed.

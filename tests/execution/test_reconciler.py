@@ -98,6 +98,37 @@ async def test_a_history_that_lacks_a_fill_the_journal_knows_of_proves_nothing(r
         await rig.clock.pass_until(lambda: rig.state("a") is OrderState.FILLED)
 
 
+async def test_an_order_that_was_seen_waiting_must_be_gone_for_a_while_before_it_counts_as_gone(
+    rig: Rig,
+) -> None:
+    """Between the list of orders and the history a fill may show in neither for a moment."""
+    async with rig.running():
+        await send_into_doubt(rig, reply=Reply.LOST_DONE_LATER)
+        magic = rig.venue.submitted[0].request.magic
+        rig.venue.waiting.append(make_pending(type=0, magic=magic))
+        await let_pass(rig, 2 * HORIZON_S)
+        rig.venue.waiting.clear()
+        await let_pass(rig, SPAN_S - 2)
+        assert rig.statuses("a") == ["unknown"]
+        rig.venue.fill_late()
+        await rig.clock.pass_until(lambda: rig.last("a").status != "unknown")
+        assert rig.statuses("a") == ["unknown", "filled"]
+
+
+async def test_a_part_that_still_grows_is_not_all_there_is(rig: Rig) -> None:
+    async with rig.running():
+        await send_into_doubt(rig)
+        magic = rig.venue.submitted[0].request.magic
+        await let_pass(rig, HORIZON_S - 3)
+        part = Deal(801, 700, 700, "EURUSD", Side.BUY, 0, 0.04, 1.1, 0.0, 0.0, 0.0, magic, "", None)
+        for number in range(2):
+            rig.venue.deals.append(replace(part, ticket=801 + number))
+            await let_pass(rig, SPAN_S - 2)
+        assert rig.statuses("a") == ["unknown"]
+        await rig.clock.pass_until(lambda: rig.last("a").status != "unknown")
+        assert (rig.last("a").status, rig.last("a").volume) == ("partial", pytest.approx(0.08))
+
+
 async def test_a_close_that_something_else_came_before_was_not_executed_and_says_so(rig: Rig) -> None:
     rig.venue.positions[500] = make_position()
     async with rig.running():

@@ -137,6 +137,12 @@ def volume_shown(record: OrderRecord, findings: Findings) -> float:
     return trace_of(record.intent, request, findings).volume if request is not None else 0.0
 
 
+def waits(record: OrderRecord, findings: Findings) -> bool:
+    """Tell whether a look shows the order itself, not done yet, at the venue."""
+    request = record.order.request if record.order is not None else None
+    return request is not None and trace_of(record.intent, request, findings).waits
+
+
 def is_over(record: OrderRecord, findings: Findings) -> bool:
     """Tell whether an order that was filled in part has ended, so that nothing more can come of it."""
     request = record.order.request if record.order is not None else None

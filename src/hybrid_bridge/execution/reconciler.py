@@ -31,6 +31,7 @@ from hybrid_bridge.core.reconciliation import (
     resolve,
     shows,
     volume_shown,
+    waits,
 )
 from hybrid_bridge.core.requests import ACTION_DEAL
 from hybrid_bridge.core.risk import find_account_denial
@@ -59,7 +60,7 @@ class Watch:
         looked_s: when the last look began, -1 before the first.
         clean_looks, clean_since_s: looks in a row that count, and when the first of them was.
         connection: through which connection those looks went.
-        shown: lots that the last look showed as filled.
+        shown, shown_before: lots that the last look, and the one before it, showed as filled.
         seen: what the last look showed, for a person.
         over: it has ended at the venue, nothing more can come of it.
     """
@@ -71,6 +72,7 @@ class Watch:
     clean_since_s: float = 0.0
     connection: object = None
     shown: float = 0.0
+    shown_before: float = 0.0
     seen: str = "there was none yet"
     over: bool = False
 
@@ -145,12 +147,17 @@ class Reconciler:
 
     async def run(self) -> None:
         """Look, for ever."""
+        said = ""
         while True:
             await self._clock.sleep(LOOK_INTERVAL_S)
             try:
                 await self._round()
             except JournalError as error:
-                log.warning("What was found is not recorded yet", error=str(error))
+                if str(error) != said:
+                    said = str(error)
+                    log.warning("What was found is not recorded yet, trying again", error=said)
+            else:
+                said = ""
 
     async def _round(self) -> None:
         try:
@@ -202,8 +209,12 @@ class Reconciler:
             watch.seen = f"{denial.detail}: {denial.observed}, expected {denial.limit}"
             return look
         watch.seen = describe(record, findings)
+        shown = volume_shown(record, findings)
+        moved, watch.shown_before, watch.shown = shown != watch.shown, watch.shown, shown
         if not (findings.connected and look.report.terminal.connected) or self._connection() != connection:
             return look
+        if moved or waits(record, findings):
+            clean_looks = 0  # Something is going on; what it ends in has to stand still for as long.
         if not clean_looks or watch.connection != connection:
             clean_looks, watch.clean_since_s, watch.connection = 0, watch.looked_s, connection
         watch.clean_looks = clean_looks + 1
@@ -255,8 +266,7 @@ class Reconciler:
             look, watch = await self._ask(record), self._watch(record)
             if not self._is_trusted(look):
                 continue
-            answer = follow(record, look.findings, watch.shown, self._clock.utc_msc())
-            watch.shown = volume_shown(record, look.findings)
+            answer = follow(record, look.findings, watch.shown_before, self._clock.utc_msc())
             if answer is not None:
                 log.warning(
                     "Order came to light late", signal=record.intent.signal_id, state=answer.state.value
