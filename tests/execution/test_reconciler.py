@@ -68,6 +68,34 @@ async def test_a_connection_made_anew_between_two_looks_starts_the_count_again(
         assert SPAN_S <= clock.now_s - reconnected_s <= SPAN_S + 3 * LOOK_INTERVAL_S
 
 
+async def test_a_look_during_which_the_connection_was_made_anew_does_not_count(
+    tmp_path: Path, venue: Venue, clock: ManualClock
+) -> None:
+    asked_before = 1_000_000
+    rig = Rig(tmp_path / "journal.sqlite", venue, clock, connection=lambda: len(venue.asked) > asked_before)
+    async with rig.running():
+        await send_into_doubt(rig)
+        await let_pass(rig, HORIZON_S - 1, 0.5)
+        asked_before = len(venue.asked)
+        await clock.pass_until(lambda: len(venue.asked) >= asked_before + 2, 0.5)
+        await let_pass(rig, SPAN_S - LOOK_INTERVAL_S, 0.5)
+        assert rig.state("a") is OrderState.UNKNOWN
+
+
+async def test_one_failed_look_makes_the_others_that_were_due_count_anew_too(rig: Rig) -> None:
+    async with rig.running():
+        await send_into_doubt(rig)
+        await send_into_doubt(rig, "b", symbol="GBPUSD")
+        await let_pass(rig, HORIZON_S - 4, 0.5)
+        rig.venue.failing = {"look"}
+        asked = rig.venue.asked.count("look")
+        await rig.clock.pass_until(lambda: rig.venue.asked.count("look") > asked, 0.5)
+        rig.venue.failing = set()
+        failed_s = rig.clock.now_s
+        await rig.clock.pass_until(lambda: rig.state("b") is OrderState.NOT_EXECUTED, 0.5)
+        assert rig.clock.now_s - failed_s >= SPAN_S
+
+
 @pytest.mark.parametrize("how", ["fails", "disconnects"])
 async def test_a_terminal_that_was_away_gets_its_time_to_load_the_history(rig: Rig, how: str) -> None:
     async with rig.running():
@@ -197,9 +225,11 @@ async def test_a_long_list_is_looked_for_a_few_a_round_and_nobody_is_left_out(
         rig.venue.asked.clear()
         await let_pass(rig, WATCH_INTERVAL_S)
         assert rig.venue.asked.count("look") == WATCHED_PER_ROUND
+        del rig.venue._late[1:]  # The oldest of all is the one that fills.
         rig.venue.fill_late()
-        await rig.clock.pass_until(lambda: not rig.recorder.state.watched)
-        assert rig.figures.statuses["filled"] == 3 * WATCHED_PER_ROUND
+        filled_s = rig.clock.now_s
+        await rig.clock.pass_until(lambda: rig.state("s-0") is OrderState.FILLED)
+        assert rig.clock.now_s - filled_s <= 4 * (WATCH_INTERVAL_S + LOOK_INTERVAL_S)
 
 
 async def test_another_account_s_history_shows_no_late_fill(rig: Rig) -> None:
