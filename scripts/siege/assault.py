@@ -26,6 +26,8 @@ AIMED_SHARE = 0.5  # Of the kills: those that follow a burst of signals, so that
 AIM_PATIENCE_S = 6.0
 AIMED_DELAY_S = 0.4
 DOUBLE_SHARE = 0.1
+LULL_SHARE = 0.03  # Of the kills are preceded by a lull, in which what is not known may be settled.
+LULL_S = 35.0
 DOWN_S = {"bridge": 1.0, "broker": 0.2, "backend": 3.0, "terminal": 2.0}
 KILL_WEIGHTS = {"bridge": 30, "trade lane": 18, "market lane": 8, "broker": 7, "backend": 24, "terminal": 13}
 HANG_S = {
@@ -150,6 +152,8 @@ class Assault:
         async with asyncio.TaskGroup() as revivals:
             while self.kills().total() < goal:
                 await self._wait_for_moment(gap_s)
+                if self._draw.random() < LULL_SHARE:
+                    await asyncio.sleep(LULL_S)
                 count = 2 if self._draw.random() < DOUBLE_SHARE else 1
                 for _ in range(count):
                     await self._kill_one(revivals)

@@ -5,7 +5,8 @@
 Owns what it heard (heard.jsonl) and what it said (said.jsonl) in its folder; both are in the hands of the
 operating system line by line, so that a kill takes nothing back. What it is to send it reads from
 commands.jsonl, which the siege appends to. A command with an id is sent again until it was answered, as a
-careful backend does; one without is sent once.
+careful backend does; one without is sent once. On every other connection it waits a while for the bridge to
+say that it is open for orders; on those between it does not care.
 """
 
 import argparse
@@ -22,6 +23,7 @@ import websockets
 
 LOOK_S = 0.02
 AGAIN_S = 5.0
+OPENING_S = 5.0
 UNHEARD_KINDS = {"account_info", "tick_data"}
 
 
@@ -68,11 +70,15 @@ class Backend:
         self._open: dict[int, dict[str, Any]] = {}
         self._sent_at: dict[int, float] = {}
         self._connection: websockets.ServerConnection | None = None
+        self._connections = 0
+        self._wait_until = 0.0
 
     async def serve(self, connection: websockets.ServerConnection) -> None:
         """Hear one bridge until it goes."""
         self._connection = connection
         self._sent_at.clear()
+        self._connections += 1
+        self._wait_until = time.monotonic() + (OPENING_S if self._connections % 2 == 0 else 0.0)
         with contextlib.suppress(websockets.ConnectionClosed):
             async for raw in connection:
                 self._hear(json.loads(raw))
@@ -82,6 +88,8 @@ class Backend:
     def _hear(self, message: dict[str, Any]) -> None:
         if message["type"] in UNHEARD_KINDS:
             return
+        if message["type"] == "bridge_status" and not message["data"]["reason"]:
+            self._wait_until = 0.0
         self._heard.write({"at": time.time(), "message": message})
         if answered := answer_id(message):
             self._answered.add(answered)
@@ -91,7 +99,7 @@ class Backend:
         while True:
             self._read_commands()
             connection = self._connection
-            if connection is not None:
+            if connection is not None and time.monotonic() >= self._wait_until:
                 with contextlib.suppress(websockets.ConnectionClosed):
                     await self._send_due(connection)
             await asyncio.sleep(LOOK_S)

@@ -11,7 +11,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-SYMBOLS = ("EURUSD", "GBPUSD", "AUDUSD", "NZDUSD", "USDCHF", "USDCAD", "USDJPY", "EURGBP")
+# Many, for while the outcome of an order is not known its symbol takes no other.
+SYMBOLS = (
+    *("EURUSD", "GBPUSD", "AUDUSD", "NZDUSD", "USDCHF", "USDCAD", "USDJPY", "EURGBP", "EURCHF", "EURAUD"),
+    *("EURCAD", "EURNZD", "EURJPY", "GBPJPY", "GBPCHF", "GBPAUD", "GBPCAD", "AUDJPY", "AUDNZD", "CADJPY"),
+)
 FORBIDDEN_SYMBOL = "EURSEK"
 VOLUMES = (0.01, 0.02, 0.03, 0.04, 0.05)
 STALE_S = 3_600.0
@@ -74,7 +78,7 @@ class Maker:
         symbol = self._draw.choice(SYMBOLS)
         action = self._draw.choice(("BUY", "SELL"))
         yen = symbol.endswith("JPY")
-        stop = (50.0 if yen else 0.2) if action == "BUY" else (500.0 if yen else 9.0)
+        stop = (20.0 if yen else 0.2) if action == "BUY" else (500.0 if yen else 9.0)
         data: dict[str, Any] = {
             "id": signal_id,
             "symbol": symbol,
