@@ -6,6 +6,7 @@ import dataclasses
 import json
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -298,6 +299,11 @@ class TestStatus:
             assert "the offset of the server's clock is not known" in bridge.board.bridge_status()["reason"]
             async with running(bridge.intake()):
                 await until(lambda: bridge.board.bridge_status()["reason"] == "")
+        switched_off = replace(bridge.report.terminal, trade_allowed=False)
+        bridge.report = replace(bridge.report, terminal=switched_off)
+        async with running(bridge.base()):
+            await until(lambda: bridge.lanes.for_orders().ready)
+            assert "press Algo Trading in the terminal" in bridge.board.bridge_status()["reason"]
 
 
 class TestAnswers:

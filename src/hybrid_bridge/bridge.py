@@ -17,7 +17,8 @@ from hybrid_bridge.core.account import AccountReport
 from hybrid_bridge.core.events import TradingState
 from hybrid_bridge.core.inputs import AccountObserved
 from hybrid_bridge.core.limits import Limits
-from hybrid_bridge.core.results import TradeResult
+from hybrid_bridge.core.results import TradeResult, explain
+from hybrid_bridge.core.risk import find_terminal_denial
 from hybrid_bridge.execution.clearing import EmergencyClearing
 from hybrid_bridge.execution.executor import Executor
 from hybrid_bridge.execution.inbox import PriorityInbox
@@ -276,6 +277,9 @@ class Bridge:
             return "TRADING_ENABLED is false; set it to true and start again to trade"
         if away := _away(self.lanes.for_orders()):
             return away
+        denial = find_terminal_denial(self.report) if self.report is not None else None
+        if denial is not None:
+            return explain((denial,))
         if self.server_clock.offset_s is None:
             return "entries wait for a fresh tick: the offset of the server's clock is not known yet"
         return ""
