@@ -1,61 +1,13 @@
-"""The command line: what may be typed, what it answers, and the exit code."""
+"""The command line: which command is meant, and what is answered when none is."""
 
-import asyncio
-import json
 import os
-import signal
 import subprocess
 import sys
-import threading
-import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from hybrid_bridge import __version__, app, cli
-from hybrid_bridge.control.local_commands import FOLDER
-from hybrid_bridge.errors import LaneError
-from hybrid_bridge.journal.instance_lock import InstanceLock
-from hybrid_bridge.settings import Settings
-
-SIGNALS = [signal.SIGINT, signal.SIGTERM]
-
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An empty folder without settings, and signal handlers that are put back."""
-    monkeypatch.chdir(tmp_path)
-    for name in Settings.model_fields:
-        monkeypatch.delenv(name.upper(), raising=False)
-    before = [signal.getsignal(number) for number in SIGNALS]
-    yield tmp_path
-    for number, handler in zip(SIGNALS, before, strict=True):
-        signal.signal(number, handler)
-
-
-@pytest.fixture
-def offline(folder: Path) -> Path:
-    """Settings of a bridge that reaches nothing."""
-    path = folder / ".env"
-    path.write_text(
-        "MT5_BACKEND=simulator\nMT5_LOGIN=7001\nSIM_ADDRESS=127.0.0.1:9\nBACKEND_WS_URL=ws://127.0.0.1:9/\n"
-    )
-    return path
-
-
-@pytest.fixture
-def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Settings, app.RunPlan]]:
-    """What the bridge would be started with."""
-    seen: list[tuple[Settings, app.RunPlan]] = []
-
-    async def run(settings: Settings, plan: app.RunPlan, _: object) -> int:
-        seen.append((settings, plan))
-        return 0
-
-    monkeypatch.setattr(app, "run", run)
-    return seen
+from hybrid_bridge import cli
 
 
 def refused(*arguments: str) -> int:
@@ -65,227 +17,49 @@ def refused(*arguments: str) -> int:
     return left.value.code
 
 
-class TestOptions:
-    def test_version(self, capsys):
-        assert 0 == refused("--version")
-        assert f"hybrid-bridge {__version__}\n" == capsys.readouterr().out
-
-    def test_help_names_every_option_and_command(self, capsys):
-        assert 0 == refused("--help")
-        told = capsys.readouterr().out
-        for word in ("--env-file", "--demo", "--ticks", "--duration", "--summary", "--log-format"):
-            assert word in told
-        for command in cli.COMMAND_TABLE:
-            assert f"\n  {command} " in told
-
-    @pytest.mark.parametrize(
-        ("arguments", "words"),
-        [
-            (["stopp"], "unrecognized arguments: stopp"),
-            (["--demmo"], "unrecognized arguments: --demmo"),
-            (["--duration", "soon"], "must be a positive number of seconds, got 'soon'"),
-            (["--duration", "0"], "must be a positive number of seconds, got '0'"),
-            (["--duration", "nan"], "must be a positive number of seconds, got 'nan'"),
-            (["--log-format", "xml"], "invalid choice: 'xml'"),
-            (["resume"], "--reason"),
-            (["stop", "now"], "unrecognized arguments: now"),
-        ],
-    )
-    def test_what_cannot_be_meant_ends_with_2_and_words(self, capsys, arguments, words):
-        assert 2 == refused(*arguments)
-        assert words in capsys.readouterr().err
-
-    def test_a_plain_start_is_hybrid_and_endless(self, offline, started):
-        assert 0 == cli.main([])
-        ((settings, plan),) = started
-        assert app.RunPlan(hybrid=True) == plan
-        assert 7001 == settings.mt5_login
-
-    def test_every_option_reaches_the_run(self, folder, offline, started):
-        (folder / "EURUSD.csv").write_text("time_msc,bid,ask\n")
-        offline.rename(folder / "other.env")
-        options = [
-            "--env-file",
-            "other.env",
-            "--duration",
-            "1.5",
-            "--summary",
-            "o.json",
-            "--log-format",
-            "json",
-        ]
-        assert 0 == cli.main(
-            [*options, "--ticks", "EURUSD.csv", "--ticks", "EURUSD.csv"], websocket_only=True
-        )
-        ((settings, plan),) = started
-        expected = app.RunPlan(hybrid=False, duration_s=1.5, summary=Path("o.json"), log_format="json")
-        assert expected == plan
-        assert ("EURUSD.csv", "EURUSD.csv") == settings.sim_ticks
-
-    def test_ticks_are_played_by_a_terminal_of_the_runs_own(self, folder, offline, started):
-        (folder / "EURUSD.csv").write_text("time_msc,bid,ask\n")
-        assert 0 == cli.main(["--ticks", "EURUSD.csv"])
-        ((settings, _),) = started
-        assert (True, "") == (settings.simulated, settings.sim_address)
-
-    def test_the_demo_needs_no_settings_and_uses_none_of_an_account(self, started, monkeypatch):
-        monkeypatch.setenv("MT5_LOGIN", "7001")
-        assert 0 == cli.main(["--demo"])
-        ((settings, plan),) = started
-        assert (True, None) == (plan.demo, settings.mt5_login)
-
-    def test_stops_asked_for_while_all_is_loaded_reach_the_run(self, offline, monkeypatch):
-        seen: list[list[int]] = []
-
-        async def run(_: Settings, __: app.RunPlan, stops_seen: list[int]) -> int:
-            os.kill(os.getpid(), signal.SIGTERM)
-            os.kill(os.getpid(), signal.SIGINT)
-            await asyncio.sleep(0)
-            seen.append(stops_seen)
-            return 0
-
-        monkeypatch.setattr(app, "run", run)
-        assert 0 == cli.main([])
-        assert [[signal.SIGTERM, signal.SIGINT]] == seen
-        assert [signal.SIG_IGN] * 2 == [signal.getsignal(number) for number in SIGNALS]
-
-    def test_nothing_that_takes_long_is_loaded_before_stops_are_noted(self):
-        """Whatever is loaded before is a time in which a signal ends the process without order."""
-        code = "import sys, hybrid_bridge.cli; print([name for name in sys.argv[1:] if name in sys.modules])"
-        slow = ["asyncio", "pydantic", "pydantic_settings", "structlog", "msgspec", "aiokafka", "websockets"]
-        environment = {**os.environ, "PYTHONPATH": str(Path(cli.__file__).parents[1])}
-        command = [sys.executable, "-c", code, *slow]
-        loaded = subprocess.run(
-            command, env=environment, capture_output=True, text=True, timeout=30, check=True
-        )
-        assert "[]\n" == loaded.stdout
-
-    def test_the_simulator_has_its_own_help(self, capsys):
-        assert 0 == refused("simulator", "--help")
-        assert "usage: hybrid-bridge simulator" in capsys.readouterr().out
+def test_help_names_every_option_and_command(capsys):
+    assert 0 == refused("--help")
+    told = capsys.readouterr().out
+    for word in ("--env-file", "--demo", "--ticks", "--duration", "--summary", "--log-format"):
+        assert word in told
+    for command in cli.COMMAND_TABLE:
+        assert f"\n  {command} " in told
 
 
-class TestExitCodes:
-    def test_2_and_every_problem_at_once_when_the_settings_cannot_be_used(self, folder, capsys):
-        (folder / ".env").write_text("MAX_RISK_PERCENT=-1\nTICK_RATE_HZ=fast\nMAX_RISK=1\n")
-        assert 2 == cli.main([])
-        told = capsys.readouterr().err
-        for name in ("MAX_RISK_PERCENT", "TICK_RATE_HZ", "MAX_RISK", "MT5_LOGIN"):
-            assert name in told
-        assert "Traceback" not in told
-
-    def test_2_for_a_settings_file_that_is_not_there(self, capsys):
-        assert 2 == cli.main(["--env-file", "nowhere.env"])
-        assert "nowhere.env" in capsys.readouterr().err
-
-    @pytest.mark.parametrize("summary", ["nowhere/out.json", "."])
-    def test_2_before_the_run_when_its_summary_could_not_be_written(self, folder, offline, capsys, summary):
-        assert 2 == cli.main(["--summary", summary, "--duration", "60"])
-        told = capsys.readouterr().err
-        assert f"--summary: {summary} cannot be written" in told
-        assert not (folder / "mt5_bridge.log").exists()
-
-    def test_1_when_another_bridge_has_the_state_dir(self, folder, offline, capsys):
-        lock = InstanceLock(folder / "state")
-        assert 1 == cli.main([])
-        assert f"another bridge (process {os.getpid()}) uses STATE_DIR state" in capsys.readouterr().err
-        assert not (folder / "mt5_bridge.log").exists()  # it is the other's
-        lock.release()
-
-    def test_a_state_dir_is_free_again_after_a_bridge_that_failed(self, folder, offline):
-        assert 2 == cli.main(["--summary", "nowhere/out.json"])
-        InstanceLock(folder / "state").release()
-
-    def test_3_when_the_journal_is_damaged(self, folder, offline, capsys):
-        (folder / "state").mkdir()
-        (folder / "state" / "journal-simulator-7001.sqlite").write_bytes(b"no database, " * 1000)
-        assert 3 == cli.main([])
-        assert "start with a new STATE_DIR" in (folder / "mt5_bridge.log").read_text()
-        assert "exit_code=3" in capsys.readouterr().err
-
-    def test_3_when_the_journal_is_another_accounts(self, folder, offline):
-        assert 0 == cli.main(["--duration", "0.1"])
-        state = folder / "state"
-        (state / "journal-simulator-7001.sqlite").rename(state / "journal-simulator-7002.sqlite")
-        offline.write_text(offline.read_text().replace("7001", "7002"))
-        assert 3 == cli.main([])
-        told = (folder / "mt5_bridge.log").read_text()
-        assert "belongs to account simulator-7001, not simulator-7002" in told
-
-    def test_1_when_a_program_beside_the_bridge_cannot_start(self, folder, monkeypatch):
-        monkeypatch.setenv("SIMULATION_MODE", "true")
-        monkeypatch.setenv("SIM_FAULTS", "nonsense")
-        assert 1 == cli.main([])
-        told = (folder / "mt5_bridge.log").read_text()
-        assert "ERROR" in told
-        assert "the simulated terminal did not start" in told
-
-    def test_any_other_error_that_is_raised_on_purpose_is_one_line(self, offline, monkeypatch, capsys):
-        async def run(*_: object) -> int:
-            raise LaneError("no lane")
-
-        monkeypatch.setattr(app, "run", run)
-        assert 1 == cli.main([])
-        assert "no lane\n" == capsys.readouterr().err
+def test_nothing_that_takes_long_is_loaded_before_stops_are_noted():
+    """Whatever is loaded before is a time in which a signal ends the process without order."""
+    code = "import sys, hybrid_bridge.cli; print([name for name in sys.argv[1:] if name in sys.modules])"
+    slow = ["asyncio", "pydantic", "pydantic_settings", "structlog", "msgspec", "aiokafka", "websockets"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(cli.__file__).parents[1])}
+    command = [sys.executable, "-c", code, *slow]
+    loaded = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=True)
+    assert "[]\n" == loaded.stdout
 
 
-class TestStopAndResume:
-    @pytest.fixture(autouse=True)
-    def impatient(self, monkeypatch):
-        monkeypatch.setattr(cli, "TAKEN_TIMEOUT_S", 0.2)
-
-    def left(self, folder: Path) -> list[dict[str, Any]]:
-        return [json.loads(path.read_text()) for path in sorted((folder / "state" / FOLDER).glob("*.json"))]
-
-    def test_a_stop_without_a_bridge_is_kept_for_the_next_start_and_says_so(self, folder, offline, capsys):
-        assert 1 == cli.main(["stop"])
-        out, told = capsys.readouterr()
-        assert ("", True) == (out, f"no bridge with STATE_DIR {Path('state').absolute()} took it" in told)
-        assert "obeyed before anything else at the next start" in told
-        body = {"reason": "hybrid-bridge stop", "cancel_orders": True}
-        assert [{"type": "emergency_stop", "data": body}] == self.left(folder)
-
-    def test_a_stop_may_close_and_carries_its_reason(self, folder, offline):
-        assert 1 == cli.main(["stop", "--close-positions", "--reason", "fire"])
-        body = {"reason": "fire", "cancel_orders": True, "close_positions": True}
-        assert [{"type": "emergency_stop", "data": body}] == self.left(folder)
-
-    def test_a_resume_carries_its_reason_too(self, folder, offline, capsys):
-        assert 1 == cli.main(["resume", "--reason", "mended"])
-        assert "resume_trading: no bridge" in capsys.readouterr().err
-        assert [{"type": "resume_trading", "data": {"reason": "mended"}}] == self.left(folder)
-
-    def test_0_once_the_bridge_has_taken_it(self, folder, offline, capsys, monkeypatch):
-        monkeypatch.setattr(cli, "TAKEN_TIMEOUT_S", 10)
-
-        def take() -> None:
-            while not self.left(folder):
-                time.sleep(0.01)
-            for path in (folder / "state" / FOLDER).glob("*.json"):
-                path.unlink()
-
-        (folder / "state" / FOLDER).mkdir(parents=True)
-        taker = threading.Thread(target=take)
-        taker.start()
-        assert 0 == cli.main(["stop"])
-        taker.join()
-        assert "the bridge has taken it" in capsys.readouterr().out
-
-    def test_a_state_dir_that_cannot_be_written_is_told(self, folder, offline, capsys):
-        (folder / "state").mkdir()
-        (folder / "state" / FOLDER).write_text("a file")
-        assert 1 == cli.main(["stop"])
-        assert "cannot leave the command" in capsys.readouterr().err
-
-    def test_another_settings_file_names_another_bridge(self, folder, offline):
-        (folder / "two.env").write_text(offline.read_text() + "STATE_DIR=two\n")
-        assert 1 == cli.main(["stop", "--env-file", "two.env"])
-        assert 1 == len(list((folder / "two" / FOLDER).glob("*.json")))
+def test_the_simulator_has_its_own_help(capsys):
+    assert 0 == refused("simulator", "--help")
+    assert "usage: hybrid-bridge simulator" in capsys.readouterr().out
 
 
-def test_a_stop_is_left_whatever_else_is_wrong_with_the_settings(tmp_path: Path) -> None:
-    env_file = tmp_path / "broken.env"
-    env_file.write_text(f"STATE_DIR={tmp_path / 'state'}\nMAX_RISK_PERCENT=a lot\nSYMBOLS=\nnonsense\n")
-    assert cli.main(["stop", "--env-file", str(env_file), "--reason", "now"]) == 1
-    (command,) = (tmp_path / "state" / "commands").iterdir()
-    assert json.loads(command.read_text())["data"]["reason"] == "now"
+def test_the_help_without_redpanda_says_so(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["--help"], websocket_only=True)
+    told = capsys.readouterr().out
+    assert told.startswith("usage: run_bridge.py ")
+    assert "over a WebSocket alone" in told
+    assert "over Redpanda" not in told
+
+
+@pytest.mark.parametrize("typed", ["stopp", "jornal", "run"])
+def test_an_unknown_command_is_answered_with_those_there_are(capsys, typed):
+    assert 2 == cli.main([typed, "--reason", "x"])
+    told = capsys.readouterr().err
+    assert told.startswith(f"unknown command: {typed}\n")
+    for command in cli.COMMAND_TABLE:
+        assert f"\n  {command} " in told
+
+
+@pytest.mark.parametrize("command", list(cli.COMMAND_TABLE))
+def test_every_command_has_its_own_help(capsys, command):
+    assert 0 == refused(command, "--help")
+    assert f"usage: hybrid-bridge {command}" in capsys.readouterr().out

@@ -93,13 +93,15 @@ def test_the_package_is_found_when_the_root_comes_first_on_the_path(tmp_path: Pa
     assert output_of("-c", WHERE, cwd=tmp_path, PYTHONPATH=path) == f"{PACKAGE / 'errors.py'}\n"
 
 
-@pytest.mark.parametrize("launcher", ["hybrid_bridge.py", "run_bridge.py"])
+@pytest.mark.parametrize(
+    ("launcher", "program"), [("hybrid_bridge.py", "hybrid-bridge"), ("run_bridge.py", "run_bridge.py")]
+)
 @pytest.mark.parametrize("from_root", [True, False])
 def test_the_launchers_reach_the_command_line_from_any_folder(
-    tmp_path: Path, launcher: str, from_root: bool
+    tmp_path: Path, launcher: str, program: str, from_root: bool
 ) -> None:
     path = launcher if from_root else str(ROOT / launcher)
-    assert "usage: hybrid-bridge" in output_of(path, "--help", cwd=ROOT if from_root else tmp_path)
+    assert f"usage: {program} " in output_of(path, "--help", cwd=ROOT if from_root else tmp_path)
 
 
 @pytest.mark.parametrize("launcher", ["hybrid_bridge.py", "run_bridge.py"])

@@ -1,0 +1,85 @@
+"""`stop` and `resume`: what they leave in STATE_DIR, and what they answer."""
+
+import json
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hybrid_bridge import cli
+from hybrid_bridge.commands import stop
+from hybrid_bridge.control.local_commands import FOLDER
+
+
+class TestStopAndResume:
+    @pytest.fixture(autouse=True)
+    def impatient(self, monkeypatch):
+        monkeypatch.setattr(stop, "TAKEN_TIMEOUT_S", 0.2)
+
+    def left(self, folder: Path) -> list[dict[str, Any]]:
+        return [json.loads(path.read_text()) for path in sorted((folder / "state" / FOLDER).glob("*.json"))]
+
+    def test_a_stop_without_a_bridge_is_kept_for_the_next_start_and_says_so(self, folder, offline, capsys):
+        assert 1 == cli.main(["stop"])
+        out, told = capsys.readouterr()
+        assert ("", True) == (out, f"no bridge with STATE_DIR {Path('state').absolute()} took it" in told)
+        assert "obeyed before anything else at the next start" in told
+        body = {"reason": "hybrid-bridge stop", "cancel_orders": True}
+        assert [{"type": "emergency_stop", "data": body}] == self.left(folder)
+
+    def test_a_stop_may_close_and_carries_its_reason(self, folder, offline):
+        assert 1 == cli.main(["stop", "--close-positions", "--reason", "fire"])
+        body = {"reason": "fire", "cancel_orders": True, "close_positions": True}
+        assert [{"type": "emergency_stop", "data": body}] == self.left(folder)
+
+    def test_a_resume_carries_its_reason_too(self, folder, offline, capsys):
+        assert 1 == cli.main(["resume", "--reason", "mended"])
+        assert "resume_trading: no bridge" in capsys.readouterr().err
+        assert [{"type": "resume_trading", "data": {"reason": "mended"}}] == self.left(folder)
+
+    def test_0_once_the_bridge_has_taken_it(self, folder, offline, capsys, monkeypatch):
+        monkeypatch.setattr(stop, "TAKEN_TIMEOUT_S", 10)
+
+        def take() -> None:
+            while not self.left(folder):
+                time.sleep(0.01)
+            for path in (folder / "state" / FOLDER).glob("*.json"):
+                path.unlink()
+
+        (folder / "state" / FOLDER).mkdir(parents=True)
+        taker = threading.Thread(target=take)
+        taker.start()
+        assert 0 == cli.main(["stop"])
+        taker.join()
+        assert "the bridge has taken it" in capsys.readouterr().out
+
+    def test_a_state_dir_that_cannot_be_written_is_told(self, folder, offline, capsys):
+        (folder / "state").mkdir()
+        (folder / "state" / FOLDER).write_text("a file")
+        assert 1 == cli.main(["stop"])
+        assert "cannot leave the command" in capsys.readouterr().err
+
+    def test_another_settings_file_names_another_bridge(self, folder, offline):
+        (folder / "two.env").write_text(offline.read_text() + "STATE_DIR=two\n")
+        assert 1 == cli.main(["stop", "--env-file", "two.env"])
+        assert 1 == len(list((folder / "two" / FOLDER).glob("*.json")))
+
+    @pytest.mark.parametrize(
+        ("arguments", "words"),
+        [(["resume"], "--reason"), (["stop", "now"], "unrecognized arguments: now")],
+    )
+    def test_what_cannot_be_meant_ends_with_2_and_words(self, capsys, arguments, words):
+        with pytest.raises(SystemExit) as left:
+            cli.main(arguments)
+        assert 2 == left.value.code
+        assert words in capsys.readouterr().err
+
+
+def test_a_stop_is_left_whatever_else_is_wrong_with_the_settings(tmp_path: Path) -> None:
+    env_file = tmp_path / "broken.env"
+    env_file.write_text(f"STATE_DIR={tmp_path / 'state'}\nMAX_RISK_PERCENT=a lot\nSYMBOLS=\nnonsense\n")
+    assert cli.main(["stop", "--env-file", str(env_file), "--reason", "now"]) == 1
+    (command,) = (tmp_path / "state" / "commands").iterdir()
+    assert json.loads(command.read_text())["data"]["reason"] == "now"
