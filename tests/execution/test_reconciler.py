@@ -75,11 +75,23 @@ async def test_a_look_during_which_the_connection_was_made_anew_does_not_count(
     rig = Rig(tmp_path / "journal.sqlite", venue, clock, connection=lambda: len(venue.asked) > asked_before)
     async with rig.running():
         await send_into_doubt(rig)
-        await let_pass(rig, HORIZON_S - 1, 0.5)
+        await let_pass(rig, HORIZON_S + LOOK_INTERVAL_S / 2, 0.5)  # The next look would be the last.
+        assert rig.state("a") is OrderState.UNKNOWN
         asked_before = len(venue.asked)
         await clock.pass_until(lambda: len(venue.asked) >= asked_before + 2, 0.5)
         await let_pass(rig, SPAN_S - LOOK_INTERVAL_S, 0.5)
         assert rig.state("a") is OrderState.UNKNOWN
+
+
+async def test_what_another_account_shows_is_not_this_order_whatever_mark_it_bears(rig: Rig) -> None:
+    async with rig.running():
+        await send_into_doubt(rig, reply=Reply.LOST_DONE_LATER)
+        rig.venue.account = make_account(login=9)
+        rig.venue.fill_late()
+        await let_pass(rig, HORIZON_S)
+        assert rig.state("a") is OrderState.UNKNOWN
+        rig.venue.account = make_account()
+        await rig.clock.pass_until(lambda: rig.state("a") is OrderState.FILLED)
 
 
 async def test_one_failed_look_makes_the_others_that_were_due_count_anew_too(rig: Rig) -> None:
