@@ -207,6 +207,18 @@ async def test_a_fill_after_not_executed_is_told_with_its_facts_within_the_pace_
         assert rig.recorder.state.watched == {}
 
 
+async def test_a_part_that_comes_late_is_told_once_a_second_look_shows_no_more_of_it(rig: Rig) -> None:
+    async with rig.running():
+        await give_up(rig, reply=Reply.LOST_NEVER_DONE)
+        magic = rig.venue.submitted[0].request.magic
+        rig.venue.deals.append(
+            Deal(801, 700, 700, "EURUSD", Side.BUY, 0, 0.04, 1.1, 0.0, 0.0, 0.0, magic, "", None)
+        )
+        await rig.clock.pass_until(lambda: rig.last("a").status == "partial")
+        assert rig.last("a").volume == 0.04
+        assert rig.statuses("a") == ["unknown", "not_executed", "partial"]
+
+
 async def test_the_watch_goes_on_after_a_restart_and_ends_after_its_day(
     new_rig: Callable[..., Rig], venue: Venue
 ) -> None:
