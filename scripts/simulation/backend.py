@@ -214,9 +214,10 @@ class SimulatedControl:
             raise ChannelError("no connection to the backend") from error
         await self._clock.sleep(self._draw.uniform(0.0005, 0.02))
         arrived = self.connected or self._draw.random() < 0.5
-        if arrived and not self.life.world.faults.loses("websocket delivery"):
-            self._backend.take("websocket", messages)
-            await self._clock.sleep(self._draw.uniform(0.0005, 0.02))
+        if not arrived or self.life.world.faults.loses("websocket delivery"):
+            raise ChannelError("the connection ended before the backend confirmed")
+        self._backend.take("websocket", messages)
+        await self._clock.sleep(self._draw.uniform(0.0005, 0.02))
         if not self.connected or self.life.world.faults.loses("websocket confirmation"):
             raise ChannelError("the connection ended before the backend confirmed")
 

@@ -106,7 +106,8 @@ def make_case(world: "World") -> Case:
     delivered = {
         sent.key
         for sent in orders.sent.values()
-        if any(offset in topic.delivered for offset in sent.offsets) or sent.key in world.backend.asked
+        if any(offset in topic.delivered and offset not in topic.skipped for offset in sent.offsets)
+        or sent.key in world.backend.asked
     }
     return Case(
         evidence=gather(deals, world.terminal.arrivals, world.backend.told),

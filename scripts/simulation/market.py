@@ -88,6 +88,12 @@ class Market:
         """Since when the orders wait that wait at the venue, UTC milliseconds by ticket."""
         return {order.ticket: order.time_setup_msc - self._offset_ms for order in self.exchange.orders()}
 
+    @property
+    def holds_orders(self) -> bool:
+        """Whether a market order waits at the venue to be filled."""
+        self.catch_up()
+        return any(order.type in (mt5.ORDER_TYPE_BUY, mt5.ORDER_TYPE_SELL) for order in self.exchange.orders())
+
     def catch_up(self) -> None:
         """Make the ticks that are due by now."""
         now_ms = self.utc_ms

@@ -23,7 +23,7 @@ from scripts.simulation.report import Report  # noqa: E402
 from scripts.simulation.story import tell, tell_failures  # noqa: E402
 from scripts.simulation.world import Outcome, World  # noqa: E402
 
-TOLD_MAX = 5  # Stories of failures that are printed; the numbers of all seeds are.
+TOLD_MAX = 40  # Stories of failures that are printed; the numbers of all seeds are.
 FILES = Path("/dev/shm")  # noqa: S108 - a memory disk, where there is one
 
 

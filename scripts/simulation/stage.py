@@ -93,7 +93,8 @@ def _set_log(world: "World", *, tell: bool) -> None:
     def take(_: object, level: str, event: dict[str, Any]) -> None:
         if level in LEVELS:
             words = ", ".join(f"{name}={value}" for name, value in event.items() if name != "event")
-            world.trace("log line", f"{event['event']} ({words})" if words else event["event"])
+            text = f"{event['event']} ({words})" if words else event["event"]
+            world.trace("log line", text.replace(str(world.state_dir), "STATE_DIR"))
         raise structlog.DropEvent
 
     lowest = 30 if tell else 50

@@ -47,6 +47,7 @@ class Topic:
         up: whether the broker answers.
         committed: the group's offset; None before the first commit.
         delivered: offsets that a client was given, each with the moment of the first time.
+        skipped: offsets that were not committed when the group's place or the messages were lost.
         member: the client that the group has given the partition to.
     """
 
@@ -63,6 +64,7 @@ class Topic:
         self.member_until_s = 0.0
         self.commit_fails = 0.0
         self.deliveries = 0
+        self.skipped: set[int] = set()
         self.clients: list[SimulatedConsumer] = []
 
     @property
@@ -80,6 +82,7 @@ class Topic:
 
     def forget_group(self) -> None:
         """Lose the group's offsets, as when its topic is damaged or its retention has passed."""
+        self._skip()
         self.committed = None
 
     def rewind(self, offset: int) -> None:
@@ -89,6 +92,11 @@ class Topic:
     def trim(self, offset: int) -> None:
         """Drop the oldest messages."""
         self.first = max(self.first, offset)
+        self._skip()
+
+    def _skip(self) -> None:
+        """Note what may now never be read: who takes messages away answers for them."""
+        self.skipped.update(range(self.committed or 0, self.end))
 
 
 class SimulatedConsumer:

@@ -218,7 +218,7 @@ class World:
 
     def has_converged(self, life: Life) -> bool:
         """Say whether nothing is left to be done; gives up at the bound."""
-        if self.terminal.pending:
+        if self.terminal.pending or self.market.holds_orders:
             self._calm_s = self.timeline.now_s  # The venue's own delays are faults that have not ended.
             return False
         late = self.timeline.now_s > self._calm_s + BOUND_S
