@@ -185,6 +185,37 @@ async def test_a_close_that_something_else_came_before_was_not_executed_and_says
         assert "deal 9001" in last.detail
 
 
+async def test_an_order_without_a_trace_ends_though_no_life_of_the_bridge_lasts_the_horizon(
+    new_rig: Callable[..., Rig],
+) -> None:
+    first = new_rig()
+    async with first.running():
+        await send_into_doubt(first)
+        await let_pass(first, HORIZON_S / 2)
+        assert first.state("a") is OrderState.UNKNOWN
+    second = new_rig()
+    async with second.running():
+        await let_pass(second, SPAN_S - LOOK_INTERVAL_S)
+        assert second.state("a") is OrderState.UNKNOWN
+    third = new_rig()
+    async with third.running():
+        await let_pass(third, SPAN_S - LOOK_INTERVAL_S)
+        assert third.state("a") is OrderState.UNKNOWN
+        await let_pass(third, 2 * LOOK_INTERVAL_S)
+        assert third.state("a") is OrderState.NOT_EXECUTED
+
+
+async def test_a_pc_clock_set_forward_over_a_restart_spares_no_look(new_rig: Callable[..., Rig]) -> None:
+    first = new_rig()
+    async with first.running():
+        await send_into_doubt(first)
+    first.clock.pc_ahead_ms = 3_600_000
+    second = new_rig()
+    async with second.running():
+        await let_pass(second, SPAN_S - LOOK_INTERVAL_S)
+        assert second.state("a") is not OrderState.NOT_EXECUTED
+
+
 # Late fills.
 
 
@@ -230,7 +261,9 @@ async def test_the_watch_goes_on_after_a_restart_and_ends_after_its_day(
     async with second.running():
         venue._late = venue._late[:1]
         venue.fill_late()
+        began_s = second.clock.now_s
         await second.clock.pass_until(lambda: second.state("a") is OrderState.FILLED)
+        assert second.clock.now_s - began_s <= 2 * LOOK_INTERVAL_S
         second.clock.advance(WATCH_MS / 1000)
         await let_pass(second, WATCH_INTERVAL_S, 5)
         venue.asked.clear()

@@ -55,7 +55,7 @@ class Watch:
     """How one order is being looked for; instants on the monotonic clock.
 
     Attributes:
-        since_s: when this process began.
+        since_s: when it was sent, as far as this process can tell.
         unknown_since_s: when its outcome became unknown, in an earlier process perhaps.
         looked_s: when the last look began, -1 before the first.
         clean_looks, clean_since_s: looks in a row that count, and when the first of them was.
@@ -111,7 +111,10 @@ class Reconciler:
         self._observe = observe
         self._connection = connection
         self._watches: dict[int, Watch] = {}
-        self._watched_s = self._account_s = clock.monotonic()
+        self._inherited: frozenset[int] | None = None
+        self._began_s, self._began_msc = clock.monotonic(), clock.utc_msc()
+        self._watched_s = self._began_s - WATCH_INTERVAL_S  # What filled while no bridge ran shows at once.
+        self._account_s = self._began_s
 
     async def look_at_doubts(self) -> None:
         """Look once for every order in doubt, the one that has waited longest first.
@@ -175,7 +178,10 @@ class Reconciler:
         self._forget()
 
     def _doubts(self) -> list[OrderRecord]:
-        return [record for record in self._recorder.state.in_doubt() if record.state in LOOKED_FOR]
+        state = self._recorder.state
+        if self._inherited is None:
+            self._inherited = frozenset(state.doubtful)  # Asked first before the door opens.
+        return [record for record in state.in_doubt() if record.state in LOOKED_FOR]
 
     def _watch(self, record: OrderRecord) -> Watch:
         watch = self._watches.get(record.intent.number)
@@ -183,8 +189,18 @@ class Reconciler:
             now_s = self._clock.monotonic()
             unknown_msc = record.answer.at_msc if record.answer is not None else record.sending_msc
             unknown_s = max(0, self._clock.utc_msc() - unknown_msc) / 1000
-            watch = self._watches[record.intent.number] = Watch(now_s, now_s - unknown_s)
+            watch = self._watches[record.intent.number] = Watch(self._sent_s(record), now_s - unknown_s)
         return watch
+
+    def _sent_s(self, record: OrderRecord) -> float:
+        """Return since when the venue has had time to act.
+
+        What an earlier process sent has had the time in between too, however short each of many lives is; a
+        PC clock that was set forward meanwhile can spare it no look of this life.
+        """
+        if record.intent.number not in (self._inherited or ()):
+            return self._clock.monotonic()
+        return self._began_s - max(0, self._began_msc - record.sending_msc) / 1000
 
     def _distrust(self, why: str) -> None:
         """Count from the start again for every order in doubt."""
