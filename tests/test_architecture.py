@@ -94,6 +94,7 @@ UNMAPPED = {
     "simulator/test_fidelity_rules.py",  # what a terminal does, rule by rule, likewise
     "simulator/test_whole_day.py",  # random trading through a day of ticks
     "terminal/test_lanes_simulated.py",  # both lanes against the real simulated terminal
+    "journal/test_storage_faults.py",  # what disks do to files, through the whole journal
     "streams/test_kafka.py",  # the whole folder against a broker that keeps its data
     "test_architecture.py",
     "test_launchers.py",
