@@ -178,7 +178,7 @@ async def main():
         events = sending_events(make_order(make_intent(count + 1)))
         await journal.record(events, [(f"k-{count + 1}", b"m" * 2000)])
 
-    limit(150_000)
+    limit(600_000)
     while True:
         try:
             await commit()
