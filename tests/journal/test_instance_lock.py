@@ -152,7 +152,7 @@ def test_another_account_is_free(tmp_path, second):
 
 
 def test_of_many_that_start_at_once_no_two_get_the_account(tmp_path):
-    bridges = [start_bridge(tmp_path, "7001", server) for server in ("", "A", "") * 3]
+    bridges = [start_bridge(tmp_path, "7001", server) for server in ("", "A") * 2]
     words = [said(bridge) for bridge in bridges]
     for bridge in bridges:
         end(bridge)
