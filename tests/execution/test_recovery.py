@@ -63,6 +63,30 @@ async def test_a_fill_whose_reply_was_lost_is_found_at_the_first_look(rig):
         assert len(rig.venue.submitted) == 1
 
 
+async def test_a_fill_whose_comment_the_broker_rewrote_is_found_by_its_magic(rig):
+    async with rig.running():
+        await send_into_doubt(rig, reply=Reply.LOST_DONE_LATER)
+        rig.venue.fill_late()
+        rig.venue.deals[-1] = replace(rig.venue.deals[-1], comment="[broker]")
+        rig.venue.positions.clear()
+        await rig.clock.pass_until(lambda: rig.last("doubtful").status == "filled")
+        assert rig.last("doubtful").volume == 0.1
+
+
+async def test_a_fill_that_came_in_part_and_in_several_deals_counts_what_the_deals_add_up_to(rig):
+    async with rig.running():
+        await send_into_doubt(rig, reply=Reply.LOST_DONE_LATER)
+        rig.venue.fill_late()
+        rig.venue.positions.clear()
+        whole = rig.venue.deals.pop()
+        rig.venue.deals += [
+            replace(whole, volume=0.03, price=1.1),
+            replace(whole, volume=0.01, price=1.2, ticket=9),
+        ]
+        await rig.clock.pass_until(lambda: rig.last("doubtful").status == "partial")
+        assert (rig.last("doubtful").volume, rig.last("doubtful").price) == (0.04, pytest.approx(1.125))
+
+
 async def test_an_order_in_doubt_blocks_its_symbol_and_no_other(rig):
     async with rig.running():
         await send_into_doubt(rig)
