@@ -316,3 +316,16 @@ def test_a_position_opened_by_hand_uses_up_the_symbol_s_volume_limit() -> None:
     spec = make_spec(volume_limit=0.55)
 
     assert denials_of(appraised(make_signal(), report=report, spec=spec)) == ["volume"]
+
+
+def test_looking_ahead_to_a_new_day_forgets_nothing_in_the_state_as_it_is() -> None:
+    state = state_with(make_order(make_intent()), server_day=DAY - 1)
+    fold(state, [make_answer(1, OrderState.NOT_EXECUTED)])
+    state.closed.clear()
+    state.closed.extend([1, *range(10_000, 10_000 + CLOSED_ORDERS_KEPT)])
+    before = copy.deepcopy(state)
+
+    after = as_observed(state, (BrokerDayOpened(DAY, 1.0, NOW + 2 * 86_400_000),))
+
+    assert state == before
+    assert (after.orders, after.numbers) == ({}, {})

@@ -306,8 +306,7 @@ async def test_a_stop_closes_positions_as_configured_when_it_does_not_say(new_ri
             await rig.resume("again")
             await rig.stop()
             await until(lambda rig=rig: rig.settled == ["resume", "stop"])
-            await rig.signal(f"behind-{configured}")
-            await rig.status(f"behind-{configured}")
+            await rig.clock.pass_until(lambda rig=rig: rig.recorder.state.clearing is None, step_s=0.5)
             assert left == list(venue.positions)
 
 
@@ -434,30 +433,36 @@ async def test_a_pc_clock_that_is_set_back_makes_no_old_signal_fresh(rig):
 # A journal that cannot be written.
 
 
-async def test_without_a_journal_nothing_is_sent_and_nothing_settled(rig):
+async def test_without_a_journal_nothing_is_sent_and_nothing_settled_and_a_stopping_bridge_gives_up(rig):
     async with rig.running():
         await rig.journal.refuse_writes(True)
         await rig.signal("a")
         await rig.signal("b", symbol="NZDUSD")
-        await until(lambda: not rig.inbox.orders_waiting)
-        await rig.executor.drain()
+        draining = asyncio.ensure_future(rig.executor.drain())
+        await rig.clock.pass_until(draining.done)
         assert (rig.venue.submitted, rig.settled, rig.results) == ([], [], [])
         assert rig.recorder.state.next_number == FIRST
         await rig.journal.refuse_writes(False)
 
 
-async def test_a_signal_that_could_not_be_journaled_may_come_again(rig):
+@pytest.mark.parametrize(("life_ms", "expected"), [(60_000, "filled"), (5_000, "expired")])
+async def test_a_signal_waits_for_the_journal_for_as_long_as_it_lives(new_rig, life_ms, expected):
+    rig = new_rig(signal_max_age_ms=life_ms)
     async with rig.running():
         await rig.journal.refuse_writes(True)
         with capture_logs() as logged:
             await rig.signal("a")
-            await until(lambda: any(line["log_level"] == "error" for line in logged))
-        (said,) = (line for line in logged if line["log_level"] == "error")
-        assert ("a", True) == (said["signal"], "close the program that has the file open" in said["error"])
+            start_s = rig.clock.monotonic()
+            await rig.clock.pass_until(lambda: rig.clock.monotonic() > start_s + 6)
+        said = [line for line in logged if line["event"] == "Journal cannot be written, trying again"]
+        assert [("a", True)] == [
+            (line["signal"], "close the program that has the file open" in line["error"]) for line in said
+        ]
+        assert (rig.settled, rig.venue.submitted) == ([], [])
         await rig.journal.refuse_writes(False)
-        await rig.signal("a")
-        assert await rig.status("a") == "filled"
-        assert rig.settled == ["a"]
+        await rig.clock.pass_until(lambda: rig.statuses("a"), step_s=0.05)
+        assert (rig.statuses("a"), rig.settled) == ([expected], ["a"])
+        assert len(rig.venue.submitted) == (expected == "filled")
 
 
 async def test_a_result_is_written_however_long_it_takes_and_nothing_else_is_sent_meanwhile(new_rig):
@@ -516,6 +521,26 @@ async def test_an_observation_that_cannot_be_journaled_costs_nothing_else(rig):
         await rig.journal.refuse_writes(False)
         await rig.signal("a")
         assert await rig.status("a") == "filled"
+
+
+async def test_a_refused_message_and_a_resume_wait_for_the_journal_and_a_stop_behind_them_holds(rig):
+    async with rig.running():
+        await rig.stop()
+        await until(lambda: rig.settled == ["stop"])
+        await rig.journal.refuse_writes(True)
+        with capture_logs() as logged:
+            await rig.put(MalformedReceived("not_json", "", "{", REDPANDA, 5, "m-1"), "bad")
+            await rig.resume("checked")
+            start_s = rig.clock.monotonic()
+            await rig.clock.pass_until(lambda: rig.clock.monotonic() > start_s + 5)
+        assert rig.settled == ["stop"]
+        titles = [line["event"] for line in logged if line["log_level"] == "error"]
+        assert titles.count("Answer to a refused message not journaled, trying again") == 1
+        await rig.journal.refuse_writes(False)
+        await rig.clock.pass_until(lambda: len(rig.settled) == 3)
+        assert rig.settled == ["stop", "bad", "resume"]
+        assert (rig.recorder.state.trading, rig.figures.malformed) == (TradingState.ACTIVE, 1)
+        assert rig.outbox_keys() == ["error:m-1"]
 
 
 # Facts.
@@ -599,6 +624,24 @@ async def test_the_same_stop_read_twice_stops_once_and_a_resume_in_between_holds
         await rig.stop(source=read)
         await until(lambda: rig.settled == ["stop", "resume", "stop"])
         assert rig.recorder.state.trading is TradingState.ACTIVE
+        await rig.signal("a")
+        assert await rig.status("a") == "filled"
+
+
+async def test_a_stop_that_is_read_again_withholds_nothing(rig):
+    read = replace(REDPANDA, record_msc=NOW)
+
+    async def read_again(events: Sequence[Event]) -> None:
+        if any(isinstance(event, OrderSending) for event in events):
+            rig.settled.clear()
+            await rig.stop(source=read)
+            await until(lambda: rig.settled == ["stop"])
+
+    async with rig.running():
+        await rig.stop(source=read)
+        await rig.resume("checked")
+        await until(lambda: rig.settled == ["stop", "resume"])
+        rig.journal.after_commit = read_again
         await rig.signal("a")
         assert await rig.status("a") == "filled"
 

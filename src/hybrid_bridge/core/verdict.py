@@ -82,7 +82,7 @@ def _judge_command(
     if volume > position.volume or volume < min(spec.volume_min, position.volume):
         allowed = f"{spec.volume_min:g} to {position.volume:g} lots"
         return (Denial("volume", allowed, f"{wanted.volume}", f"position {position.ticket}"),)
-    blind = _find_blind_close(state, intent, position, appraisal.report, whole=volume == position.volume)
+    blind = _find_blind_close(state, position, appraisal.report, whole=volume == position.volume)
     if blind is not None:
         return (blind,)
     at = appraisal.quote or Quote(position.symbol, position.price_current, position.price_current, None)
@@ -90,7 +90,7 @@ def _judge_command(
 
 
 def _find_blind_close(
-    state: EngineState, intent: Intent, position: Position, report: AccountReport, *, whole: bool
+    state: EngineState, position: Position, report: AccountReport, *, whole: bool
 ) -> Denial | None:
     """Refuse a close that could do more than was asked while an earlier order is in doubt.
 
@@ -99,7 +99,7 @@ def _find_blind_close(
     """
     for record in state.in_doubt():
         doubtful = record.intent
-        if doubtful.kind is IntentKind.MODIFY or doubtful.number == intent.number:
+        if doubtful.kind is IntentKind.MODIFY:
             continue
         if not report.account.hedging and doubtful.symbol == position.symbol:
             return Denial(

@@ -7,7 +7,7 @@ account is `clearing`'s. app drives `run_orders` and `run_facts`.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
@@ -106,25 +106,30 @@ class Executor:
         """Process stops, resumes, observations and malformed messages, for ever."""
         while True:
             delivery = await self._inbox.next_fact()
-            try:
-                await self._take_fact(delivery.item)
-            except JournalError as error:
-                log.error("Journal cannot be written", error=str(error), lost=type(delivery.item).__name__)
-            else:
-                delivery.settled()
+            await self._take_fact(delivery.item)
+            delivery.settled()
 
     async def _process(self, delivery: Delivery) -> None:
         wanted = delivery.item
         assert isinstance(wanted, Wanted)  # noqa: S101 - the inbox sorts; this tells the type checker
         self._figures.received[wanted.source.channel.value] += 1
-        laps = Laps(self._clock.monotonic, delivery.received_s)
-        laps.end("inbox")
-        try:
-            record = await self._decide(wanted, delivery, laps)
-        except JournalError as error:
-            # Not settled: Redpanda will deliver it again; nothing may be sent without a journal.
-            log.error("Signal not processed, journal cannot be written", signal=_id(wanted), error=str(error))
-            return
+        refused = ""
+        while True:
+            laps = Laps(self._clock.monotonic, delivery.received_s)
+            laps.end("inbox")
+            try:
+                record = await self._decide(wanted, delivery, laps)
+                break
+            except JournalError as error:
+                # Nothing may be sent without a journal, so what waits loses nothing: too old, it expires.
+                if str(error) != refused:
+                    refused = str(error)
+                    log.error("Journal cannot be written, trying again", signal=_id(wanted), error=refused)
+            if self._stopping:
+                # Not settled: Redpanda delivers it again to the next life.
+                log.error("Signal not processed, the bridge stops without a journal", signal=_id(wanted))
+                return
+            await self._clock.sleep(JOURNAL_RETRY_S)
         delivery.settled()
         if record is not None:
             await self._sender.send(record, wanted, delivery, laps)
@@ -184,13 +189,30 @@ class Executor:
             case EmergencyStopRequested():
                 await self._stop_trading(fact)
             case ResumeRequested():
-                await self._resume(fact)
+                await self._until_written(lambda: self._resume(fact), "Resume not journaled, trying again")
             case AccountObserved():
-                await self.observe(fact.report)
+                try:
+                    await self.observe(fact.report)
+                except JournalError as error:  # The next look shows the same.
+                    log.error("Account not journaled, the next look will be", error=str(error))
             case MalformedReceived():
                 await self._answer_malformed(fact)
             case _:
                 raise TypeError(f"{type(fact).__name__} is no fact")
+
+    async def _until_written(self, write: Callable[[], Awaitable[None]], refused: str) -> None:
+        """Write until the journal takes it; each reason for which it does not is told once."""
+        reason = ""
+        while True:
+            try:
+                await write()
+            except JournalError as error:
+                if str(error) != reason:
+                    reason = str(error)
+                    log.error(refused, error=reason)
+                await self._clock.sleep(JOURNAL_RETRY_S)
+            else:
+                return
 
     async def observe(self, report: AccountReport) -> None:
         """Take in a look at the account, unless a later one has been taken in already.
@@ -213,15 +235,12 @@ class Executor:
             log.info("Emergency stop read a second time, obeyed before", reason=stop.reason)
             return
         self._stop_under_way = stop
-        while True:
-            try:
-                async with self._recorder.lock:
-                    await self._recorder.commit(engine.stop(self._recorder.state, self._limits, stop))
-            except JournalError as error:
-                log.error("Emergency stop not journaled, trying again; nothing is sent", error=str(error))
-                await self._clock.sleep(JOURNAL_RETRY_S)
-            else:
-                break
+
+        async def latch() -> None:
+            async with self._recorder.lock:
+                await self._recorder.commit(engine.stop(self._recorder.state, self._limits, stop))
+
+        await self._until_written(latch, "Emergency stop not journaled, trying again; nothing is sent")
         self._stop_under_way = None
 
     async def _resume(self, request: ResumeRequested) -> None:
@@ -232,9 +251,10 @@ class Executor:
                 await self._recorder.commit(verdict)
                 return
             detail = explain((verdict,))
-            log.warning("Resume refused", detail=detail)
             message = encode_error("resume_refused", detail, f"resume_trading {request.reason}")
-            await self._recorder.commit((), [(f"resume:{request.received_msc}", message)])
+            key = f"resume:{request.received_msc}:{request.source.offset}"
+            await self._recorder.commit((), [(key, message)])
+        log.warning("Resume refused", detail=detail)
 
     async def _answer_malformed(self, fact: MalformedReceived) -> None:
         self._figures.malformed += 1
@@ -245,8 +265,12 @@ class Executor:
             "Message refused", reason=fact.reason, detail=fact.detail, source=place, message=fact.excerpt
         )
         message = encode_error(fact.reason, f"{fact.detail} (from {place})", fact.excerpt)
-        async with self._recorder.lock:
-            await self._recorder.commit((), [(f"error:{fact.message_id}", message)])
+
+        async def write() -> None:
+            async with self._recorder.lock:
+                await self._recorder.commit((), [(f"error:{fact.message_id}", message)])
+
+        await self._until_written(write, "Answer to a refused message not journaled, trying again")
 
 
 def _id(wanted: Wanted) -> str:
