@@ -36,8 +36,6 @@ ROUND_S = 0.5
 WAITING_ROUND_S = 2.0  # Nothing is under way; a new stop or a late fill is seen this soon.
 STEPS_AT_ONCE = 20
 FIRST_RETRY_S, MOST_RETRY_S = 1.0, 30.0
-# A command that nobody has decided on by then was lost with a journal that refused it; its id comes again.
-UNDECIDED_S = 10.0
 EMPTY_LOOKS = 2  # A position may show a moment after the reply that opened it.
 RETCODE_MARKET_CLOSED = 10_018
 CLOSED_MARKET_RETRY_S = 900.0  # In a closed market a new quote is waited for, but not only for that.
@@ -61,7 +59,6 @@ class Step:
     """
 
     command_id: str = ""
-    issued_s: float = 0.0
     tries: int = 0
     due_s: float = 0.0
     failed_s: float = 0.0
@@ -90,12 +87,15 @@ class EmergencyClearing:
         self._began: Clearing | None = None
         self._steps: dict[int, Step] = {}
         self._tries = 0
-        self._left = (0, 0)
+        self._left: tuple[int | None, int | None] = (None, None)
         self._problem = ""
         self._empty_looks = 0
 
     def progress(self) -> dict[str, object] | None:
-        """Return what is left to do and what is in the way; None when nothing is left."""
+        """Return what is left to do and what is in the way; None when nothing is to be done.
+
+        How much is left is None itself before the first look.
+        """
         if self._recorder.state.clearing is None:
             return None
         orders, positions = self._left
@@ -142,6 +142,9 @@ class EmergencyClearing:
         if targets:
             self._empty_looks = 0
             await self._try(clearing, targets, report.account.hedging)
+        elif not shows_positions(report):
+            self._empty_looks = 0
+            self._hindered("the terminal has not loaded the account yet")
         elif in_doubt:
             self._empty_looks = 0
             self._hindered(f"the outcome of signal {in_doubt[0].intent.signal_id} is not known yet")
@@ -152,6 +155,7 @@ class EmergencyClearing:
         if clearing == self._began:
             return
         self._began, self._tries, self._empty_looks = clearing, 0, 0
+        self._left, self._problem = (None, None), ""
         for step in self._steps.values():
             step.due_s = 0.0  # Who stops again wants it tried again at once.
         log.warning(
@@ -165,9 +169,7 @@ class EmergencyClearing:
         denial = find_account_denial(report, self._limits)
         if denial is not None:
             return f"{denial.detail}: {denial.observed}, expected {denial.limit}"
-        if not report.terminal.connected:
-            return "the terminal has no connection to the broker"
-        return "" if shows_positions(report) else "the terminal has not loaded the account yet"
+        return "" if report.terminal.connected else "the terminal has no connection to the broker"
 
     def _find_targets(self, clearing: Clearing, report: AccountReport) -> list[Target]:
         orders = report.orders if clearing.cancel_orders else ()
@@ -193,13 +195,11 @@ class EmergencyClearing:
             under_way += bool(step.command_id)
         for target in targets:
             step = self._steps[target.ticket]
-            lost = bool(step.command_id) and self._is_lost(step, now_s)
             due = not step.command_id and now_s >= step.due_s and under_way < STEPS_AT_ONCE
-            if not lost and not (due and await self._may_be_tried(target, step, hedging, now_s)):
+            if not due or not await self._may_be_tried(target, step, hedging, now_s):
                 continue
-            under_way += not lost
-            step.issued_s = now_s
-            command = self._command(clearing, target, step.command_id)
+            under_way += 1
+            command = self._command(clearing, target)
             step.command_id = command.command_id
             commands.append(command)
         if commands:
@@ -230,10 +230,6 @@ class EmergencyClearing:
         number = state.numbers.get(step.command_id) if step.command_id else None
         return None if number is None else state.orders[number]
 
-    def _is_lost(self, step: Step, now_s: float) -> bool:
-        overdue = self._record(step) is None and now_s - step.issued_s >= UNDECIDED_S
-        return overdue and not self._inbox.urgent_waits
-
     async def _may_be_tried(self, target: Target, step: Step, hedging: bool, now_s: float) -> bool:
         if not isinstance(target, Position):
             return True
@@ -257,14 +253,12 @@ class EmergencyClearing:
             (one for one in doubts if one.intent.symbol == symbol and one.intent.kind not in changes), None
         )
 
-    def _command(
-        self, clearing: Clearing, target: Target, command_id: str
-    ) -> CloseRequested | CancelRequested:
-        """Make a command, under a fresh id unless one is given that was lost."""
+    def _command(self, clearing: Clearing, target: Target) -> CloseRequested | CancelRequested:
+        """Make a command under an id of its own."""
         now_msc, source = self._clock.utc_msc(), Source(Channel.LOCAL)
         does = "close" if isinstance(target, Position) else "cancel"
         # The instant makes it fresh after a restart too, which has forgotten how often it was tried.
-        name = command_id or f"stop-{clearing.since_msc}-{does}-{target.ticket}-{now_msc}"
+        name = f"stop-{clearing.since_msc}-{does}-{target.ticket}-{now_msc}"
         if isinstance(target, Position):
             return CloseRequested(name, target.ticket, None, "", source, now_msc)
         return CancelRequested(name, target.ticket, "", source, now_msc)
@@ -275,7 +269,7 @@ class EmergencyClearing:
             return
         state = self._recorder.state
         async with self._recorder.lock:
-            if state.clearing is not clearing or state.in_doubt():
+            if state.clearing is not clearing:
                 return
             await self._recorder.commit((AccountCleared(clearing.since_msc, self._clock.utc_msc()),))
         log.warning("Account is clear after the emergency stop", tries=self._tries)

@@ -94,11 +94,6 @@ class PriorityInbox:
         return len(self._orders)
 
     @property
-    def urgent_waits(self) -> bool:
-        """Whether a command that follows from an emergency stop was not taken yet."""
-        return any(waiting.urgent for waiting in self._orders)
-
-    @property
     def stop_waits(self) -> bool:
         """Whether an emergency stop was received that nobody has taken yet."""
         return self._stops_waiting > 0
