@@ -40,7 +40,7 @@ class Ledger:
         self.limits, self.kept, self.hedging = limits, kept, hedging
         # What the account last showed; the machine writes these down.
         self.now, self.shown_day, self.equity, self.open_risk, self.held = 0, -1, 0.0, 0.0, 0
-        self.position_volume = 0.0
+        self.position_volume, self.quote_age_ms = 0.0, 0
         # Every intent by its number.
         self.intents: dict[int, Intent] = {}
         self.orders: dict[int, ApprovedOrder] = {}
@@ -145,6 +145,7 @@ class Ledger:
         for at, other in self.entries:
             if at > self.now - window_ms and other.number != intent.number:
                 assert (other.symbol, other.side, other.volume) != asked, "the like within the window"
+        assert self.quote_age_ms <= self.limits.max_quote_age_ms, "on a stale quote"
         assert order.request.sl > 0
         assert 0 < order.risk_money <= self.equity * self.limits.max_risk_percent / 100 * (1 + 1e-9)
         entries = [n for n in others if self.intents[n].kind is IntentKind.ENTRY]

@@ -49,13 +49,12 @@ from hybrid_bridge.core.inputs import (
     OrderReplied,
     ResumeRequested,
     SendWithheld,
+    SignalReceived,
     Wanted,
 )
 from hybrid_bridge.core.market import ExecutionMode, Side
 from hybrid_bridge.core.orders import Answer, Channel, IntentKind, OrderState, Source, SubmitOutcome
 from hybrid_bridge.core.reconciliation import (
-    CLEAN_SPAN_MS,
-    HORIZON_MS,
     Doubt,
     abandon,
     escalate,
@@ -70,14 +69,17 @@ LOCAL, REMOTE = Source(Channel.LOCAL), Source(Channel.WEBSOCKET)
 IDS = [f"id-{number}" for number in range(12)]
 WHY = Denial("trading_state", "a running bridge", "stopping", "")
 DAY_MS = 86_400_000
+# As promised to the trader, whatever the code says: no trace is taken for "not executed" before.
+LOOKS_MIN, HORIZON_MS, CLEAN_SPAN_MS = 2, 20_000, 10_000
 # Hypothesis likes first, last and simple values; what should be rare must be none of them.
 rarely = st.integers(0, 15).map(lambda number: number == 11)
 sometimes = st.sampled_from([False, False, True])
 picks = st.randoms(use_true_random=False)
 FILLED = SubmitOutcome(Answer.YES, 10009, order=700, deal=801, volume=0.1, price=1.1)
+UNKNOWN = SubmitOutcome(Answer.UNKNOWN, 10012)
 OUTCOMES = [
     FILLED,
-    SubmitOutcome(Answer.UNKNOWN, 10012),
+    UNKNOWN,
     SubmitOutcome(Answer.YES, 10010, order=700, deal=801, volume=0.05, price=1.1),
     SubmitOutcome(Answer.YES, 10008, order=700, placed=True),
     SubmitOutcome(Answer.NO, 10006),
@@ -87,18 +89,41 @@ OUTCOMES = [
 ]
 SWITCHED_OFF = SubmitOutcome(Answer.NO, 10027, detail="AutoTrading is off in the terminal", halts=True)
 REFUSALS = [SubmitOutcome(Answer.NO, code, retriable=True) for code in (10004, 10020, 10021, 10030)]
+# What is found when a refused order is judged again: how much later, how old a quote, what came in between.
+AGAIN = st.sampled_from(
+    [
+        (0, 0, ""),
+        (80, 0, ""),
+        (0, 0, ""),
+        (80, 0, ""),
+        (7_000, 0, ""),
+        (0, 20_000, ""),
+        (0, 0, "a stop"),
+        (0, 0, "a halt"),
+        (0, 0, "no answer"),
+        (0, 0, ""),
+    ]
+)
+NOTHING_IN_BETWEEN = [(0, 0, ""), (80, 0, "")]
 SOUND = {
     "symbol": st.sampled_from(["EURUSD", "GBPUSD"]),
     "side": st.sampled_from(list(Side)),
     "volume": st.sampled_from([0.1, 0.2, 0.3, None]),
     "again": st.booleans(),
-    "outcome": st.sampled_from([*OUTCOMES, *REFUSALS, None]),
+    "outcome": st.sampled_from([*OUTCOMES, *REFUSALS, UNKNOWN, UNKNOWN, None]),
     "share": st.sampled_from([0.0, 1.0, 0.5]),
     "retry": st.sampled_from([*OUTCOMES, REFUSALS[0]]),
     "looks": st.sampled_from([0, 3, 5]),
+    "late": st.booleans(),
+    "half": rarely,
     "resumed": st.sampled_from([True, True, False]),
+    "again_on": AGAIN,
 }
 TRADED = {IntentKind.ENTRY, IntentKind.CLOSE}
+
+
+def _id_of(wanted: Wanted) -> str:
+    return wanted.signal_id if isinstance(wanted, SignalReceived) else wanted.command_id
 
 
 class EngineMachine(RuleBasedStateMachine):
@@ -194,6 +219,7 @@ class EngineMachine(RuleBasedStateMachine):
         if lost:
             return None
         self.ledger.equity = equity
+        self.ledger.quote_age_ms = quote_age
         self.ledger.open_risk = 20.0 * len(self.venue)
         quote = make_quote(symbol=symbol, time_msc=self.now - quote_age)
         return make_appraisal(
@@ -205,6 +231,10 @@ class EngineMachine(RuleBasedStateMachine):
 
     def _process(self, wanted: Wanted, appraisal: Appraisal | None, waits_ms: int, half: bool) -> None:
         events = engine.receive(self.state, self.limits, wanted, self.now)
+        if _id_of(wanted) in self.state.numbers:
+            judged = self._appraised(wanted, appraisal)
+            again = engine.judge_appraised(self.state, self.limits, judged)
+            assert [type(event) for event in (*events, *again)] == [DuplicateReceived] * 2
         if not events:
             self.now += waits_ms
             judged = self._appraised(wanted, appraisal)
@@ -272,7 +302,10 @@ class EngineMachine(RuleBasedStateMachine):
         share: float,
         retry: SubmitOutcome,
         looks: int,
+        late: bool,
+        half: bool,
         resumed: bool,
+        again_on: tuple[int, int, str],
     ) -> None:
         if self.ledger.halted and resumed:
             self._resume(LOCAL, 1, 0)
@@ -285,16 +318,20 @@ class EngineMachine(RuleBasedStateMachine):
             stop_loss=1.0981 if side is Side.BUY else 1.102,
             received_msc=self.now,
         )
-        self._process(wanted, self._facts(symbol, 0, 10_000.0, False), 0, False)
+        self._process(wanted, self._facts(symbol, 0, 10_000.0, False), 0, half)
         record = self.state.orders.get(self.ledger.ids[signal_id])
         if outcome is not None and record is not None and record.state is OrderState.SENDING:
-            self._reply(record, outcome, share)
+            self._reply(record, outcome, share, again_on)
+            if outcome.retriable and outcome.retcode != 10_030 and again_on in NOTHING_IN_BETWEEN:
+                assert record.attempts == 2, "not tried again although nothing speaks against it"
             if record.state is OrderState.SENDING:
-                self._reply(record, retry, share)
+                self._reply(record, retry, share, again_on)
             for _ in range(looks):
                 if record.state is OrderState.UNKNOWN:
                     self.now += CLEAN_SPAN_MS
                     self._look_up(record, connected=True, lagging=True)
+            if late and record.intent.number in self.state.watched:
+                self._follow(record, fills=True, ends=False)
         if again:
             repeated = replace(wanted, received_msc=self.now)
             self._process(repeated, self._facts(symbol, 0, 10_000.0, False), 0, False)
@@ -331,19 +368,33 @@ class EngineMachine(RuleBasedStateMachine):
     # The trader and the account
 
     @rule(
-        source=st.sampled_from([LOCAL, REMOTE, None]),
-        close=st.sampled_from([None, True, False]),
-        cancel=st.booleans(),
-        really=st.sampled_from([False, False, False, False, True]),
+        asked=st.lists(
+            st.tuples(
+                st.sampled_from([LOCAL, REMOTE, None]), st.sampled_from([None, True, False]), st.booleans()
+            ),
+            min_size=1,
+            max_size=3,
+        ),
+        really=sometimes,
+        then=st.sampled_from(["", "cleared", "a late fill"]),
+        pick=picks,
     )
-    def stop(self, source: Source | None, close: bool | None, cancel: bool, really: bool) -> None:
+    def stop(
+        self, asked: list[tuple[Source | None, bool | None, bool]], really: bool, then: str, pick: Any
+    ) -> None:
         if not really:
             return
-        place = source or Source(Channel.REDPANDA, "commands", 0, len(self.journal), self.now)
-        request = EmergencyStopRequested("stop", close, cancel, place, self.now)
-        if source is None:
-            self.topic.append(request)
-        self._stop(request)
+        for source, close, cancel in asked:
+            place = source or Source(Channel.REDPANDA, "commands", 0, len(self.journal), self.now)
+            request = EmergencyStopRequested("stop", close, cancel, place, self.now)
+            if source is None:
+                self.topic.append(request)
+            self._stop(request)
+            self.now += 1
+        if then:
+            self.account_cleared(False)
+        if then == "a late fill" and self.state.watched:
+            self._follow(pick.choice(list(self.state.watched.values())), fills=True, ends=False)
 
     def _stop(self, request: EmergencyStopRequested) -> None:
         self._commit(engine.stop(self.state, self.limits, request))
@@ -458,9 +509,7 @@ class EngineMachine(RuleBasedStateMachine):
         outcome=st.sampled_from([*OUTCOMES, *REFUSALS]),
         switched_off=rarely,
         share=st.sampled_from([0.0, 1.0, 0.5]),
-        waits_ms=st.sampled_from([0, 0, 80, 7_000]),
-        quote_age=st.sampled_from([0, 0, 20_000]),
-        lost=rarely,
+        again_on=AGAIN,
     )
     def venue_replies(
         self,
@@ -468,30 +517,20 @@ class EngineMachine(RuleBasedStateMachine):
         outcome: SubmitOutcome,
         switched_off: bool,
         share: float,
-        waits_ms: int,
-        quote_age: int,
-        lost: bool,
+        again_on: tuple[int, int, str],
     ) -> None:
         record = pick.choice(self._in(OrderState.SENDING))
-        if switched_off:
-            outcome = SWITCHED_OFF
-        self._reply(record, outcome, share, waits_ms, quote_age, lost)
+        self._reply(record, SWITCHED_OFF if switched_off else outcome, share, again_on)
 
     def _reply(
-        self,
-        record: OrderRecord,
-        outcome: SubmitOutcome,
-        share: float,
-        waits_ms: int = 0,
-        quote_age: int = 0,
-        lost: bool = False,
+        self, record: OrderRecord, outcome: SubmitOutcome, share: float, again_on: tuple[int, int, str]
     ) -> None:
         number = record.intent.number
         replied = OrderReplied(number, outcome, self.now, self.now)
         may = engine.may_try_again(record, outcome)
         assert may == (outcome.retriable and self.ledger.sends[number] == 1), "one more try, after a no only"
         if may:
-            self._try_again(record, replied, waits_ms, quote_age, lost)
+            self._try_again(record, replied, *again_on)
             return
         if outcome.answer is Answer.UNKNOWN:
             self._fill(record, share)
@@ -504,13 +543,17 @@ class EngineMachine(RuleBasedStateMachine):
             self.ledger.halted_by_the_bridge(self.now)
 
     def _try_again(
-        self, record: OrderRecord, replied: OrderReplied, waits_ms: int, quote_age: int, lost: bool
+        self, record: OrderRecord, replied: OrderReplied, waits_ms: int, quote_age: int, meanwhile: str
     ) -> None:
         self.now += waits_ms
-        symbol = record.intent.symbol or "EURUSD"
-        judged = self._appraised(
-            self.wanted[record.intent.signal_id], self._facts(symbol, quote_age, 10_000.0, lost)
+        if meanwhile == "a stop":
+            self._stop(EmergencyStopRequested("stop", None, True, LOCAL, self.now))
+        elif meanwhile == "a halt":
+            self.account_seen(10_000.0, True, True, True)
+        facts = self._facts(
+            record.intent.symbol or "EURUSD", quote_age, 10_000.0, lost=meanwhile == "no answer"
         )
+        judged = self._appraised(self.wanted[record.intent.signal_id], facts)
         self.ledger.refused[record.intent.number] = replied.outcome
         self._commit(engine.judge_again(self.state, self.limits, replied, judged))
 
@@ -562,16 +605,20 @@ class EngineMachine(RuleBasedStateMachine):
     @precondition(lambda self: self._in(OrderState.UNKNOWN, OrderState.ESCALATED))
     @rule(
         pick=picks,
-        connected=sometimes.map(lambda away: not away),
         lagging=st.booleans(),
-        later=st.booleans(),
-        looks=st.integers(1, 3),
+        looks=st.lists(
+            st.tuples(
+                st.sampled_from([20_000, 2_000, 10_000, 0, 60_000]),
+                st.sampled_from([True, True, True, True, False]),
+            ),
+            min_size=1,
+            max_size=5,
+        ),
     )
-    def looked_up(self, pick: Any, connected: bool, lagging: bool, later: bool, looks: int) -> None:
+    def looked_up(self, pick: Any, lagging: bool, looks: list[tuple[int, bool]]) -> None:
         record = pick.choice(self._in(OrderState.UNKNOWN, OrderState.ESCALATED))
-        if later:
-            self.now += HORIZON_MS
-        for _ in range(looks):
+        for waits_ms, connected in looks:
+            self.now += waits_ms
             if record.state in (OrderState.UNKNOWN, OrderState.ESCALATED):
                 self._look_up(record, connected, lagging)
 
@@ -595,7 +642,7 @@ class EngineMachine(RuleBasedStateMachine):
         if not done:
             assert answer.state is OrderState.NOT_EXECUTED
             assert connected
-            assert clean_looks >= 2
+            assert clean_looks >= LOOKS_MIN
             assert waited
             return
         whole = done >= record.order.request.volume - 1e-9
@@ -605,7 +652,9 @@ class EngineMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.state.watched)
     @rule(pick=picks, fills=st.booleans(), ends=sometimes)
     def followed(self, pick: Any, fills: bool, ends: bool) -> None:
-        record = pick.choice(list(self.state.watched.values()))
+        self._follow(pick.choice(list(self.state.watched.values())), fills, ends)
+
+    def _follow(self, record: OrderRecord, fills: bool, ends: bool) -> None:
         before = record.state
         if fills and record.intent.kind in TRADED:
             self._fill(record, 1.0)
