@@ -36,7 +36,6 @@ UPDATE events SET
 CREATE INDEX events_of_intent ON events (number, at_msc) WHERE number IS NOT NULL;
 CREATE INDEX events_of_position ON events (position) WHERE position IS NOT NULL;
 CREATE INDEX events_of_account ON events (kind) WHERE number IS NULL AND position IS NULL;
-CREATE INDEX events_in_time ON events (at_msc);
 UPDATE inbox SET received_msc = coalesce(
     (SELECT at_msc FROM events WHERE events.number = inbox.number AND kind = 'IntentReceived'), 0);
 """
