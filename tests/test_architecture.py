@@ -89,6 +89,11 @@ TASK_OWNERS = {
 }
 # Tests of something else than one module of the package.
 UNMAPPED = {
+    "core/test_denials.py",  # every denial's words
+    "core/test_forgetting.py",  # what the state may forget
+    "streams/test_kafka_stops.py",  # stops and orders through a real broker's troubles
+    "streams/test_redelivery.py",  # messages that come again, from the topic to the journal
+    "test_fault_table.py",  # docs/faults.md
     "simulator/test_contract.py",  # names, types and constants of the package
     "simulator/test_faults_seen.py",  # every fault through the package's functions
     "simulator/test_fidelity_rules.py",  # what a terminal does, rule by rule, likewise
@@ -101,7 +106,8 @@ UNMAPPED = {
     "test_start_bridge.py",
     "test_start_redpanda.py",
 }
-UNMAPPED_FOLDERS = {"benchmarks", "blackbox", "conformance", "scenarios"}  # of scripts; of whole programs
+# Of scripts/benchmarks, scripts/siege and scripts/simulation; of whole programs.
+UNMAPPED_FOLDERS = {"benchmarks", "blackbox", "conformance", "scenarios", "simulation"}
 
 
 @cache
