@@ -68,12 +68,15 @@ class Faults:
 
     Attributes:
         struck: how often each kind struck.
+        link_down_s: from when to when the terminal had no link to the broker.
         disk_is_full: whether the journal's disk takes nothing more.
     """
 
     def __init__(self, world: "World", draw: random.Random) -> None:
         self.struck: Counter[str] = Counter()
         self.disk_is_full = False
+        self.link_down_s: list[tuple[float, float]] = []
+        self._down_since_s = 0.0
         self._world = world
         self._draw = draw
         self._on = True
@@ -175,7 +178,8 @@ class Faults:
             self._strike_once(kind)
             return
         self._active[kind] += 1
-        self._set(kind, on=True)
+        if self._active[kind] == 1:
+            self._set(kind, on=True)
         self._world.timeline.after(lasts_s, lambda: self._end(kind))
 
     def _end(self, kind: str) -> None:
@@ -193,6 +197,8 @@ class Faults:
         match kind:
             case "link_down" | "frozen_quotes":
                 market.catch_up()
+                if kind == "link_down":
+                    self._note_link(on=on)
                 permissions.connected = not self._active["link_down"]
                 market.flowing = not (self._active["link_down"] or self._active["frozen_quotes"])
             case "autotrading_off":
@@ -220,6 +226,13 @@ class Faults:
                 world.set_clock(self._draw.choice(JUMPS_S) * self._draw.random() if on else 0.0)
             case "disk_full":
                 self.disk_is_full = on
+
+    def _note_link(self, *, on: bool) -> None:
+        now_s = self._world.timeline.now_s
+        if on:
+            self._down_since_s = now_s
+        else:
+            self.link_down_s.append((self._down_since_s, now_s))
 
     def _strike_once(self, kind: str) -> None:
         world, draw = self._world, self._draw

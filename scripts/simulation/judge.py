@@ -34,6 +34,7 @@ MINUTE_S = 59.0  # A minute less what a request takes from the bridge to the ter
 MIDNIGHT_S = 20.0  # So long after the broker's midnight an entry may still count for the day before.
 SEEN_S = 20.0  # So long a position that somebody else opened may go unseen.
 AGE_S = 1.0
+LOOKS_S = 1.0  # Two looks are farther apart.
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,7 @@ class Case:
         start_ms: the world's beginning, UTC milliseconds.
         clock_jumped: whether the PC's clock was wrong for a while; what needs it is then not judged.
         views_hidden: whether the terminal hid what had happened for a while.
+        link_down_s: when the terminal had no link to the broker.
         pending_ms: when orders still waiting at the venue were placed, by ticket.
     """
 
@@ -83,6 +85,7 @@ class Case:
     views_hidden: bool
     hedging: bool
     pending_ms: dict[int, int]
+    link_down_s: tuple[tuple[float, float], ...] = ()
 
 
 def judge(world: "World", life: "Life", unhandled: list[str]) -> Verdict:
@@ -123,6 +126,7 @@ def make_case(world: "World") -> Case:
         views_hidden="hidden" in world.faults.struck,
         hedging=world.hedging,
         pending_ms=world.market.pending_since_ms(),
+        link_down_s=tuple(world.faults.link_down_s),
     )
 
 
@@ -130,7 +134,8 @@ def judge_case(case: Case) -> list[Failure]:
     """Go through all the rules."""
     rules = (
         once_only, as_told, known_signals, not_stale, closes_once, magics_unique, stop_present, volume_inside,
-        rate_inside, day_inside, count_inside, nothing_after_stop, cleared_after_stop,
+        rate_inside, day_inside, count_inside, nothing_beside_doubt, looked_enough, nothing_after_stop,
+        cleared_after_stop,
     )  # fmt: skip
     return [failure for rule in rules for failure in rule(case)]
 
@@ -313,6 +318,44 @@ def count_inside(case: Case) -> Iterator[Failure]:
         if held >= most:
             key = signal_of(written.request.comment)
             yield Failure("limit", key, f"sent while {held} positions were open, {most} permitted")
+
+
+def nothing_beside_doubt(case: Case) -> Iterator[Failure]:
+    """No entry is written on a symbol while the outcome of another on it is not known."""
+    if case.clock_jumped:
+        return
+    for key in case.evidence.entries:
+        unknown, *later = [*_decisive(case, key), None, None][:2]
+        if unknown is None or unknown["status"] != "unknown":
+            continue
+        begins_s = _done_s(case, unknown)
+        ends_s = _done_s(case, later[0]) if later[0] is not None else float("inf")
+        for written in _entries(case):
+            other = signal_of(written.request.comment)
+            if written.request.symbol == unknown["symbol"] and begins_s < written.at_s < ends_s and other != key:
+                yield Failure("limit", other, f"written on {unknown['symbol']} while {key} was in doubt")
+
+
+def looked_enough(case: Case) -> Iterator[Failure]:
+    """Nobody is told that nothing was done while the terminal could not have shown it."""
+    if case.clock_jumped:
+        return
+    for key in case.evidence.entries:
+        for told in _decisive(case, key):
+            if told["status"] == "not_executed" and told["reason"] == "not_found":
+                at_s = _done_s(case, told)
+                if any(begins_s < at_s - LOOKS_S and ends_s > at_s for begins_s, ends_s in case.link_down_s):
+                    yield Failure("unexplained", key, "told not_executed while the link to the broker was down")
+
+
+def _decisive(case: Case, key: str) -> list[dict[str, Any]]:
+    results = case.evidence.told.get(key, {}).get("redpanda", [])
+    found = {row["done_at"]: row for row in results if row["status"] != "duplicate"}
+    return [found[moment] for moment in sorted(found)]
+
+
+def _done_s(case: Case, told: dict[str, Any]) -> float:
+    return (datetime.fromisoformat(told["done_at"]).timestamp() * 1000 - case.start_ms) / 1000
 
 
 def nothing_after_stop(case: Case) -> Iterator[Failure]:

@@ -12,8 +12,9 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 # The root holds a launcher of the package's name: the package must be found first.
@@ -27,10 +28,16 @@ TOLD_MAX = 40  # Stories of failures that are printed; the numbers of all seeds 
 FILES = Path("/dev/shm")  # noqa: S108 - a memory disk, where there is one
 
 
-def run_seed(seed: int, *, whole: bool = False) -> Outcome:
-    """Run one seed; the story of one that went well is dropped unless the whole is wanted."""
+def run_seed(
+    seed: int, *, whole: bool = False, planted: Sequence[tuple[Any, str, Any]] = ()
+) -> Outcome:
+    """Run one seed; the story of one that went well is dropped unless the whole is wanted.
+
+    Args:
+        planted: parts of the bridge that others are put in place of.
+    """
     with tempfile.TemporaryDirectory(prefix="simulate-", dir=FILES if FILES.is_dir() else None) as folder:
-        outcome = World(seed, Path(folder)).run(tell=whole)
+        outcome = World(seed, Path(folder), planted).run(tell=whole)
     if not whole and not outcome.verdict.failures:
         outcome.story = []
     return outcome

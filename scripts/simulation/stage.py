@@ -4,6 +4,7 @@ Owns the list of what is exchanged: the clock, the worker process, the Kafka cli
 event and tick writers, the journal's thread, random waits. Everything else of the bridge is the real thing.
 """
 
+import inspect
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -52,8 +53,8 @@ def staged(world: "World", *, tell: bool = False) -> Iterator[None]:
     Args:
         tell: whether the bridge's own log goes into the story.
     """
-    changes = _changes(world)
-    before = [(owner, name, getattr(owner, name)) for owner, name, _ in changes]
+    changes = [*_changes(world), *world.planted]
+    before = [(owner, name, inspect.getattr_static(owner, name)) for owner, name, _ in changes]
     log_before = structlog.get_config()
     try:
         for owner, name, value in changes:
@@ -61,7 +62,7 @@ def staged(world: "World", *, tell: bool = False) -> Iterator[None]:
         _set_log(world, tell=tell)
         yield
     finally:
-        for owner, name, value in before:
+        for owner, name, value in reversed(before):
             setattr(owner, name, value)
         structlog.configure(**log_before)
 

@@ -6,6 +6,7 @@ seed; it runs in a folder of its own and touches nothing else.
 
 import asyncio
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -76,8 +77,16 @@ class World:
         draw: for latencies; every actor has a sequence of its own, so that one changes nothing for another.
     """
 
-    def __init__(self, seed: int, folder: Path) -> None:
+    def __init__(self, seed: int, folder: Path, planted: Sequence[tuple[Any, str, Any]] = ()) -> None:
+        """Lay out a seed.
+
+        Args:
+            folder: an empty one for its files.
+            planted: parts of the bridge to put others in place of, (owner, name, value), so that a test can
+                see a bug caught.
+        """
         self.seed = seed
+        self.planted = planted
         self.timeline = Timeline()
         self.story: list[Line] = []
         self.calm = False
