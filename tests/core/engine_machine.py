@@ -93,15 +93,13 @@ REFUSALS = [SubmitOutcome(Answer.NO, code, retriable=True) for code in (10004, 1
 AGAIN = st.sampled_from(
     [
         (0, 0, ""),
-        (80, 0, ""),
-        (0, 0, ""),
-        (80, 0, ""),
         (7_000, 0, ""),
         (0, 20_000, ""),
         (0, 0, "a stop"),
         (0, 0, "a halt"),
         (0, 0, "no answer"),
-        (0, 0, ""),
+        (80, 0, ""),
+        (80, 0, ""),
     ]
 )
 NOTHING_IN_BETWEEN = [(0, 0, ""), (80, 0, "")]
@@ -110,7 +108,7 @@ SOUND = {
     "side": st.sampled_from(list(Side)),
     "volume": st.sampled_from([0.1, 0.2, 0.3, None]),
     "again": st.booleans(),
-    "outcome": st.sampled_from([*OUTCOMES, *REFUSALS, UNKNOWN, UNKNOWN, None]),
+    "outcome": st.sampled_from([*OUTCOMES, *REFUSALS, *REFUSALS, UNKNOWN, UNKNOWN, None]),
     "share": st.sampled_from([0.0, 1.0, 0.5]),
     "retry": st.sampled_from([*OUTCOMES, REFUSALS[0]]),
     "looks": st.sampled_from([0, 3, 5]),
