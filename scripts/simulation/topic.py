@@ -86,8 +86,8 @@ class Topic:
         self.committed = None
 
     def rewind(self, offset: int) -> None:
-        """Have the group read again from an offset, as an administrator may."""
-        self.committed = offset
+        """Have the group read again from an offset, as an administrator may; never past what was not read."""
+        self.committed = min(offset, self.committed or self.first)
 
     def trim(self, offset: int) -> None:
         """Drop the oldest messages."""

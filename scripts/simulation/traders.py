@@ -56,11 +56,16 @@ class Traders:
     def schedule(self, until_s: float, signals: int, commands: int, hands: int, stops: int) -> None:
         """Plan so many of each up to a moment."""
         draw, timeline = self._draw, self._world.timeline
-        for _ in range(signals):
-            at_s = draw.uniform(2.0, until_s)
+        moments = [draw.uniform(2.0, until_s) for _ in range(signals)]
+        for at_s in moments:
             for _ in range(draw.choice((1, 1, 1, 1, 2, 6))):
                 timeline.at(at_s + draw.random() * 0.3, self._signal)
-        for count, act in ((commands, self._command), (hands, self._by_hand), (stops, self._stop)):
+        for _ in range(stops):
+            # Half of them amid what is being decided.
+            amid = draw.random() < 0.5
+            at_s = draw.choice(moments) + draw.random() * 0.4 if amid else draw.uniform(5.0, until_s)
+            timeline.at(at_s, self._stop)
+        for count, act in ((commands, self._command), (hands, self._by_hand)):
             for _ in range(count):
                 timeline.at(draw.uniform(5.0, until_s), act)
 

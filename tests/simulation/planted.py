@@ -198,7 +198,13 @@ def look_while_disconnected() -> list[Change]:
     async def connected(self: Any, query: LookQuery) -> Findings:
         return replace(await look(self, query), connected=True)
 
-    return [(TerminalTradeLane, "look", connected)]
+    report = TerminalTradeLane.report
+
+    async def report_connected(self: Any) -> Any:
+        found = await report(self)
+        return replace(found, terminal=replace(found.terminal, connected=True))
+
+    return [(TerminalTradeLane, "look", connected), (TerminalTradeLane, "report", report_connected)]
 
 
 def marked_before_delivery() -> list[Change]:
