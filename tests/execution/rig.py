@@ -17,7 +17,7 @@ from hybrid_bridge.core.limits import Limits
 from hybrid_bridge.core.orders import Channel, OrderState, Source
 from hybrid_bridge.core.results import TradeResult
 from hybrid_bridge.execution.clearing import EmergencyClearing
-from hybrid_bridge.execution.executor import Executor
+from hybrid_bridge.execution.executor import START_GRACE_S, Executor
 from hybrid_bridge.execution.inbox import PriorityInbox
 from hybrid_bridge.execution.recorder import Recorder
 from hybrid_bridge.execution.recovery import Recovery
@@ -94,6 +94,9 @@ class Rig:
         try:
             if recover and not self.venue.failing:
                 await until(lambda: not self.executor.closed_because)
+            else:
+                await until(lambda: self.clock.sleeping)
+                self.clock.advance(START_GRACE_S)
             yield self
         finally:
             for task in tasks:

@@ -32,6 +32,7 @@ from hybrid_bridge.core.inputs import AccountObserved, MalformedReceived
 from hybrid_bridge.core.orders import ApprovedOrder, Channel, OrderState, Source
 from hybrid_bridge.core.requests import make_magic
 from hybrid_bridge.core.state import CLOSED_ORDERS_KEPT
+from hybrid_bridge.execution.executor import START_GRACE_S
 
 REDPANDA = Source(Channel.REDPANDA, "trading_signals", 0, 41)
 FIRST = NOW // 1000  # The number of the first intent of a new journal.
@@ -681,6 +682,54 @@ async def test_nothing_is_accepted_before_the_door_is_opened(rig):
         rig.executor.open()
         await rig.signal("c")
         assert await rig.status("c") == "filled"
+
+
+async def test_what_comes_right_after_the_start_waits_for_the_door(new_rig):
+    rig = new_rig(signal_max_age_ms=60_000)
+    await rig.recovery.restore()
+    running = asyncio.ensure_future(rig.executor.run_orders())
+    await rig.signal("a")
+    await until(lambda: rig.clock.sleeping)
+    rig.clock.advance(START_GRACE_S - 0.1)
+    rig.executor.open()
+    assert await rig.status("a") == "filled"
+    running.cancel()
+    rig.journal.close()
+
+
+async def test_what_waits_for_a_door_that_stays_closed_is_denied_after_the_grace(new_rig):
+    rig = new_rig(signal_max_age_ms=60_000)
+    await rig.recovery.restore()
+    running = asyncio.ensure_future(rig.executor.run_orders())
+    await rig.signal("a")
+    await until(lambda: rig.clock.sleeping)
+    rig.clock.advance(START_GRACE_S)
+    assert await rig.status("a") == "denied"
+    assert "recovering" in rig.last("a").detail
+    running.cancel()
+    rig.journal.close()
+
+
+async def test_a_signal_that_is_too_old_when_the_door_opens_is_told_so(rig):
+    await rig.recovery.restore()
+    running = asyncio.ensure_future(rig.executor.run_orders())
+    await rig.signal("a")
+    await until(lambda: rig.clock.sleeping)
+    rig.clock.advance(6.0)
+    rig.executor.open()
+    assert await rig.status("a") == "expired"
+    running.cancel()
+    rig.journal.close()
+
+
+async def test_a_bridge_that_stops_while_it_starts_refuses_what_waits(rig):
+    await rig.recovery.restore()
+    running = asyncio.ensure_future(rig.executor.run_orders())
+    await rig.signal("a")
+    await rig.executor.drain()
+    assert (rig.statuses("a"), "stopping" in rig.last("a").detail) == (["denied"], True)
+    running.cancel()
+    rig.journal.close()
 
 
 async def test_a_door_that_closes_during_the_appraisal_is_closed(rig):

@@ -39,6 +39,7 @@ from hybrid_bridge.ports import Clock, TradeLane
 log = structlog.get_logger(__name__)
 
 JOURNAL_RETRY_S = 1.0
+START_GRACE_S = 10.0  # What comes this soon after the start waits for the recovery instead of being denied.
 
 
 class Executor:
@@ -64,6 +65,7 @@ class Executor:
         self._stop_under_way: EmergencyStopRequested | None = None
         self._busy = False
         self._turn_over = asyncio.Event()
+        self._start_over = asyncio.Event()
         self._sender = OrderSender(
             recorder, lane, limits, clock, figures, self._stop_comes, lambda: self.closed_because
         )
@@ -77,6 +79,7 @@ class Executor:
         """Accept signals and commands, unless the bridge is stopping: that door stays closed."""
         if not self._stopping:
             self._closed = None
+            self._start_over.set()
 
     @property
     def closed_because(self) -> str:
@@ -87,12 +90,14 @@ class Executor:
         """Refuse what still waits and return once the order on its way has its result."""
         self.close_for("stopping", "received while the bridge was stopping")
         self._stopping = True
+        self._start_over.set()
         while self._busy or self._inbox.orders_waiting:
             self._turn_over.clear()
             await self._turn_over.wait()
 
     async def run_orders(self) -> None:
-        """Process signals and commands one by one, for ever."""
+        """Process signals and commands one by one, for ever, once the start is over."""
+        await self._await_start()
         while True:
             delivery = await self._inbox.next_order()
             self._busy = True
@@ -101,6 +106,18 @@ class Executor:
             finally:
                 self._busy = False
                 self._turn_over.set()
+
+    async def _await_start(self) -> None:
+        """Return when the door is open, or a stop of the bridge begins, or the start takes too long.
+
+        What waits meanwhile is judged by its own age afterwards: a restart alone costs no signal.
+        """
+        async with asyncio.TaskGroup() as waiting:
+            over = waiting.create_task(self._start_over.wait())
+            grace = waiting.create_task(self._clock.sleep(START_GRACE_S))
+            await asyncio.wait((over, grace), return_when=asyncio.FIRST_COMPLETED)
+            over.cancel()
+            grace.cancel()
 
     async def run_facts(self) -> None:
         """Process stops, resumes, observations and malformed messages, for ever."""
