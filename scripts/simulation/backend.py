@@ -1,7 +1,7 @@
 """The simulated trading backend and the two ways out: the WebSocket and the event topic.
 
-Owns what the bridge has told, and what the backend has asked over the WebSocket and not been answered: that it
-sends again under the same id until it is. `SimulatedControl` stands in for control.ControlClient,
+Owns what the bridge has told, and what the backend has asked over the WebSocket and not been answered: that
+it sends again under the same id until it is. `SimulatedControl` stands in for control.ControlClient,
 `SimulatedEvents` for streams.KafkaEventChannel, `SimulatedTicks` for streams.KafkaTickSink.
 """
 
@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from scripts.simulation.timeline import Timeline
+
 from hybrid_bridge.control.state import ControlState, Link
 from hybrid_bridge.core.inputs import EmergencyStopRequested, ResumeRequested
 from hybrid_bridge.core.market import SequencedTick, TickCursor
@@ -22,7 +24,6 @@ from hybrid_bridge.errors import ChannelError
 from hybrid_bridge.messages.inbound import DataRequested, decode_or_reject
 from hybrid_bridge.ports import Clock, Inbox, OutboxMessage
 from hybrid_bridge.streams.channel_state import ChannelState
-from scripts.simulation.timeline import Timeline
 
 if TYPE_CHECKING:
     from scripts.simulation.life import Life

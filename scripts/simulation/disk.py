@@ -79,7 +79,9 @@ class WatchedFile:
                     return Tail(salts, end)
                 end += step
 
-    def survive(self, draw: random.Random, *, power_cut: bool, in_commit: bool) -> tuple[dict[Path, bytes], str]:
+    def survive(
+        self, draw: random.Random, *, power_cut: bool, in_commit: bool
+    ) -> tuple[dict[Path, bytes], str]:
         """Return what is left of the file and its log, and say what was lost.
 
         Args:

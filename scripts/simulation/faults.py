@@ -9,8 +9,9 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from hybrid_bridge.simulator.terms import Terms
 from scripts.simulation.terminal import Fate
+
+from hybrid_bridge.simulator.terms import Terms
 
 if TYPE_CHECKING:
     from scripts.simulation.world import World
@@ -86,7 +87,9 @@ class Faults:
         self._kinds = draw.sample(sorted(DISTURBANCES), draw.randrange(0, len(DISTURBANCES) + 1))
         self._fate_share = draw.choice((0.1, 0.3, 0.6, 0.9))
         self._rewrites = "rewritten" in self._fates and draw.random() < 0.5
-        self._late_s = draw.choice(((0.5, 18), (0.5, 60), (15, 90), (20, 600))) if draw.random() < 0.95 else (60, 3600)
+        self._late_s = (
+            draw.choice(((0.5, 18), (0.5, 60), (15, 90), (20, 600))) if draw.random() < 0.95 else (60, 3600)
+        )
 
     def schedule(self, until_s: float, mean_gap_s: float) -> None:
         """Plan the disturbances up to a moment."""
@@ -191,41 +194,60 @@ class Faults:
             self._world.note("fault", f"{kind} ends")
 
     def _set(self, kind: str, *, on: bool) -> None:
-        world = self._world
-        market, terminal = world.market, world.terminal
-        permissions = market.exchange.permissions
-        match kind:
-            case "link_down" | "frozen_quotes":
-                market.catch_up()
-                if kind == "link_down":
-                    self._note_link(on=on)
-                permissions.connected = not self._active["link_down"]
-                market.flowing = not (self._active["link_down"] or self._active["frozen_quotes"])
-            case "autotrading_off":
-                permissions.terminal_trading = not on
-            case "experts_off":
-                permissions.account_experts = not on
-            case "market_closed":
-                permissions.market_open = not on
-            case "another_account":
-                terminal.log_in_stranger(on)
-            case "terminal_restart":
-                terminal.go_down() if on else terminal.come_up()
-            case "history_late":
-                view = world.market_view
-                view.cut_history(30) if on else view.heal_history()
-            case "log_down":
-                world.topic.up = not on
-            case "commits_fail":
-                world.topic.commit_fails = 0.7 if on else 0.0
-            case "backend_down":
-                world.backend.up = not on
-                if on:
-                    world.backend.drop_connection()
-            case "clock_jump":
-                world.set_clock(self._draw.choice(JUMPS_S) * self._draw.random() if on else 0.0)
-            case "disk_full":
-                self.disk_is_full = on
+        """Switch a disturbance; what only the parts ask about needs no switch."""
+        switch = getattr(self, f"_set_{kind}", None)
+        if switch is not None:
+            switch(on)
+
+    def _set_link_down(self, on: bool) -> None:
+        self._note_link(on=on)
+        self._set_prices()
+
+    def _set_frozen_quotes(self, _: bool) -> None:
+        self._set_prices()
+
+    def _set_prices(self) -> None:
+        market = self._world.market
+        market.catch_up()
+        market.exchange.permissions.connected = not self._active["link_down"]
+        market.flowing = not (self._active["link_down"] or self._active["frozen_quotes"])
+
+    def _set_autotrading_off(self, on: bool) -> None:
+        self._world.market.exchange.permissions.terminal_trading = not on
+
+    def _set_experts_off(self, on: bool) -> None:
+        self._world.market.exchange.permissions.account_experts = not on
+
+    def _set_market_closed(self, on: bool) -> None:
+        self._world.market.exchange.permissions.market_open = not on
+
+    def _set_another_account(self, on: bool) -> None:
+        self._world.terminal.log_in_stranger(on)
+
+    def _set_terminal_restart(self, on: bool) -> None:
+        terminal = self._world.terminal
+        terminal.go_down() if on else terminal.come_up()
+
+    def _set_history_late(self, on: bool) -> None:
+        view = self._world.market_view
+        view.cut_history(30) if on else view.heal_history()
+
+    def _set_log_down(self, on: bool) -> None:
+        self._world.topic.up = not on
+
+    def _set_commits_fail(self, on: bool) -> None:
+        self._world.topic.commit_fails = 0.7 if on else 0.0
+
+    def _set_backend_down(self, on: bool) -> None:
+        self._world.backend.up = not on
+        if on:
+            self._world.backend.drop_connection()
+
+    def _set_clock_jump(self, on: bool) -> None:
+        self._world.set_clock(self._draw.choice(JUMPS_S) * self._draw.random() if on else 0.0)
+
+    def _set_disk_full(self, on: bool) -> None:
+        self.disk_is_full = on
 
     def _note_link(self, *, on: bool) -> None:
         now_s = self._world.timeline.now_s

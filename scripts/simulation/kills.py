@@ -100,9 +100,11 @@ class Killer:
             return
         if self._plan.kind == "steps":
             self._count_down("after a step")
-        elif task is not None and not task.done():
-            if self._plan.point in self._points.standing_at(task.get_coro()):
-                self._count_down(f"at {self._plan.point}")
+        elif task is not None and not task.done() and self._plan.point in self._standing_at(task):
+            self._count_down(f"at {self._plan.point}")
+
+    def _standing_at(self, task: asyncio.Task[Any]) -> list[str]:
+        return self._points.standing_at(task.get_coro())
 
     def at_write(self, kinds: tuple[str, ...], phase: str) -> bool:
         """Strike at a journal write, if this is the one; return whether it did."""

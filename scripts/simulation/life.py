@@ -11,16 +11,17 @@ from concurrent.futures import Executor, Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from scripts.simulation.disk import WatchedFile
+from scripts.simulation.kills import Killer, KillPlan
+from scripts.simulation.loop import VirtualLoop
+from scripts.simulation.points import all_points
+
 from hybrid_bridge import bridge as bridge_module
 from hybrid_bridge.core.events import Event
 from hybrid_bridge.core.inputs import EmergencyStopRequested, Input, ResumeRequested
 from hybrid_bridge.errors import BridgeError
 from hybrid_bridge.execution.inbox import PriorityInbox
 from hybrid_bridge.journal.sqlite import SqliteJournal
-from scripts.simulation.disk import WatchedFile
-from scripts.simulation.kills import Killer, KillPlan
-from scripts.simulation.loop import VirtualLoop
-from scripts.simulation.points import all_points
 
 if TYPE_CHECKING:
     from scripts.simulation.worker import SimulatedWorker
@@ -218,7 +219,9 @@ class Life:
         for task in self.loop.tasks.values():
             reached += all_points().standing_at(task.get_coro())
         world.reached.update(reached)
-        world.note("KILL", f"{'power cut' if power_cut else 'kill -9'} {words}; it stood at: {_shown(reached)}")
+        world.note(
+            "KILL", f"{'power cut' if power_cut else 'kill -9'} {words}; it stood at: {_shown(reached)}"
+        )
         self._die(power_cut=power_cut, in_commit=in_commit)
 
     def _die(self, *, power_cut: bool = False, in_commit: bool = False) -> None:
@@ -231,7 +234,9 @@ class Life:
         if topic.member is not None:
             # The group waits for the dead member's session to end.
             topic.member = None
-            topic.member_until_s = self.world.timeline.now_s + (6.0 if self.world.calm else topic.draw.uniform(0, 6))
+            topic.member_until_s = self.world.timeline.now_s + (
+                6.0 if self.world.calm else topic.draw.uniform(0, 6)
+            )
         if self.journal is not None:
             self.world.leave_files(self.file, self.journal, power_cut=power_cut, in_commit=in_commit)
         self.world.orders.note_death(self)
@@ -256,7 +261,7 @@ class Life:
 
     async def _until_converged(self) -> None:
         await self.world.wait_for_calm(self)
-        while not self.world.has_converged(self):
+        while not self.world.has_converged(self):  # noqa: ASYNC110 - it looks from outside
             await asyncio.sleep(CONVERGENCE_LOOK_S)
 
 

@@ -8,13 +8,14 @@ import random
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from scripts.simulation.timeline import Timeline
+
 from hybrid_bridge.simulator import constants as mt5
 from hybrid_bridge.simulator.accounts import Accounts
 from hybrid_bridge.simulator.catalogue import CATALOGUE
 from hybrid_bridge.simulator.config import ExchangeConfig
 from hybrid_bridge.simulator.exchange import Exchange
 from hybrid_bridge.simulator.ledger import Ledger
-from scripts.simulation.timeline import Timeline
 
 SYMBOLS = ("EURUSD", "GBPUSD", "USDJPY")
 LOGIN, SERVER = 7001, "Simulator-Demo"
@@ -43,8 +44,15 @@ class Market:
     """
 
     def __init__(
-        self, timeline: Timeline, draw: random.Random, folder: Path, *, hedging: bool, start_utc_ms: int,
-        offset_s: int, only_ioc: bool,
+        self,
+        timeline: Timeline,
+        draw: random.Random,
+        folder: Path,
+        *,
+        hedging: bool,
+        start_utc_ms: int,
+        offset_s: int,
+        only_ioc: bool,
     ) -> None:
         self._timeline = timeline
         self._draw = draw
@@ -92,7 +100,9 @@ class Market:
     def holds_orders(self) -> bool:
         """Whether a market order waits at the venue to be filled."""
         self.catch_up()
-        return any(order.type in (mt5.ORDER_TYPE_BUY, mt5.ORDER_TYPE_SELL) for order in self.exchange.orders())
+        return any(
+            order.type in (mt5.ORDER_TYPE_BUY, mt5.ORDER_TYPE_SELL) for order in self.exchange.orders()
+        )
 
     def catch_up(self) -> None:
         """Make the ticks that are due by now."""

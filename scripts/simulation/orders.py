@@ -1,7 +1,7 @@
 """What was asked of the bridge and what left it, noted from outside, for the judge.
 
-Values and their book-keeping only: what was sent, when a stop or resume reached the inbox, which requests were
-written to a worker. Nothing here is read from the bridge's own state.
+Values and their book-keeping only: what was sent, when a stop or resume reached the inbox, which requests
+were written to a worker. Nothing here is read from the bridge's own state.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Where a kill can strike: every await of the executing and journalling code, and every kind of journal write.
+"""Where a kill can strike: every await of the executing and journalling code, every kind of journal write.
 
 Owns the list, read from the source itself, and the finding of the place at which a suspended task stands.
 """
@@ -123,16 +123,14 @@ def _is_timeout(node: ast.AsyncWith) -> bool:
 
 def _span(node: ast.Await | ast.AsyncWith | ast.AsyncFor) -> Span:
     if isinstance(node, ast.Await):
-        assert node.end_lineno is not None and node.end_col_offset is not None  # noqa: PT018, S101 - parsed
+        assert node.end_lineno is not None and node.end_col_offset is not None  # noqa: S101 - parsed
         return node.lineno, node.end_lineno, node.col_offset, node.end_col_offset
     # Of a block only its head counts: what is awaited inside has a place of its own.
     body = node.body[0]
     return node.lineno, max(body.lineno - 1, node.lineno), node.col_offset, 10_000
 
 
-def _within(
-    node: ast.AST, qualified: str
-) -> Iterator[tuple[str, ast.Await | ast.AsyncWith | ast.AsyncFor]]:
+def _within(node: ast.AST, qualified: str) -> Iterator[tuple[str, ast.Await | ast.AsyncWith | ast.AsyncFor]]:
     for child in ast.iter_child_nodes(node):
         name = qualified
         if isinstance(child, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):

@@ -28,9 +28,7 @@ TOLD_MAX = 40  # Stories of failures that are printed; the numbers of all seeds 
 FILES = Path("/dev/shm")  # noqa: S108 - a memory disk, where there is one
 
 
-def run_seed(
-    seed: int, *, whole: bool = False, planted: Sequence[tuple[Any, str, Any]] = ()
-) -> Outcome:
+def run_seed(seed: int, *, whole: bool = False, planted: Sequence[tuple[Any, str, Any]] = ()) -> Outcome:
     """Run one seed; the story of one that went well is dropped unless the whole is wanted.
 
     Args:

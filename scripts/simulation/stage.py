@@ -12,15 +12,15 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import structlog
+from scripts.simulation import backend, topic
+from scripts.simulation.life import InlineExecutor, SimulatedClock, WatchedInbox, WatchedJournal
+from scripts.simulation.worker import SimulatedWorker
 
 from hybrid_bridge import bridge
 from hybrid_bridge.control import local_commands
 from hybrid_bridge.journal import sqlite_thread
 from hybrid_bridge.streams import reader, signal_consumer, stop_watcher
 from hybrid_bridge.terminal import backoff, commission, lane, session
-from scripts.simulation import backend, topic
-from scripts.simulation.life import InlineExecutor, SimulatedClock, WatchedInbox, WatchedJournal
-from scripts.simulation.worker import SimulatedWorker
 
 if TYPE_CHECKING:
     from scripts.simulation.world import World
@@ -85,7 +85,11 @@ def _changes(world: "World") -> list[tuple[Any, str, Any]]:
         (reader, "random", random.Random(f"{world.seed}/reader")),
         (reader, "explain", topic.explain),
         (signal_consumer, "probe", topic.probe),
-        *((module, name, value) for module in (signal_consumer, stop_watcher) for name, value in KAFKA.items()),
+        *(
+            (module, name, value)
+            for module in (signal_consumer, stop_watcher)
+            for name, value in KAFKA.items()
+        ),
         (local_commands, "LOOK_INTERVAL_S", LOCAL_LOOK_S),
     ]
 
@@ -100,5 +104,7 @@ def _set_log(world: "World", *, tell: bool) -> None:
 
     lowest = 30 if tell else 50
     structlog.configure(
-        processors=[take], wrapper_class=structlog.make_filtering_bound_logger(lowest), cache_logger_on_first_use=False
+        processors=[take],
+        wrapper_class=structlog.make_filtering_bound_logger(lowest),
+        cache_logger_on_first_use=False,
     )

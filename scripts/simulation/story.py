@@ -6,7 +6,7 @@ Owns the words and the choice of lines. The same seed gives the same text, byte 
 import re
 from collections.abc import Iterable
 
-from scripts.simulation.judge import Failure
+from scripts.simulation.rules import Failure
 from scripts.simulation.world import Line, Outcome
 
 # What concerns everybody.
@@ -47,6 +47,8 @@ def _line(line: Line) -> str:
 
 
 def _failure(failure: Failure) -> str:
-    return f"{failure.kind.upper()} {failure.key}: {failure.text}" if failure.key else (
-        f"{failure.kind.upper()}: {failure.text}"
+    return (
+        f"{failure.kind.upper()} {failure.key}: {failure.text}"
+        if failure.key
+        else (f"{failure.kind.upper()}: {failure.text}")
     )

@@ -10,6 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from scripts.simulation.market import STRANGER, Market
+from scripts.simulation.timeline import Timeline
+
 from hybrid_bridge.simulator import constants as mt5
 from hybrid_bridge.simulator import request_parsing as parsing
 from hybrid_bridge.simulator.exchange import Exchange
@@ -17,8 +20,6 @@ from hybrid_bridge.simulator.records import OrderSendResult, TradeRequest
 from hybrid_bridge.simulator.terminal_error import TerminalError
 from hybrid_bridge.simulator.terms import USUAL, Terms
 from hybrid_bridge.simulator.view import TerminalView
-from scripts.simulation.market import STRANGER, Market
-from scripts.simulation.timeline import Timeline
 
 SUCCESS = (1, "Success")
 BROKEN = (-10001, "IPC send failed")
@@ -78,7 +79,9 @@ class Terminal:
         query_fails: whether a question finds its connection gone.
     """
 
-    def __init__(self, timeline: Timeline, market: Market, draw: random.Random, note: Callable[..., None]) -> None:
+    def __init__(
+        self, timeline: Timeline, market: Market, draw: random.Random, note: Callable[..., None]
+    ) -> None:
         self.timeline = timeline
         self.market = market
         self.up = True
@@ -171,8 +174,8 @@ def describe(request: TradeRequest) -> str:
     side = "" if request.action != mt5.TRADE_ACTION_DEAL else (" buy", " sell")[request.type % 2]
     target = f" of order {request.order}" if request.order else ""
     return (
-        f"{what.get(request.action, request.action)}{side} {request.symbol} {request.volume:g}{where}{target} "
-        f"({request.comment!r}, magic {request.magic & 0xFFFFFFFF:#x})"
+        f"{what.get(request.action, request.action)}{side} {request.symbol} {request.volume:g}{where}{target}"
+        f" ({request.comment!r}, magic {request.magic & 0xFFFFFFFF:#x})"
     )
 
 
@@ -257,7 +260,7 @@ class Module:
             lambda: self._terminal.exchange.order_calc_profit(action, symbol, volume, opened, closed)
         )
 
-    def copy_ticks_from(self, symbol: str, from_s: int, count: int, flags: int) -> Any:
+    def copy_ticks_from(self, *_: object) -> Any:
         """Return no ticks: the simulation publishes none."""
         return self._ask(lambda: None)
 

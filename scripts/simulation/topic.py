@@ -1,6 +1,6 @@
 """The simulated Redpanda: one signal topic, its consumer group, and the client that the bridge reads it with.
 
-`Topic` outlives the bridge. `SimulatedConsumer` offers what `streams.signal_consumer` asks of AIOKafkaConsumer,
+`Topic` outlives the bridge. `SimulatedConsumer` offers what the real readers ask of AIOKafkaConsumer,
 so offsets, redelivery, revocation and failed commits reach the real consumer code. Delivers at least once.
 """
 
@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from aiokafka import TopicPartition
 from aiokafka import errors as kafka
-
 from scripts.simulation.timeline import Timeline
 
 if TYPE_CHECKING:

@@ -9,11 +9,12 @@ import random
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from scripts.simulation.market import SYMBOLS
+from scripts.simulation.orders import Sent
+
 from hybrid_bridge.simulator import constants as mt5
 from hybrid_bridge.simulator.records import TradeRequest
 from hybrid_bridge.simulator.terms import Terms
-from scripts.simulation.market import SYMBOLS
-from scripts.simulation.orders import Sent
 
 if TYPE_CHECKING:
     from scripts.simulation.world import World

@@ -1,6 +1,6 @@
 """The simulated worker process of a lane: the real operations on the simulated terminal, at simulated times.
 
-Stands in for `terminal.worker_process.WorkerProcess`. Owns how long each step of a call takes and what happens
+Stands in for `terminal.worker_process.WorkerProcess`. Owns how long each step of a call takes, what happens
 to a call whose worker dies: what was written to the terminal is carried out all the same.
 """
 
@@ -9,11 +9,11 @@ import io
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from scripts.simulation.terminal import Fate, Module, describe
 
 from hybrid_bridge.terminal.package import Package
 from hybrid_bridge.terminal.worker import Worker
 from hybrid_bridge.terminal.worker_process import Reply, WorkerGone
-from scripts.simulation.terminal import Fate, Module, describe
 
 if TYPE_CHECKING:
     from scripts.simulation.life import Life
@@ -62,7 +62,13 @@ class SimulatedWorker:
         return await reply
 
     def _read(
-        self, number: int, name: str, raw: msgspec.Raw, acts_s: float, fate: Fate, reply: asyncio.Future[Reply]
+        self,
+        number: int,
+        name: str,
+        raw: msgspec.Raw,
+        acts_s: float,
+        fate: Fate,
+        reply: asyncio.Future[Reply],
     ) -> None:
         """The worker, if it still lives, reads the request and passes it to the terminal."""
         if not self._gone.done() and not self._life.dead:

@@ -1,4 +1,4 @@
-"""Everything of one seed: its market, terminal, log and backend, its traders and faults, and the bridge's lives.
+"""Everything of one seed: its market, terminal, log and backend, its traders, faults, and the bridge's lives.
 
 Owns the course of a seed: chaos, then calm in which all must converge, then the judgement. One `World` per
 seed; it runs in a folder of its own and touches nothing else.
@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hybrid_bridge.settings import Settings
-from hybrid_bridge.simulator.view import TerminalView
 from scripts.simulation.backend import Backend
 from scripts.simulation.disk import WatchedFile
 from scripts.simulation.faults import Faults
@@ -27,6 +25,9 @@ from scripts.simulation.timeline import Timeline
 from scripts.simulation.topic import Topic
 from scripts.simulation.traders import Traders
 from scripts.simulation.worker import SimulatedWorker
+
+from hybrid_bridge.settings import Settings
+from hybrid_bridge.simulator.view import TerminalView
 
 MONDAY_MS = 1_772_409_600_000  # 2026-03-02 00:00 UTC
 BOUND_S = 300.0  # From the last fault until all must have converged.
@@ -222,7 +223,12 @@ class World:
         self._calm_s = self.timeline.now_s
         self.faults.stop()
         self.note("calm", "no more faults")
-        if self._waiting is not None and self._lives and not self._lives[-1].dead and not self._waiting.done():
+        if (
+            self._waiting is not None
+            and self._lives
+            and not self._lives[-1].dead
+            and not self._waiting.done()
+        ):
             self._waiting.set_result(None)
 
     def has_converged(self, life: Life) -> bool:
@@ -260,7 +266,7 @@ class World:
 
     def _next_life(self) -> Life:
         number = len(self._lives) + 1
-        usable = [plan for plan in self._kill_plans[number - 1 :]][:1]
+        usable = self._kill_plans[number - 1 : number]
         plan = usable[0] if usable and not self.calm else NEVER
         life = Life(self, number, plan, self.chaos_s * 0.9)
         self._lives.append(life)

@@ -1,15 +1,15 @@
 """Bugs to plant: each a way in which an order may be lost, doubled, forgotten or sent against the limits.
 
 Owns what each bug changes in the simulated bridge, and by which judgement it must be caught. The bridge knows
-nothing of them: a bug is a part put in another's place for one seed. `python -m tests.simulation.planted`
-looks for the first seed that catches each and writes `docs/planted-bugs.md`.
+nothing of them: a bug is a part put in another's place for one seed. `catching` looks for the seeds.
 """
 
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
+
+from scripts.simulation.life import WatchedInbox, WatchedJournal
 
 from hybrid_bridge.core import approval, engine, reconciliation, risk, verdict
 from hybrid_bridge.core.appraisal import Findings, LookQuery
@@ -24,12 +24,8 @@ from hybrid_bridge.execution.sender import OrderSender
 from hybrid_bridge.journal import sqlite, sqlite_thread
 from hybrid_bridge.streams.offsets import OffsetLedger
 from hybrid_bridge.terminal.trade_lane import TerminalTradeLane
-from scripts.simulation.life import WatchedInbox, WatchedJournal
-from scripts.simulation.run import run_seed
 
 Change = tuple[Any, str, Any]
-SEEDS_MAX = 400
-TABLE = Path(__file__).resolve().parents[2] / "docs" / "planted-bugs.md"
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,12 +292,16 @@ def netting_close_retried() -> list[Change]:
 
 def rate_not_counted() -> list[Change]:
     """Let any number of entries pass in a minute."""
-    return [(risk, "SCREENING", tuple(check for check in risk.SCREENING if check is not risk.check_order_rate))]
+    return [
+        (risk, "SCREENING", tuple(check for check in risk.SCREENING if check is not risk.check_order_rate))
+    ]
 
 
 def positions_not_counted() -> list[Change]:
     """Let any number of positions be open."""
-    return [(risk, "JUDGING", tuple(check for check in risk.JUDGING if check is not risk.check_open_positions))]
+    return [
+        (risk, "JUDGING", tuple(check for check in risk.JUDGING if check is not risk.check_open_positions))
+    ]
 
 
 def stop_loss_not_required() -> list[Change]:
@@ -341,59 +341,3 @@ BUGS = (
     Bug("open positions not counted", positions_not_counted, ("limit",)),
     Bug("stop loss not required", stop_loss_not_required, ("limit",)),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Catch:
-    """How a bug was caught."""
-
-    seed: int
-    judgement: str
-    words: str
-
-
-def catch(bug: Bug, seeds: Sequence[int]) -> Catch | None:
-    """Return the first of these seeds that catches a bug, and that is well without it."""
-    for seed in seeds:
-        outcome = run_seed(seed, planted=bug.plant())
-        found = [failure for failure in outcome.verdict.failures if failure.kind in bug.caught_as]
-        if found and not run_seed(seed).verdict.failures:
-            return Catch(seed, found[0].kind, f"{found[0].key} {found[0].text}".strip())
-    return None
-
-
-def documented() -> dict[str, int]:
-    """Return the seed that the document names for each bug."""
-    if not TABLE.exists():
-        return {}
-    rows = [line.split("|") for line in TABLE.read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
-    return {row[1].strip(): int(row[2]) for row in rows if row[2].strip().isdigit()}
-
-
-def main() -> int:
-    """Look for every bug and write the document."""
-    known = documented()
-    lines = [
-        "# Planted bugs",
-        "",
-        "A proof that cannot fail is none. Each of these bugs was put into the simulated bridge, one at a time;",
-        "the table names the first seed of the simulation that caught it, and what its judge said. The tests",
-        "catch every one of them again. Written by `python -m tests.simulation.planted`.",
-        "",
-        "| bug | seed | judged | words |",
-        "|---|---|---|---|",
-    ]
-    missed = 0
-    for bug in BUGS:
-        first = [known[bug.name]] if bug.name in known else []
-        caught = catch(bug, [*first, *range(1, SEEDS_MAX + 1)])
-        missed += caught is None
-        row = f"{caught.seed} | {caught.judgement} | {caught.words}" if caught else "none | not caught | "
-        print(f"{bug.name}: {row}", flush=True)
-        lines.append(f"| {bug.name} | {row} |")
-    TABLE.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return 1 if missed else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -4,7 +4,6 @@ import random
 import sqlite3
 
 import pytest
-
 from scripts.simulation.disk import WatchedFile
 
 

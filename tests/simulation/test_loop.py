@@ -3,7 +3,6 @@
 import asyncio
 
 import pytest
-
 from scripts.simulation.loop import Spinning, VirtualLoop
 from scripts.simulation.timeline import Timeline
 
@@ -88,7 +87,7 @@ def test_what_the_world_does_goes_on_without_a_process():
 
 def test_a_process_that_spins_is_noticed():
     async def main():
-        while True:
+        while True:  # noqa: ASYNC110 - a spinning process is the point
             await asyncio.sleep(0)
 
     loop = make_loop()

@@ -1,7 +1,8 @@
 """Every planted bug is caught: a proof that cannot fail is none."""
 
 import pytest
-from tests.simulation.planted import BUGS, SEEDS_MAX, catch, documented
+from tests.simulation.catching import SEEDS_MAX, catch, documented
+from tests.simulation.planted import BUGS
 
 
 @pytest.mark.timeout(900)

@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from scripts.simulation.run import run_seed
 from scripts.simulation.story import tell, tell_failures
 

@@ -1,27 +1,36 @@
-"""The judge itself: hand-made ledgers and words that must be condemned, and sound ones that must not."""
+"""The judge's rules: hand-made ledgers and words that must be condemned, and sound ones that must not."""
 
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from scripts.simulation.evidence import Evidence, Executed, LedgerDeal
+from scripts.simulation.orders import Resume, Sent, Stop, Written
+from scripts.simulation.rules import Case, judge_case
+from scripts.simulation.terminal import Arrival, Fate
 
 from hybrid_bridge.settings import Settings
 from hybrid_bridge.simulator.records import OrderSendResult, TradeRequest
-from scripts.simulation.evidence import Evidence, Executed, LedgerDeal
-from scripts.simulation.judge import Case, judge_case
-from scripts.simulation.orders import Resume, Sent, Stop, Written
-from scripts.simulation.terminal import Arrival, Fate
 
 START_MS = 1_772_532_000_000
 DAY_MS = 86_400_000
 
 
 def entry(key: str = "s1", volume: float = 0.1, **changes: Any) -> TradeRequest:
-    fields = {"action": 1, "symbol": "EURUSD", "volume": volume, "sl": 1.0, "magic": 7, "comment": f"{key} #7"}
+    fields = {
+        "action": 1,
+        "symbol": "EURUSD",
+        "volume": volume,
+        "sl": 1.0,
+        "magic": 7,
+        "comment": f"{key} #7",
+    }
     return TradeRequest(**{**fields, **changes})
 
 
-def executed(request: TradeRequest, at_s: float = 10.0, order: int = 1, volume: float | None = None, kind: int = 0):
+def executed(
+    request: TradeRequest, at_s: float = 10.0, order: int = 1, volume: float | None = None, kind: int = 0
+):
     """A request that the venue carried out."""
     arrival = Arrival(at_s, request, Fate(), stranger=False, results=[OrderSendResult(order=order)])
     lots = request.volume if volume is None else volume
@@ -42,7 +51,10 @@ def result(status: str, volume: float = 0.0, **changes: Any) -> dict[str, Any]:
 
 
 def make_case(
-    *requests: Executed, told: dict[str, list[dict[str, Any]]] | None = None, closes: Any = None, **changes: Any
+    *requests: Executed,
+    told: dict[str, list[dict[str, Any]]] | None = None,
+    closes: Any = None,
+    **changes: Any,
 ) -> Case:
     entries: dict[str, list[Executed]] = {}
     for request in requests:
@@ -53,7 +65,9 @@ def make_case(
     keys = {*entries, *(told or {})}
     case = Case(
         evidence=Evidence(deals, entries, closes or {}, words),
-        sent={key: Sent(key, {"id": key}, 9.0, True) for key in keys if key.startswith("s") and "-" not in key},
+        sent={
+            key: Sent(key, {"id": key}, 9.0, True) for key in keys if key.startswith("s") and "-" not in key
+        },
         delivered=frozenset(keys),
         written=[Written(request.arrival.at_s, 1, request.arrival.request) for request in requests],
         stops=[],
@@ -201,7 +215,9 @@ def test_a_close_told_once_and_done_twice_is_unexplained():
         "s1": [result("filled", 0.1)], "stop-1": [result("filled", 0.05, action="CLOSE")]
     }  # fmt: skip
     assert set() == kinds(make_case(opened, told=told, closes={1: [close(0.05)]}))
-    assert "unexplained" in kinds(make_case(opened, told=told, closes={1: [close(0.05), close(0.05, 21.0, 10)]}))
+    assert "unexplained" in kinds(
+        make_case(opened, told=told, closes={1: [close(0.05), close(0.05, 21.0, 10)]})
+    )
 
 
 def test_a_close_that_opens_a_position_is_doubled():
