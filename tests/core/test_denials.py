@@ -14,9 +14,12 @@ from tests.core.builders import (
     NOW,
     make_account,
     make_appraisal,
+    make_cancel,
     make_case,
+    make_close,
     make_intent,
     make_limits,
+    make_modify,
     make_order,
     make_position,
     make_quote,
@@ -28,10 +31,14 @@ from tests.core.builders import (
     state_with,
 )
 
+from hybrid_bridge.core import engine
 from hybrid_bridge.core.approval import approve
-from hybrid_bridge.core.events import Denial, TradingState
+from hybrid_bridge.core.events import Denial, IntentDenied, TradingState
+from hybrid_bridge.core.inputs import OrderAppraised, ResumeRequested
 from hybrid_bridge.core.market import Side, TradeMode
+from hybrid_bridge.core.orders import Channel, IntentKind, Source
 from hybrid_bridge.core.risk import AppraisedCase, find_account_denial, find_stops_denial
+from hybrid_bridge.core.state import EngineState
 
 
 def read(case: AppraisedCase) -> tuple[str, str, str, str]:
@@ -159,6 +166,13 @@ COUNTS = [
             limits=make_limits(max_orders_per_minute=2),
         ),
         ("order_rate", "2 a minute", "3", "denied, not queued"),
+    ),
+    (
+        make_case(
+            state=make_state(entries=entered(NOW - 60_000, NOW - 8, NOW - 7, volume=0.7)),
+            limits=make_limits(max_orders_per_minute=2),
+        ),
+        ("order_rate", "2 a minute", "2", "denied, not queued"),
     ),
     (
         holding(make_position(), make_position(symbol="GBPUSD"), max_open_positions=2),
@@ -407,3 +421,105 @@ def test_impossible_stops_are_told_by_side_and_distance(
     side: Side, stops: tuple[float, float], spec: dict[str, Any], expected: tuple[str, ...]
 ) -> None:
     assert texts(find_stops_denial(side, *stops, 1.1, make_spec(**spec))) == expected
+
+
+# Commands
+
+
+def judged(
+    wanted: Any, state: EngineState | None = None, position: Any = None, **appraisal: Any
+) -> tuple[str, str, str, str]:
+    """Return the denial of a command as its four texts."""
+    case = OrderAppraised(wanted, make_appraisal(**appraisal), position, "", NOW)
+    *_, denied = engine.judge_appraised(state or make_state(), make_limits(), case)
+    assert isinstance(denied, IntentDenied)
+    (denial,) = denied.denials
+    return texts(denial)
+
+
+def test_a_command_about_no_position_is_told_its_ticket() -> None:
+    expected = ("position", "an open position", "ticket 500", "no such position")
+
+    assert judged(make_close()) == expected
+    assert judged(make_modify(), position=make_position(), spec=None) == expected
+
+
+def test_a_close_of_too_much_is_told_what_could_be_closed() -> None:
+    expected = ("volume", "0.01 to 0.5 lots", "0.6", "position 500")
+
+    assert judged(make_close(volume=0.6), position=make_position()) == expected
+
+
+def test_a_close_beside_a_doubt_is_told_which() -> None:
+    doubtful = make_intent(kind=IntentKind.CLOSE, ticket=500)
+    state = state_with(make_order(doubtful, position=500))
+    netting = make_report(account=make_account(hedging=False))
+
+    assert judged(make_close(), state, make_position(), report=netting) == (
+        "position",
+        "no deal of unknown outcome on the symbol",
+        "signal s-1 is unknown",
+        "on a netting account a second close could open the opposite position",
+    )
+    assert judged(make_close(volume=0.1), state, make_position()) == (
+        "position",
+        "no close of unknown outcome on the position, or closing all of it",
+        "command s-1 is unknown",
+        "both parts could be closed",
+    )
+
+
+def test_a_terminal_that_does_not_answer_is_told_with_its_problem() -> None:
+    silent = ("account", "an answering terminal", "none", "lane down")
+
+    for wanted in (make_signal(), make_close(), make_modify(), make_cancel()):
+        case = OrderAppraised(wanted, None, None, "lane down", NOW)
+        *_, denied = engine.judge_appraised(make_state(), make_limits(), case)
+
+        assert isinstance(denied, IntentDenied)
+        assert [texts(denial) for denial in denied.denials] == [silent]
+
+
+def test_a_signal_from_the_future_is_told_how_far_ahead_it_is() -> None:
+    _, denied = engine.receive(make_state(), make_limits(), make_signal(timestamp_msc=NOW + 2_500), NOW)
+
+    assert isinstance(denied, IntentDenied)
+    assert [texts(denial) for denial in denied.denials] == [
+        ("expiry", "at most 2000 ms ahead", "2500 ms ahead of this PC's clock", "set both clocks by NTP")
+    ]
+
+
+# Resuming
+
+LOCAL, REMOTE = Source(Channel.LOCAL), Source(Channel.WEBSOCKET)
+BEFORE = ("resume", "a resume from after the halt", "one from before it")
+
+
+@pytest.mark.parametrize(
+    ("source", "limits", "at_msc", "expected"),
+    [
+        (
+            REMOTE,
+            {},
+            NOW + 1,
+            ("resume", "ALLOW_REMOTE_RESUME=true", "false", "type `hybrid-bridge resume` on the trading PC"),
+        ),
+        (LOCAL, {"emergency_stop": True}, NOW + 1, ("resume", "EMERGENCY_STOP=false", "true", MEND)),
+        (LOCAL, {}, NOW, (*BEFORE, "send it again")),
+        (
+            REMOTE,
+            {"allow_remote_resume": True},
+            NOW,
+            (*BEFORE, "send it again, or type `hybrid-bridge resume` on the trading PC"),
+        ),
+    ],
+)
+def test_a_resume_that_is_refused_is_told_what_would_be_taken(
+    source: Source, limits: dict[str, Any], at_msc: int, expected: tuple[str, ...]
+) -> None:
+    state = make_state(trading=TradingState.HALTED, emergency=True, latched_msc=NOW)
+
+    verdict = engine.resume(state, make_limits(**limits), ResumeRequested("go", source, at_msc), at_msc)
+
+    assert isinstance(verdict, Denial)
+    assert texts(verdict) == expected
