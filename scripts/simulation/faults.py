@@ -109,10 +109,10 @@ class Faults:
     def stop(self) -> None:
         """Let everything be well from now on."""
         self._on = False
-        for kind in list(self._active):
-            self._active[kind] = 0
-            self._set(kind, on=False)
+        under_way = [kind for kind, count in self._active.items() if count]
         self._active.clear()
+        for kind in under_way:
+            self._set(kind, on=False)
 
     # What the parts ask
 

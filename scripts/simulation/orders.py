@@ -52,9 +52,10 @@ class Written:
 
 @dataclass(slots=True)
 class Stop:
-    """One emergency stop that reached the inbox.
+    """One emergency stop that reached the inbox; the same stop may reach it again.
 
     Attributes:
+        first_s: when it did for the first time; a resume since then lifts it, whenever it comes again.
         settled_s: when the bridge said that it needs no second delivery; None: never.
         lost_s: when the process died before that.
     """
@@ -64,6 +65,7 @@ class Stop:
     reason: str
     close: bool | None
     cancel: bool
+    first_s: float = 0.0
     settled_s: float | None = None
     lost_s: float | None = None
 
@@ -106,6 +108,8 @@ class Orders:
             self._note("received", f"{item.reason!r} ({item.source.channel.value})")
             return settled
         stop = Stop(self._now_s(), life.number, item.reason, item.close_positions, item.cancel_orders)
+        before = [known.first_s for known in self.stops if known.reason == stop.reason]
+        stop.first_s = before[0] if before else stop.at_s
         self.stops.append(stop)
         self._note("received", f"emergency {item.reason!r} ({item.source.channel.value})")
 

@@ -15,6 +15,7 @@ import hybrid_bridge
 from hybrid_bridge.core import events
 
 FOLDERS = ("execution", "journal")
+WITHOUT_ORDERS = ("cursors",)  # How far ticks were published; no order is in it.
 PHASES: tuple[Literal["before", "during", "after"], ...] = ("before", "during", "after")
 SHOWN_CHARS = 70
 OTHER_WRITES = ("messages", "delivered")
@@ -36,6 +37,8 @@ class Points:
         source = Path(inspect.getfile(hybrid_bridge)).parent
         for folder in FOLDERS:
             for path in sorted((source / folder).glob("*.py")):
+                if path.stem in WITHOUT_ORDERS:
+                    continue
                 spans = list(_awaits(path, f"{folder}/{path.stem}"))
                 self._spans[str(path)] = spans
                 names.update(dict.fromkeys(name for _, name in spans))

@@ -308,7 +308,7 @@ def nothing_after_stop(case: Case) -> Iterator[Failure]:
         for stop in case.stops:
             if stop.at_s >= written.at_s or (stop.lost_s is not None and stop.lost_s <= written.at_s):
                 continue
-            if not any(stop.at_s < resume.at_s <= written.at_s for resume in _lifting(case)):
+            if not any(stop.first_s < resume.at_s <= written.at_s for resume in _lifting(case)):
                 key = signal_of(written.request.comment)
                 late_s = written.at_s - stop.at_s
                 yield Failure("stop", key, f"written {late_s:.3f} s after {stop.reason!r} was received")
@@ -318,7 +318,7 @@ def nothing_after_stop(case: Case) -> Iterator[Failure]:
 def cleared_after_stop(case: Case) -> Iterator[Failure]:
     """What an emergency stop was to close and to cancel is gone, unless trading was resumed meanwhile."""
     for stop in case.stops:
-        if stop.lost_s is not None or any(resume.at_s > stop.at_s for resume in _lifting(case)):
+        if stop.lost_s is not None or any(resume.at_s > stop.first_s for resume in _lifting(case)):
             continue
         stopped_ms = case.start_ms + stop.at_s * 1000
         close = case.settings.emergency_close_positions if stop.close is None else stop.close

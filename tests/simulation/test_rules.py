@@ -176,7 +176,7 @@ def test_a_second_entry_is_counted(limits, apart_s, breach):
 
 
 def stop(at_s: float, **changes: Any) -> Stop:
-    return Stop(**{"at_s": at_s, "life": 1, "reason": "stop", "close": False, "cancel": True, **changes})
+    return Stop(**{"at_s": at_s, "first_s": at_s, "life": 1, "reason": "stop", "close": False, "cancel": True, **changes})
 
 
 def test_an_entry_after_a_stop_is_a_failure_and_after_the_resume_it_is_not():
