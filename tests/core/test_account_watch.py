@@ -329,3 +329,33 @@ def test_looking_ahead_to_a_new_day_forgets_nothing_in_the_state_as_it_is() -> N
 
     assert state == before
     assert (after.orders, after.numbers) == ({}, {})
+
+
+def test_what_is_only_looked_at_forgets_no_order_of_the_real_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hybrid_bridge.core.state.CLOSED_ORDERS_KEPT", 0)
+    unknown = state_with(make_order(make_intent()))
+    state = fold(unknown, [make_answer(1, OrderState.NOT_EXECUTED)])
+    before = copy.deepcopy(state)
+
+    seen = as_observed(state, [BrokerDayOpened(DAY + 2, 10_000.0, NOW + 86_400_001)])
+
+    assert (list(seen.orders), list(seen.numbers), list(seen.watched)) == ([], [], [])
+    assert state == before
+
+
+def test_another_account_halts_at_the_instant_of_the_look() -> None:
+    report = make_report(account=make_account(login=1), at_msc=NOW + 77)
+
+    (event,) = engine.observe(make_state(), make_limits(), AccountObserved(report))
+
+    assert isinstance(event, TradingStateChanged)
+    assert event.at_msc == NOW + 77
+
+
+def test_the_first_intent_s_position_is_known_by_its_magic() -> None:
+    position = make_position(magic=make_magic(MAGIC_BASE, 1))
+    state = state_with(make_order(make_intent()))
+
+    events = engine.observe(state, make_limits(), AccountObserved(make_report(positions=(position,))))
+
+    assert [event.number for event in events if isinstance(event, PositionAdopted)] == [1]

@@ -111,6 +111,12 @@ RESOLVED: list[tuple[str, OrderRecord, Findings, OrderAnswered]] = [
         answered(OrderState.FILLED, "reconciled", ticket=77, volume=0.1, price=1.099),
     ),
     (
+        "an entry's position, and a deal without lots",
+        sent(),
+        look(deals=(deal(volume=0.0),), positions=(make_position(volume=0.1, magic=MAGIC),)),
+        answered(OrderState.FILLED, "reconciled", ticket=700, deal=801, volume=0.1, price=1.099),
+    ),
+    (
         "an entry that the venue ended",
         sent(),
         look(history_orders=(historic(),)),
@@ -249,6 +255,20 @@ LATE: list[tuple[str, OrderState, Findings, OrderAnswered]] = [
             deal=801,
             volume=0.1,
             price=pytest.approx(1.1008),
+        ),
+    ),
+    (
+        "a part of what waited",
+        OrderState.PLACED,
+        look(deals=(deal(volume=0.04),), orders=(make_pending(magic=MAGIC),)),
+        answered(
+            OrderState.PARTIAL,
+            "late_fill",
+            "more of it; seen at the venue 61 s after it was sent",
+            ticket=700,
+            deal=801,
+            volume=0.04,
+            price=pytest.approx(1.1002),
         ),
     ),
     (

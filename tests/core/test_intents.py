@@ -58,3 +58,8 @@ def test_the_position_completes_a_command_and_keeps_the_stops_that_were_not_name
 
     assert (done.symbol, done.side, done.stop_loss, done.take_profit) == ("GBPUSD", Side.SELL, 1.2, 1.13)
     assert complete(intent, wanted, None) == intent
+
+
+def test_an_entry_keeps_the_volume_that_was_asked_for() -> None:
+    for volume in (None, 0.25):
+        assert make_intent(make_state(), make_limits(), make_signal(volume=volume)).volume == volume

@@ -216,3 +216,45 @@ def test_a_resume_that_stands_before_a_stop_in_its_topic_does_not_undo_it(
     verdict = engine.resume(state, limits, ResumeRequested("go", source, NOW + 9), NOW + 9)
 
     assert lifted == (not isinstance(verdict, Denial))
+
+
+def test_a_stop_of_the_same_instant_counts_where_it_asks_for_more() -> None:
+    state = fold(
+        make_state(),
+        engine.stop(make_state(), make_limits(), EmergencyStopRequested("s", True, False, SOURCE, NOW)),
+    )
+
+    same = engine.stop(state, make_limits(), EmergencyStopRequested("s", True, False, SOURCE, NOW))
+    more = engine.stop(state, make_limits(), EmergencyStopRequested("s", False, True, SOURCE, NOW))
+
+    assert same == ()
+    assert fold(state, more).clearing == Clearing(NOW, close_positions=True, cancel_orders=True)
+    assert engine.stop(state, make_limits(), EmergencyStopRequested("s", False, True, SOURCE, NOW)) == ()
+
+
+def test_a_stop_that_asks_for_something_forgets_what_was_cleared_before() -> None:
+    state = make_state()
+    for at in (NOW, NOW + 9):
+        fold(state, engine.stop(state, make_limits(), EmergencyStopRequested("s", True, True, SOURCE, at)))
+        assert state.cleared is None
+        fold(state, [AccountCleared(at, at + 1)])
+        assert state.cleared == Clearing(at, close_positions=True, cancel_orders=True, late=True)
+
+
+@pytest.mark.parametrize(("record_msc", "again"), [(-1, True), (0, True), (1, False), (NOW, False)])
+def test_only_a_record_with_a_time_of_its_own_is_known_again(record_msc: int, again: bool) -> None:
+    place = Source(Channel.REDPANDA, "commands", 0, 7, record_msc)
+    request = EmergencyStopRequested("s", None, True, place, NOW)
+    state = fold(make_state(), engine.stop(make_state(), make_limits(), request))
+
+    assert again == (engine.stop(state, make_limits(), request) != ())
+
+
+def test_a_resume_of_the_stop_s_own_instant_is_not_from_after_it_even_here() -> None:
+    state = make_state(trading=TradingState.HALTED, emergency=True, latched_msc=NOW)
+
+    same = engine.resume(state, make_limits(), ResumeRequested("go", LOCAL, NOW), NOW)
+    set_back = engine.resume(state, make_limits(), ResumeRequested("go", LOCAL, NOW - 1), NOW - 1)
+
+    assert isinstance(same, Denial)
+    assert set_back == (TradingStateChanged(TradingState.ACTIVE, "go", LOCAL, False, NOW - 1),)

@@ -312,3 +312,32 @@ def test_a_change_of_a_position_that_is_gone_stays_refused() -> None:
     state = sent(make_modify(), position=POSITION)
 
     assert ended(again(state, make_modify())).state is OrderState.REJECTED
+
+
+@pytest.mark.parametrize("superseded", [False, True])
+def test_positions_are_taken_from_the_look_at_a_retry_unless_a_later_one_was_taken(superseded: bool) -> None:
+    state = sent(make_signal())
+    appraisal = make_appraisal(report=make_report(positions=(POSITION,)))
+    judged = OrderAppraised(make_signal(), appraisal, None, "", LATER, superseded)
+
+    events = engine.judge_again(state, make_limits(), OrderReplied(1, REQUOTE, NOW, NOW), judged)
+
+    assert superseded == ("PositionAdopted" not in [type(event).__name__ for event in events])
+
+
+def test_a_retry_is_judged_by_what_its_own_look_shows() -> None:
+    state = sent(make_signal())
+    report = make_report(account=make_account(equity=9_000.0), server_day=DAY + 1)
+    limits = {"max_daily_loss_percent": 5.0}
+
+    # The loss was yesterday's: today opens with what is left.
+    assert isinstance(again(state, make_signal(), limits=limits, report=report)[-1], OrderRetried)
+
+
+def test_where_no_other_filling_is_permitted_the_answer_says_so() -> None:
+    rules = make_spec(filling_mode=1)
+    state = sent(make_signal(), spec=rules)
+
+    answer = ended(again(state, make_signal(), INVALID_FILL, spec=rules))
+
+    assert answer.detail == "the price moved; not tried again: the symbol permits no other filling"

@@ -28,7 +28,7 @@ from tests.core.builders import (
 from tests.core.judging import appraised, denials_of, kinds, request_of
 
 from hybrid_bridge.core.appraisal import account_only
-from hybrid_bridge.core.events import IntentReceived, TradingState
+from hybrid_bridge.core.events import IntentReceived, OrderApproved, TradingState
 from hybrid_bridge.core.limits import Limits
 from hybrid_bridge.core.market import Side
 from hybrid_bridge.core.orders import IntentKind, OrderRequest, OrderState
@@ -258,3 +258,38 @@ def test_a_silent_terminal_hides_no_reason_that_is_known_without_it() -> None:
     events = appraised(make_signal(), limits=make_limits(trading_enabled=False), facts=None)
 
     assert denials_of(events) == ["trading_enabled", "account"]
+
+
+def test_a_command_is_approved_with_its_intent_its_magic_and_no_risk() -> None:
+    magic = make_magic(MAGIC_BASE, 1)
+    for wanted in (make_close(), make_modify(), make_cancel()):
+        events = appraised(wanted, position=POSITION)
+
+        received, approved = events[-3], events[-2]
+        assert isinstance(received, IntentReceived)
+        assert isinstance(approved, OrderApproved)
+        assert approved.order.intent == received.intent
+        assert (approved.order.request.magic, approved.order.quote, approved.order.risk_money) == (
+            magic,
+            None,
+            0.0,
+        )
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_without_a_quote_a_close_of_either_side_takes_the_position_s_price(side: Side) -> None:
+    position = make_position(side=side, price_current=1.2345)
+
+    assert request_of(appraised(make_close(), position=position, quote=None)).price == 1.2345
+
+
+def test_a_change_in_doubt_does_not_hide_a_close_in_doubt_behind_it() -> None:
+    change = make_order(make_intent(1, kind=IntentKind.MODIFY, ticket=500), action=6, position=500)
+    close = make_order(make_intent(2, kind=IntentKind.CLOSE, ticket=500), position=500)
+    state = state_with(change, close)
+
+    assert denials_of(appraised(make_close(volume=0.1), state, position=POSITION)) == ["position"]
+
+
+def test_a_signal_s_time_is_judged_again_with_the_terminal_s_facts() -> None:
+    assert denials_of(appraised(make_signal(timestamp_msc=NOW + 2_001))) == ["expiry"]
