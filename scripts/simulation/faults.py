@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from scripts.simulation.hints import Hints
 from scripts.simulation.terminal import Fate
 
 from hybrid_bridge.simulator.terms import Terms
@@ -73,7 +74,7 @@ class Faults:
         disk_is_full: whether the journal's disk takes nothing more.
     """
 
-    def __init__(self, world: "World", draw: random.Random) -> None:
+    def __init__(self, world: "World", draw: random.Random, hints: Hints) -> None:
         self.struck: Counter[str] = Counter()
         self.disk_is_full = False
         self.link_down_s: list[tuple[float, float]] = []
@@ -86,6 +87,9 @@ class Faults:
         self._fates = draw.sample(FATES, draw.randrange(1, len(FATES) + 1))
         self._kinds = draw.sample(sorted(DISTURBANCES), draw.randrange(0, len(DISTURBANCES) + 1))
         self._fate_share = draw.choice((0.1, 0.3, 0.6, 0.9))
+        if hints.fates:
+            self._fates, self._fate_share = list(hints.fates), 0.7
+        self._kinds += [kind for kind in hints.disturbances for _ in range(4)]
         self._rewrites = "rewritten" in self._fates and draw.random() < 0.5
         self._late_s = (
             draw.choice(((0.5, 18), (0.5, 60), (15, 90), (20, 600))) if draw.random() < 0.95 else (60, 3600)
@@ -102,6 +106,10 @@ class Faults:
             lasts_s = low_s + (high_s - low_s) * self._draw.random() ** 2
             self._world.timeline.at(at_s, self._beginner(kind, lasts_s))
             at_s += self._draw.expovariate(1 / mean_gap_s)
+
+    def silence(self, at_s: float, lasts_s: float) -> None:
+        """Plan one long absence of the terminal."""
+        self._world.timeline.at(at_s, self._beginner("terminal_restart", lasts_s))
 
     def _beginner(self, kind: str, lasts_s: float) -> Callable[[], None]:
         return lambda: self._begin(kind, lasts_s)
@@ -123,7 +131,9 @@ class Faults:
             return Fate(terms=Terms(comment="[sl]")) if self._rewrites and self._on else Fate()
         entry = args.action == 1 and not args.position
         kinds = [kind for kind in self._fates if entry or kind not in ENTRY_ONLY]
-        kind = draw.choice(kinds) if kinds else "filled"
+        if not kinds:
+            return Fate()
+        kind = draw.choice(kinds)
         self.struck[kind] += 1
         return self._make(kind)
 

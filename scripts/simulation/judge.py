@@ -1,7 +1,7 @@
 """The judgement of one seed: was anything lost, doubled, left unexplained, or done against the limits?
 
-Owns the collecting of what the rules go by. `what_is_open` alone looks into the living bridge, to know when to
-stop waiting; what it says counts only when the bound has passed.
+Owns the collecting of what the rules go by. `what_is_open` alone looks into the living bridge, to know when
+to stop waiting; what it says counts only when the bound has passed.
 """
 
 from dataclasses import dataclass

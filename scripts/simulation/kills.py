@@ -14,7 +14,7 @@ from scripts.simulation.points import PHASES, all_points
 if TYPE_CHECKING:
     from scripts.simulation.life import Life
 
-Kind = Literal["moment", "steps", "await", "write", "sending", "never"]
+Kind = Literal["moment", "steps", "await", "write", "sending", "stop", "never"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +42,25 @@ class KillPlan:
         return f"{what} {where.get(self.kind, f'at {self.point or self.kind} (visit {self.count})')}"
 
 
+def aim_of(seed: int) -> str:
+    """Return the crash point whose turn it is."""
+    points = all_points().all
+    return points[seed % len(points)]
+
+
 def plan_kills(draw: random.Random, seed: int, until_s: float, count: int) -> list[KillPlan]:
     """Plan the ends of a seed's lives; the first aims at the crash point whose turn it is."""
     points = all_points()
+    aim = aim_of(seed)
     moments = sorted(draw.uniform(1.0, until_s) for _ in range(count))
     plans = []
     for number, moment_s in enumerate(moments):
-        kind = draw.choice(("moment", "steps", "await", "await", "write", "write", "sending", "sending"))
+        kind = draw.choice(
+            ("moment", "steps", "await", "await", "write", "write", "sending", "sending", "stop")
+        )
         power_cut = draw.random() < 0.5
         if number == 0:
-            point = points.all[seed % len(points.all)]
+            point = aim
             kind = "write" if point.startswith("write ") else "await"
         elif kind == "await":
             point = draw.choice(points.awaits)
@@ -60,7 +69,7 @@ def plan_kills(draw: random.Random, seed: int, until_s: float, count: int) -> li
         plans.append(
             KillPlan(
                 kind=kind,  # type: ignore[arg-type]
-                from_s=moment_s if number else draw.uniform(0.0, until_s / 2),
+                from_s=moment_s if number else draw.choice((0.0, draw.uniform(0.0, until_s / 2))),
                 count=draw.choice((1, 1, 1, 2, 3, 5)) if kind != "steps" else draw.randrange(1, 120),
                 point=point if kind in ("await", "write") else "",
                 delay_s=draw.choice((0.0, 0.001, 0.01, 0.1, 1.0)) * draw.random(),
@@ -84,7 +93,9 @@ class Killer:
         self._left = plan.count
         self._points = all_points()
         timeline = life.world.timeline
-        if plan.kind == "moment":
+        if plan.kind == "stop":
+            timeline.at(plan.from_s, self._ask_to_stop)
+        elif plan.kind == "moment":
             timeline.at(plan.from_s, lambda: self._strike("at this moment"))
         elif plan.kind != "never":
             timeline.at(patience_s, lambda: self._strike("at this moment, the point was not visited"))
@@ -118,6 +129,15 @@ class Killer:
         self._life.written_at = [f"write {kind}: {phase}" for kind in kinds]
         self._strike(f"at {self._plan.point}", in_commit=phase == PHASES[1])
         return True
+
+    def _ask_to_stop(self) -> None:
+        """Stop in order, as for an update; half of the stops are cut short."""
+        if self._life.dead or self._life.world.calm:
+            return
+        self._life.ask_to_stop()
+        if self._plan.count > 1:
+            delay_s = self._plan.delay_s * 5
+            self._life.world.timeline.after(delay_s, lambda: self._strike("while it was stopping"))
 
     def on_written(self) -> None:
         """Strike soon after a request was written to the worker."""

@@ -6,7 +6,8 @@ workers, consumer client, WebSocket, event topic. A killed life is never touched
 
 import asyncio
 import resource
-from collections.abc import Callable, Sequence
+import traceback
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor, Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +28,10 @@ if TYPE_CHECKING:
     from scripts.simulation.worker import SimulatedWorker
     from scripts.simulation.world import World
 
+Tasks = Sequence[asyncio.Task[Any]]
 CONVERGENCE_LOOK_S = 1.0
+CAUSE_LINES = 12
+DRAIN_S, FLUSH_S = 20.0, 3.0  # As the app has them.
 
 
 def present_life() -> "Life":
@@ -194,6 +198,7 @@ class Life:
         self.written_at: list[str] = []
         self.killer = Killer(self, plan, patience_s)
         self._pids = 100 * number
+        self._asked: asyncio.Future[None] = self.loop.create_future()
 
     def next_pid(self) -> int:
         """Number a worker."""
@@ -207,6 +212,9 @@ class Life:
         except BridgeError as error:
             self.ended_by = error
             self.world.note("bridge", f"ends: {error}")
+        except Exception as error:  # noqa: BLE001 - whatever it is, the bridge must not end by it
+            self.ended_by = error
+            self.world.broken.append("".join(traceback.format_exception(error)[-CAUSE_LINES:]))
         if not self.dead:
             self._die()
 
@@ -246,23 +254,57 @@ class Life:
         self.bridge = bridge = bridge_module.Bridge(world.settings, hybrid=True)
         await bridge.restore()
         create = self.loop.create_task
-        tasks = [create(loop()) for loop in bridge.core()]
+        core = [create(loop()) for loop in bridge.core()]
         await bridge.obey_what_was_typed()
-        ticks = bridge.ticks.run
-        loops = [*bridge.base(), *bridge.outgoing(), *(loop for loop in bridge.intake() if loop != ticks)]
-        tasks += [create(loop()) for loop in loops]
+        base, outgoing = ([create(loop()) for loop in loops] for loops in (bridge.base(), bridge.outgoing()))
+        intake = [create(loop()) for loop in bridge.intake() if loop != bridge.ticks.run]
         over = create(self._until_converged())
-        done, _ = await asyncio.wait([over, *tasks], return_when=asyncio.FIRST_COMPLETED)
+        tasks = [over, self._asked, *core, *base, *outgoing, *intake]
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             task.result()
-        if not over.done():
+        if over.done():
+            self.finished = True
+        elif self._asked.done():
+            over.cancel()
+            await self._stop_in_order(intake, core, outgoing, base)
+        else:
             raise BridgeError("a loop ended though nobody asked it to")
-        self.finished = True
+
+    def ask_to_stop(self) -> None:
+        """Ask for an orderly end, as a signal does."""
+        if not self._asked.done():
+            self.world.note("bridge", "is asked to stop")
+            self._asked.set_result(None)
+
+    async def _stop_in_order(self, intake: Tasks, core: Tasks, outgoing: Tasks, base: Tasks) -> None:
+        """End as the app does: what comes in, the order on its way, what goes out, the rest."""
+        await _end(intake)
+        await _within(DRAIN_S, self.bridge.executor.drain())
+        await _within(FLUSH_S, asyncio.gather(*(pump.wait_empty() for pump in self.bridge.pumps)))
+        for tasks in (core, outgoing, base):
+            await _end(tasks)
+        await self.bridge.close()
+        self.world.note("bridge", "has stopped in order")
 
     async def _until_converged(self) -> None:
         await self.world.wait_for_calm(self)
         while not self.world.has_converged(self):  # noqa: ASYNC110 - it looks from outside
             await asyncio.sleep(CONVERGENCE_LOOK_S)
+
+
+async def _end(tasks: Tasks) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _within(seconds: float, work: Awaitable[object]) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await work
+    except TimeoutError:
+        pass
 
 
 def _shown(points: list[str]) -> str:

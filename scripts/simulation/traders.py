@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from scripts.simulation.world import World
 
 BY_HAND = Terms(reason=mt5.ORDER_REASON_CLIENT)
+FLOOD, FLOOD_OF_STOPS = 1_100, 130
 MALFORMED = (
     b"",
     b"{",
@@ -69,6 +70,28 @@ class Traders:
         for count, act in ((commands, self._command), (hands, self._by_hand)):
             for _ in range(count):
                 timeline.at(draw.uniform(5.0, until_s), act)
+
+    def schedule_flood(self, kind: str, at_s: float) -> None:
+        """Plan more messages at one moment than the inbox holds."""
+        self._world.timeline.at(at_s, lambda: self._flood(kind))
+
+    def _flood(self, kind: str) -> None:
+        world = self._world
+        world.note("sent", f"a flood of {kind}")
+        if kind == "signals":
+            stale = iso(world.market.utc_ms - 3_600_000)
+            for number in range(FLOOD):
+                body = {"id": f"flood-{number}", "symbol": SYMBOLS[0], "action": "BUY", "timestamp": stale}
+                self._to_log(envelope("trading_signal", body))
+        elif kind == "malformed":
+            for _ in range(FLOOD):
+                self._to_log(MALFORMED[1])
+        else:
+            for number in range(FLOOD_OF_STOPS):
+                reason = f"flood stop {number}"
+                world.backend.ask(
+                    reason, envelope("emergency_stop", {"reason": reason}), until_answered=False
+                )
 
     # Signals
 

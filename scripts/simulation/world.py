@@ -14,8 +14,9 @@ from typing import Any
 from scripts.simulation.backend import Backend
 from scripts.simulation.disk import WatchedFile
 from scripts.simulation.faults import Faults
+from scripts.simulation.hints import Hints, hints_for
 from scripts.simulation.judge import Verdict, judge, what_is_open
-from scripts.simulation.kills import KillPlan, plan_kills
+from scripts.simulation.kills import KillPlan, aim_of, plan_kills
 from scripts.simulation.life import Life
 from scripts.simulation.market import LOGIN, SERVER, SYMBOLS, Market
 from scripts.simulation.orders import Orders
@@ -32,6 +33,7 @@ from hybrid_bridge.simulator.view import TerminalView
 MONDAY_MS = 1_772_409_600_000  # 2026-03-02 00:00 UTC
 BOUND_S = 300.0  # From the last fault until all must have converged.
 LIVES_MAX = 60
+SILENCE_S = 1_000.0  # Longer than an unknown outcome is waited for before a person is told.
 NEVER = KillPlan("never", 0.0)
 
 
@@ -75,6 +77,7 @@ class World:
 
     Attributes:
         calm: whether the faults have stopped.
+        broken: errors that no life of the bridge should have ended by.
         draw: for latencies; every actor has a sequence of its own, so that one changes nothing for another.
     """
 
@@ -93,6 +96,7 @@ class World:
         self.calm = False
         self.kills = self.power_cuts = self.hand_trades = 0
         self.reached: set[str] = set()
+        self.broken: list[str] = []
         self.state_dir = folder / "state"
         self.state_dir.mkdir(parents=True)
         self.draw = self._sequence("latency")
@@ -117,7 +121,8 @@ class World:
         self.terminal = Terminal(self.timeline, self.market, self._sequence("terminal"), self.note)
         self.topic = Topic(self.timeline, self._sequence("topic"), "trading_signals")
         self.backend = Backend(self.timeline, self._sequence("backend"), self.note)
-        self.faults = Faults(self, self._sequence("faults"))
+        self._hints = hints_for(aim_of(seed))
+        self.faults = Faults(self, self._sequence("faults"), self._hints)
         self.terminal.query_fails = self.faults.query_fails
         self.orders = Orders(lambda: self.timeline.now_s, self.note)
         self.settings = self._settings(plan, offset_s)
@@ -141,6 +146,7 @@ class World:
             tick_rate_hz=0.1,
             account_interval_s=plan.choice((2.0, 5.0, 10.0)),
             trading_enabled=True,
+            emergency_stop=self._hints.starts_stopped,
             emergency_close_positions=plan.random() < 0.5,
             allow_remote_resume=plan.random() < 0.5,
             duplicate_window_s=plan.choice((0.0, 0.0, 1.0)),
@@ -156,15 +162,28 @@ class World:
         )
 
     def _plan(self, plan: random.Random) -> None:
+        hints = self._hints
         self.chaos_s = plan.choice((40.0, 90.0, 180.0, 400.0))
+        if hints.long_silence:
+            self.chaos_s = SILENCE_S + 200.0
+            self.faults.silence(60.0, SILENCE_S)
         signals = plan.randrange(4, 16)
-        kills = plan.choice((0, 1, 1, 2, 2, 3, 5))
+        kills = max(plan.choice((0, 1, 1, 2, 2, 3, 5)), 1 if hints != Hints() else 0)
         self._kill_plans = plan_kills(plan, self.seed, self.chaos_s, kills)
         traders = Traders(self, self._sequence("traders"))
         commands, hands, stops = plan.randrange(0, 6), plan.randrange(0, 4), plan.choice((0, 0, 1, 2))
+        hands, stops = max(hands, hints.hands), max(stops, hints.stops)
         traders.schedule(self.chaos_s, signals, commands, hands, stops)
+        if hints.flood:
+            traders.schedule_flood(hints.flood, plan.uniform(5.0, 30.0))
+        if hints.ends_in_order:
+            self.timeline.at(plan.uniform(5.0, self.chaos_s * 0.8), self._ask_to_stop)
         self.faults.schedule(self.chaos_s, plan.choice((8.0, 25.0, 60.0)))
         self.timeline.at(self.chaos_s, self._begin_calm)
+
+    def _ask_to_stop(self) -> None:
+        if self._lives and not self._lives[-1].dead and not self.calm:
+            self._lives[-1].ask_to_stop()
 
     # Time and story
 
@@ -274,7 +293,7 @@ class World:
         return life
 
     def _outcome(self) -> Outcome:
-        unhandled = [
+        unhandled = self.broken + [
             f"{context.get('message')}: {context.get('exception')!r}"
             for life in self._lives
             for context in life.loop.unhandled

@@ -44,8 +44,8 @@ def unexecuted(request: TradeRequest, at_s: float = 10.0):
 
 def result(status: str, volume: float = 0.0, **changes: Any) -> dict[str, Any]:
     fields = {
-        "status": status, "volume": volume, "reason": "test", "action": "BUY", "symbol": "EURUSD", "ticket": 1,
-        "done_at": "2026-03-03T10:00:11.000Z",
+        "status": status, "volume": volume, "reason": "test", "action": "BUY", "symbol": "EURUSD",
+        "ticket": 1, "done_at": "2026-03-03T10:00:11.000Z",
     }  # fmt: skip
     return {**fields, **changes}
 
@@ -176,7 +176,17 @@ def test_a_second_entry_is_counted(limits, apart_s, breach):
 
 
 def stop(at_s: float, **changes: Any) -> Stop:
-    return Stop(**{"at_s": at_s, "first_s": at_s, "life": 1, "reason": "stop", "close": False, "cancel": True, **changes})
+    return Stop(
+        **{
+            "at_s": at_s,
+            "first_s": at_s,
+            "life": 1,
+            "reason": "stop",
+            "close": False,
+            "cancel": True,
+            **changes,
+        }
+    )
 
 
 def test_an_entry_after_a_stop_is_a_failure_and_after_the_resume_it_is_not():
