@@ -359,3 +359,29 @@ def test_the_first_intent_s_position_is_known_by_its_magic() -> None:
     events = engine.observe(state, make_limits(), AccountObserved(make_report(positions=(position,))))
 
     assert [event.number for event in events if isinstance(event, PositionAdopted)] == [1]
+
+
+def test_a_floating_profit_with_positions_shows_which_are_gone() -> None:
+    held = fold(make_state(), [PositionAdopted(400, "EURUSD", Side.BUY, 0.5, 1.1, 0, NOW)])
+    report = make_report(account=make_account(profit=12.5), positions=(POSITION,))
+
+    events = engine.observe(held, make_limits(), AccountObserved(report))
+
+    assert kinds(events) == ["PositionEnded", "PositionAdopted"]
+
+
+def test_a_position_that_is_not_loaded_yet_hides_none_behind_it() -> None:
+    report = make_report(positions=(make_position(ticket=1, volume=0.0), make_position(ticket=2)))
+
+    events = engine.observe(make_state(), make_limits(), AccountObserved(report))
+
+    assert [event.ticket for event in events if isinstance(event, PositionAdopted)] == [2]
+
+
+@pytest.mark.parametrize(("ticket", "adopted"), [(0, []), (1, [1])])
+def test_every_ticket_above_zero_is_one(ticket: int, adopted: list[int]) -> None:
+    report = make_report(positions=(make_position(ticket=ticket),))
+
+    events = engine.observe(make_state(), make_limits(), AccountObserved(report))
+
+    assert [event.ticket for event in events if isinstance(event, PositionAdopted)] == adopted

@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 from tests.core.builders import (
+    DAY,
     MAGIC_BASE,
     NOW,
     SOURCE,
     fold,
     make_answer,
+    make_appraisal,
     make_intent,
     make_limits,
     make_order,
@@ -38,9 +40,11 @@ from hybrid_bridge.core.events import (
     IntentExpired,
     IntentReceived,
     OrderAnswered,
+    OrderApproved,
     OrderRetried,
+    OrderSending,
 )
-from hybrid_bridge.core.inputs import OrderReplied, SendWithheld
+from hybrid_bridge.core.inputs import OrderAppraised, OrderReplied, SendWithheld
 from hybrid_bridge.core.market import Side
 from hybrid_bridge.core.orders import Answer, IntentKind, OrderState, SubmitOutcome
 from hybrid_bridge.core.reconciliation import (
@@ -486,3 +490,17 @@ def test_strays_are_found_among_the_adopted_only() -> None:
     report = make_report(positions=(make_position(magic=MAGIC),))
 
     assert find_strays(make_limits(), (EquityPeakRaised(1.0, NOW),), report) == []
+
+
+def test_a_decision_on_the_terminal_s_facts_is_journaled_in_full() -> None:
+    facts = make_appraisal()
+    case = OrderAppraised(make_signal(), facts, None, "", NOW + 40)
+    crossed = OrderAppraised(make_signal(), make_appraisal(quote=None), None, "", NOW + 40)
+
+    _, approved, sending = engine.judge_appraised(make_state(), make_limits(), case)
+    _, denied = engine.judge_appraised(make_state(), make_limits(), crossed)
+
+    assert isinstance(approved, OrderApproved)
+    assert isinstance(denied, IntentDenied)
+    assert (approved.at_msc, sending) == (NOW + 40, OrderSending(1, DAY, NOW + 40))
+    assert (denied.number, denied.at_msc) == (1, NOW + 40)

@@ -1,10 +1,12 @@
 """What was asked for becomes an intent: its number, its deadline, and what only the position tells."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from tests.core.builders import (
     NOW,
+    SOURCE,
     make_cancel,
     make_close,
     make_limits,
@@ -16,7 +18,7 @@ from tests.core.builders import (
 
 from hybrid_bridge.core.intents import COMMAND_MAX_AGE_MS, complete, make_intent
 from hybrid_bridge.core.market import Side
-from hybrid_bridge.core.orders import IntentKind
+from hybrid_bridge.core.orders import Intent, IntentKind
 
 MINUTE = COMMAND_MAX_AGE_MS
 
@@ -63,3 +65,34 @@ def test_the_position_completes_a_command_and_keeps_the_stops_that_were_not_name
 def test_an_entry_keeps_the_volume_that_was_asked_for() -> None:
     for volume in (None, 0.25):
         assert make_intent(make_state(), make_limits(), make_signal(volume=volume)).volume == volume
+
+
+@pytest.mark.parametrize(
+    ("wanted", "kind", "volume"),
+    [
+        (make_close(volume=0.2), IntentKind.CLOSE, 0.2),
+        (make_close(), IntentKind.CLOSE, None),
+        (make_modify(), IntentKind.MODIFY, None),
+        (make_cancel(ticket=500), IntentKind.CANCEL, None),
+    ],
+)
+def test_a_command_s_intent_knows_what_was_asked_and_nothing_else(
+    wanted: Any, kind: IntentKind, volume: float | None
+) -> None:
+    assert make_intent(make_state(), make_limits(), replace(wanted, received_msc=NOW + 3)) == Intent(
+        number=1,
+        kind=kind,
+        signal_id=wanted.command_id,
+        source=SOURCE,
+        symbol="",
+        side=None,
+        volume=volume,
+        stop_loss=0.0,
+        take_profit=0.0,
+        price=None,
+        ticket=500,
+        comment="",
+        received_msc=NOW + 3,
+        created_msc=NOW + 3,
+        expires_msc=NOW + 3 + MINUTE,
+    )
