@@ -111,10 +111,10 @@ SOUND = {
     "outcome": st.sampled_from([*OUTCOMES, *REFUSALS, *REFUSALS, UNKNOWN, UNKNOWN, None]),
     "share": st.sampled_from([0.0, 1.0, 0.5]),
     "retry": st.sampled_from([*OUTCOMES, REFUSALS[0]]),
-    "looks": st.sampled_from([0, 3, 5]),
-    "late": st.booleans(),
+    "looks": st.sampled_from([3, 0, 5, 3]),
+    "late": st.sampled_from(["", "it fills", "it fills after a stop has cleared the account"]),
     "half": rarely,
-    "resumed": st.sampled_from([True, True, False]),
+    "resumed": st.sampled_from([True, True, True, True, False]),
     "again_on": AGAIN,
 }
 TRADED = {IntentKind.ENTRY, IntentKind.CLOSE}
@@ -132,7 +132,7 @@ class EngineMachine(RuleBasedStateMachine):
         daily=st.sampled_from([9, 6, 4, 2]),
         rate=st.sampled_from([9, 4, 2]),
         window_ms=st.sampled_from([0, 1_000, 120_000]),
-        kept=st.sampled_from([2, 5_000]),
+        kept=st.sampled_from([2, 0, 5_000]),
         most=st.sampled_from([None, None, 4, 2]),
         risk=st.sampled_from([None, 2.1, 0.5]),
         close_all=st.booleans(),
@@ -300,7 +300,7 @@ class EngineMachine(RuleBasedStateMachine):
         share: float,
         retry: SubmitOutcome,
         looks: int,
-        late: bool,
+        late: str,
         half: bool,
         resumed: bool,
         again_on: tuple[int, int, str],
@@ -328,6 +328,9 @@ class EngineMachine(RuleBasedStateMachine):
                 if record.state is OrderState.UNKNOWN:
                     self.now += CLEAN_SPAN_MS
                     self._look_up(record, connected=True, lagging=True)
+            if late.endswith("the account"):
+                self._stop(EmergencyStopRequested("stop", True, True, LOCAL, self.now))
+                self.account_cleared(False)
             if late and record.intent.number in self.state.watched:
                 self._follow(record, fills=True, ends=False)
         if again:
@@ -606,8 +609,8 @@ class EngineMachine(RuleBasedStateMachine):
         lagging=st.booleans(),
         looks=st.lists(
             st.tuples(
-                st.sampled_from([20_000, 2_000, 10_000, 0, 60_000]),
-                st.sampled_from([True, True, True, True, False]),
+                st.sampled_from([20_000, 0, 2_000, 10_000, 60_000]),
+                st.sampled_from([True, True, True, False]),
             ),
             min_size=1,
             max_size=5,
