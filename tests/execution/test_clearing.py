@@ -11,6 +11,7 @@ from tests.core.builders import MAGIC_BASE, make_account, make_pending, make_pos
 from tests.execution.rig import Rig, on_disk
 from tests.execution.venue import Reply, Venue, until
 
+from hybrid_bridge.core import state
 from hybrid_bridge.core.events import AccountCleared
 from hybrid_bridge.core.orders import Answer, OrderState, SubmitOutcome
 from hybrid_bridge.core.requests import make_magic
@@ -446,10 +447,8 @@ async def test_nothing_is_sent_before_the_door_is_open_or_once_the_bridge_is_sto
     first = new_rig()
     async with first.running(recover=False):
         await stop(first)
-        await first.clock.pass_until(lambda: first.clock.now_s >= 10)
-        progress = first.clearing.progress()
-        assert progress is not None
-        assert progress["last_problem"] == "starting: recovering"
+        await until(lambda: (first.clearing.progress() or {}).get("last_problem"))
+        assert (first.clearing.progress() or {})["last_problem"] == "starting: recovering"
         await first.executor.drain()
         first.executor.open()
         end_s = first.clock.now_s + 10
@@ -490,3 +489,23 @@ async def test_our_own_and_external_positions_go_alike(rig: Rig) -> None:
         await stop(rig)
         await cleared(rig)
         assert rig.venue.positions == {}
+
+
+async def test_a_try_whose_end_is_forgotten_under_a_flood_of_denied_signals_is_followed_by_another(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(state, "CLOSED_ORDERS_KEPT", 3)
+    hold(rig.venue, 500)
+    rig.venue.replies.append(REJECTED)
+    rig.venue.gate.clear()
+    async with rig.running():
+        await stop(rig)
+        await until(lambda: rig.venue.submitted)
+        rig.venue.failing = {"report"}  # So that the clearing does not see how the try ends.
+        rig.venue.gate.set()
+        for number in range(5):
+            await rig.signal(f"flood-{number}")
+            assert await rig.status(f"flood-{number}") == "denied"
+        rig.venue.failing = set()
+        await cleared(rig)
+        assert (rig.venue.positions, tried(rig)) == ({}, [500, 500])

@@ -361,7 +361,7 @@ async def test_closes_of_a_stop_pass_the_door_that_is_closed_for_others(rig):
     rig.venue.positions[500] = make_position()
     async with rig.running(recover=False):
         await rig.signal("a")
-        await rig.inbox.put_first([make_close(command_id="stop-1-close-500")])
+        await rig.inbox.put_first([(make_close(command_id="stop-1-close-500"), lambda: None)])
         await rig.put(make_close(command_id="late", ticket=500))
         assert await rig.status("stop-1-close-500") == "filled"
         assert [await rig.status("a"), await rig.status("late")] == ["denied", "denied"]

@@ -1,6 +1,7 @@
 """The inbox: bounded, orders behind orders, facts beside them, and a stop before all."""
 
 import asyncio
+from functools import partial
 
 import pytest
 from tests.core.builders import make_account, make_close, make_report, make_signal
@@ -136,8 +137,11 @@ async def test_a_stop_overtakes_facts_but_neither_stops_nor_resumes_that_came_be
 async def test_what_follows_from_a_stop_goes_before_every_order_in_its_own_order(inbox):
     await inbox.put(make_signal())
     steps = [make_close(command_id="x"), make_close(command_id="y")]
-    await inbox.put_first(steps)
+    settled = []
+    await inbox.put_first([(step, partial(settled.append, step.command_id)) for step in steps])
     deliveries = [await inbox.next_order() for _ in range(3)]
+    deliveries[1].settled()
+    assert ["y"] == settled
     assert [*steps, make_signal()] == [delivery.item for delivery in deliveries]
     assert [True, True, False] == [delivery.urgent for delivery in deliveries]
 

@@ -9,8 +9,9 @@ After that, what is opened by hand stays. Only an entry from before the stop tha
 closed again while the stop holds: the trader who stopped did not want it any more.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
@@ -53,12 +54,16 @@ class Step:
 
     Attributes:
         command_id: of the try under way; "" when none is.
+        decided: whether the executor has decided on that try.
+        record: what became of it then, kept here: the engine's state forgets what ended long ago.
         tries: how many were decided.
         problem: why the last one failed.
         market_closed_msc: when the venue said that the market is closed, 0 when it did not.
     """
 
     command_id: str = ""
+    decided: bool = False
+    record: OrderRecord | None = None
     tries: int = 0
     due_s: float = 0.0
     failed_s: float = 0.0
@@ -187,7 +192,7 @@ class EmergencyClearing:
 
     async def _try(self, clearing: Clearing, targets: Sequence[Target], hedging: bool) -> None:
         now_s = self._clock.monotonic()
-        commands: list[CloseRequested | CancelRequested] = []
+        commands: list[tuple[CloseRequested | CancelRequested, Callable[[], None]]] = []
         under_way = 0
         for target in targets:
             step = self._steps.setdefault(target.ticket, Step())
@@ -200,22 +205,24 @@ class EmergencyClearing:
                 continue
             under_way += 1
             command = self._command(clearing, target)
-            step.command_id = command.command_id
-            commands.append(command)
+            step.command_id, step.decided, step.record = command.command_id, False, None
+            commands.append((command, partial(self._note_decided, step)))
         if commands:
             await self._inbox.put_first(commands)
 
     def _settle(self, ticket: int, step: Step, hedging: bool, now_s: float) -> None:
         """Take note of how the try under way has ended, if it has."""
-        record = self._record(step)
-        if record is None or record.state in UNDER_WAY or (record.state in UNSEEN and not hedging):
+        if not step.command_id or not step.decided:
+            return
+        record = step.record
+        if record is not None and (record.state in UNDER_WAY or (record.state in UNSEEN and not hedging)):
             return
         step.command_id = ""
         step.tries += 1
         self._tries += 1
         step.due_s = now_s + min(MOST_RETRY_S, FIRST_RETRY_S * 2.0 ** min(step.tries - 1, 30))
         step.market_closed_msc = 0
-        if record.state in DONE:
+        if record is None or record.state in DONE:
             return  # The next look no longer shows it, or shows what is left of it.
         step.failed_s = now_s
         problem = _explain(record)
@@ -225,10 +232,10 @@ class EmergencyClearing:
             step.problem = self._problem = problem
             log.error("Emergency stop could not clear yet, trying again", ticket=ticket, reason=problem)
 
-    def _record(self, step: Step) -> OrderRecord | None:
+    def _note_decided(self, step: Step) -> None:
         state = self._recorder.state
-        number = state.numbers.get(step.command_id) if step.command_id else None
-        return None if number is None else state.orders[number]
+        number = state.numbers.get(step.command_id)
+        step.decided, step.record = True, None if number is None else state.orders[number]
 
     async def _may_be_tried(self, target: Target, step: Step, hedging: bool, now_s: float) -> bool:
         if not isinstance(target, Position):

@@ -73,11 +73,11 @@ class PriorityInbox:
                 self._facts.append(delivery)
             self._changed.notify_all()
 
-    async def put_first(self, items: Sequence[Wanted]) -> None:
-        """Queue what follows from an emergency stop ahead of every order that waits."""
+    async def put_first(self, items: Sequence[tuple[Wanted, Callable[[], None]]]) -> None:
+        """Queue what follows from an emergency stop, each with its settled callback, ahead of what waits."""
         async with self._changed:
             now = self._monotonic()
-            self._orders.extendleft(Delivery(item, _nobody_waits, now, True) for item in reversed(items))
+            self._orders.extendleft(Delivery(item, settled, now, True) for item, settled in reversed(items))
             self._changed.notify_all()
 
     async def next_order(self) -> Delivery:
