@@ -55,12 +55,19 @@ def hints_for(point: str) -> Hints:
         fates += ("zero_price",)
     if names("reconciler", "escalat", "look_at_doubts", "abandon"):
         fates += LOST
+    disturbances: tuple[str, ...] = ()
+    if names("JOURNAL_RETRY", "_until_written"):
+        disturbances += ("disk_full",)
+    if names("lock", "_changed"):
+        disturbances += ("slow_disk",)
+    if names("_may_be_tried"):
+        disturbances += ("market_closed",)
     floods = {"ORDERS_MAX": "signals", "FACTS_MAX": "malformed", "STOPS_MAX": "stops"}
     return Hints(
         stops=3 if names(*STOP_WORDS) else 0,
         hands=6 if names("Position", "clearing.") else 0,
         fates=fates,
-        disturbances=("disk_full",) if names("JOURNAL_RETRY", "_until_written") else (),
+        disturbances=disturbances,
         ends_in_order=names("drain", "wait_empty"),
         starts_stopped=names("commit(engine.stop(state"),
         flood=next((kind for word, kind in floods.items() if word in point), ""),

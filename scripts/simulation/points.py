@@ -83,21 +83,10 @@ def all_points() -> Points:
 
 
 def _find(spans: Iterable[tuple[Span, str]], code: CodeType, instruction: int) -> str:
-    positions = list(code.co_positions())[instruction // 2]
-    line, end_line, column, end_column = positions
-    if line is None or end_line is None or column is None or end_column is None:
-        return ""
-    place = (line, column)
-    around = [
-        (_size(span), name)
-        for span, name in spans
-        if (span[0], span[2]) <= place and (end_line, end_column) <= (span[1], span[3])
-    ]
-    return min(around)[1] if around else ""
-
-
-def _size(span: Span) -> tuple[int, int]:
-    return span[1] - span[0], span[3] - span[2]
+    """Return the await whose code this instruction is; the compiler gives both the same place."""
+    line, end_line, column, end_column = list(code.co_positions())[instruction // 2]
+    place = (line, end_line, column, end_column)
+    return next((name for span, name in spans if span == place), "")
 
 
 def _awaits(path: Path, module: str) -> Iterator[tuple[Span, str]]:
@@ -125,12 +114,8 @@ def _is_timeout(node: ast.AsyncWith) -> bool:
 
 
 def _span(node: ast.Await | ast.AsyncWith | ast.AsyncFor) -> Span:
-    if isinstance(node, ast.Await):
-        assert node.end_lineno is not None and node.end_col_offset is not None  # noqa: S101 - parsed
-        return node.lineno, node.end_lineno, node.col_offset, node.end_col_offset
-    # Of a block only its head counts: what is awaited inside has a place of its own.
-    body = node.body[0]
-    return node.lineno, max(body.lineno - 1, node.lineno), node.col_offset, 10_000
+    assert node.end_lineno is not None and node.end_col_offset is not None  # noqa: PT018, S101 - parsed
+    return node.lineno, node.end_lineno, node.col_offset, node.end_col_offset
 
 
 def _within(node: ast.AST, qualified: str) -> Iterator[tuple[str, ast.Await | ast.AsyncWith | ast.AsyncFor]]:

@@ -34,3 +34,19 @@ def test_a_suspended_task_stands_at_the_awaits_it_is_in():
     loop.run(main())
     assert found[0].startswith("execution/inbox.PriorityInbox.next_order: await")
     assert any("execution/inbox.PriorityInbox._next: await self._changed.wait_for" in name for name in found)
+
+
+def test_entering_and_leaving_a_block_that_waits_is_a_place_too():
+    loop = VirtualLoop(Timeline(), NoJobs())
+    found = []
+
+    async def main():
+        inbox = PriorityInbox(loop.time)
+        await inbox._changed.acquire()
+        waiting = loop.create_task(inbox.next_order())
+        await asyncio.sleep(1)
+        found.extend(all_points().standing_at(waiting.get_coro()))
+        waiting.cancel()
+
+    loop.run(main())
+    assert "execution/inbox.PriorityInbox._next: async with self._changed" in found
