@@ -504,3 +504,21 @@ def test_a_decision_on_the_terminal_s_facts_is_journaled_in_full() -> None:
     assert isinstance(denied, IntentDenied)
     assert (approved.at_msc, sending) == (NOW + 40, OrderSending(1, DAY, NOW + 40))
     assert (denied.number, denied.at_msc) == (1, NOW + 40)
+
+
+@pytest.mark.parametrize(
+    ("looks", "waited_ms", "clean_ms", "settled"),
+    [
+        (2, 20_000, 10_000, True),
+        (1, 20_000, 10_000, False),
+        (2, 19_999, 10_000, False),
+        (2, 20_000, 9_999, False),
+    ],
+)
+def test_nothing_is_taken_for_not_executed_before_two_looks_ten_seconds_and_the_horizon(
+    looks: int, waited_ms: int, clean_ms: int, settled: bool
+) -> None:
+    doubt = Doubt(looks, AT - waited_ms, AT - clean_ms)
+
+    assert settled == (resolve(sent(), NOTHING, doubt, AT) is not None)
+    assert resolve(sent(), look(connected=False), doubt, AT) is None
