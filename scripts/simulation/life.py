@@ -193,7 +193,7 @@ class Life:
         self.journal: Any = None
         self.file: WatchedFile = WatchedFile(world.state_dir / "none")
         self.jobs = ThreadJobs(self)
-        self.loop = VirtualLoop(world.timeline, self.jobs)
+        self.loop = VirtualLoop(world.timeline, self.jobs)  # type: ignore[abstract]
         self.loop.life = self  # type: ignore[attr-defined]
         self.written_at: list[str] = []
         self.killer = Killer(self, plan, patience_s)

@@ -111,9 +111,9 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         steps_before = self.steps
         while self._ready and not main.done():
             handle = self._ready.popleft()
-            if handle._cancelled:  # type: ignore[attr-defined]
+            if handle._cancelled:
                 continue
-            handle._run()  # type: ignore[attr-defined]
+            handle._run()
             self.steps += 1
             if self.on_step is not None:
                 owner = getattr(handle._callback, "__self__", None)  # type: ignore[attr-defined]
@@ -125,7 +125,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
 
     def _pass_time(self) -> None:
         """Go to the next moment at which anything happens, here or in the world."""
-        while self._timers and self._timers[0][2]._cancelled:  # type: ignore[attr-defined]
+        while self._timers and self._timers[0][2]._cancelled:
             heapq.heappop(self._timers)
         own_s = self._timers[0][0] if self._timers else None
         world_s = self.timeline.next_s
@@ -137,7 +137,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self.timeline.now_s = max(self.timeline.now_s, own_s)
         while self._timers and self._timers[0][0] <= own_s:
             handle = heapq.heappop(self._timers)[2]
-            if not handle._cancelled:  # type: ignore[attr-defined]
+            if not handle._cancelled:
                 self._ready.append(handle)
 
     # What asyncio asks of a loop
@@ -146,7 +146,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         """Return the simulated time."""
         return self.timeline.now_s
 
-    def call_soon(
+    def call_soon(  # type: ignore[override]
         self, callback: Callable[..., Any], *args: Any, context: contextvars.Context | None = None
     ) -> asyncio.Handle:
         """Queue a callback."""
@@ -155,7 +155,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
             self._ready.append(handle)
         return handle
 
-    def call_later(
+    def call_later(  # type: ignore[override]
         self,
         delay: float,
         callback: Callable[..., Any],
@@ -165,7 +165,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         """Queue a callback for later."""
         return self.call_at(self.time() + delay, callback, *args, context=context)
 
-    def call_at(
+    def call_at(  # type: ignore[override]
         self,
         when: float,
         callback: Callable[..., Any],
@@ -185,7 +185,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         """Make a future of this loop."""
         return asyncio.Future(loop=self)
 
-    def create_task(self, coro: Any, *, name: str | None = None, context: Any = None) -> SimulatedTask:  # type: ignore[override]
+    def create_task(self, coro: Any, *, name: str | None = None, context: Any = None) -> SimulatedTask:
         """Make a task of this loop."""
         task = SimulatedTask(coro, self, name or "task", context)
         self.tasks[task.number] = task

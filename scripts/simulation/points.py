@@ -114,7 +114,7 @@ def _is_timeout(node: ast.AsyncWith) -> bool:
 
 
 def _span(node: ast.Await | ast.AsyncWith | ast.AsyncFor) -> Span:
-    assert node.end_lineno is not None and node.end_col_offset is not None  # noqa: PT018, S101 - parsed
+    assert node.end_lineno is not None and node.end_col_offset is not None  # noqa: S101 - parsed
     return node.lineno, node.end_lineno, node.col_offset, node.end_col_offset
 
 

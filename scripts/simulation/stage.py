@@ -6,7 +6,7 @@ event and tick writers, the journal's thread, random waits. Everything else of t
 
 import inspect
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -95,7 +95,7 @@ def _changes(world: "World") -> list[tuple[Any, str, Any]]:
 
 
 def _set_log(world: "World", *, tell: bool) -> None:
-    def take(_: object, level: str, event: dict[str, Any]) -> None:
+    def take(_: object, level: str, event: MutableMapping[str, Any]) -> str:
         if level in LEVELS:
             words = ", ".join(f"{name}={value}" for name, value in event.items() if name != "event")
             text = f"{event['event']} ({words})" if words else event["event"]

@@ -228,7 +228,12 @@ class Module:
 
     def symbol_select(self, symbol: str, enable: bool) -> Any:
         """Put a symbol into the Market Watch."""
-        return self._ask(lambda: self._terminal.exchange.symbol_select(symbol, enable) is None)
+
+        def select() -> bool:
+            self._terminal.exchange.symbol_select(symbol, enable)
+            return True
+
+        return self._ask(select)
 
     def symbols_get(self) -> Any:
         """Return every symbol."""

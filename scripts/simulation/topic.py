@@ -161,7 +161,8 @@ class SimulatedConsumer:
         """Return the group's offset."""
         del partition
         await self._round_trip()
-        return self._topic.committed
+        committed: int | None = self._topic.committed
+        return committed
 
     async def beginning_offsets(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         """Return the start of the log."""
@@ -210,7 +211,8 @@ class SimulatedConsumer:
             position = self._position = topic.committed
         if position < topic.first or position > topic.end:
             raise kafka.OffsetOutOfRangeError({self._partition: position})
-        return topic.records[position : position + most]
+        found: list[Record] = topic.records[position : position + most]
+        return found
 
     async def _join(self, deadline_s: float) -> bool:
         """Become the member, once nobody else is."""
