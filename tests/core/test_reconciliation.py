@@ -542,3 +542,15 @@ def test_what_was_decided_on_by_half_expires_and_nothing_else_does() -> None:
         state.orders[number].state for number in (1, 2, 3)
     ]
     assert abandon(state, NOW + 10) == ()
+
+
+def test_a_close_that_one_request_was_too_small_for_is_found_to_have_closed_a_part() -> None:
+    intent = make_intent(kind=IntentKind.CLOSE, ticket=500, volume=None)
+    order = replace(make_order(intent, volume=0.1, position=500, type_filling=FILLING_RETURN), leaves=0.4)
+    record = state_with(order).orders[1]
+
+    found = resolve(record, look(deals=(deal(position_id=500, entry=1),)), EARLY, NOW)
+
+    assert found is not None
+    assert (found.state, found.volume) == (PARTIAL, 0.1)
+    assert found.detail.startswith("0.4 lots of the position stay open")

@@ -1,5 +1,6 @@
 """What a reply of the venue makes of an order."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from hybrid_bridge.core import engine
 from hybrid_bridge.core.events import OrderAnswered, OrderRetried, TradingState, TradingStateChanged
 from hybrid_bridge.core.inputs import OrderReplied, SendWithheld
 from hybrid_bridge.core.orders import Answer, Channel, IntentKind, OrderState, Source, SubmitOutcome
+from hybrid_bridge.core.requests import FILLING_RETURN
 
 
 def replied(outcome: SubmitOutcome, **request: Any) -> OrderAnswered:
@@ -164,3 +166,26 @@ def test_a_second_no_says_how_often_it_was_tried_and_a_first_one_does_not() -> N
     assert ["requote", "requote; not tried again: a stop came", "requote; tried 2 times"] == [
         event.detail for event in (first, untried, second) if isinstance(event, OrderAnswered)
     ]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "state", "volume"),
+    [
+        (SubmitOutcome(Answer.YES, 10009, volume=100.0), OrderState.PARTIAL, 100.0),
+        (SubmitOutcome(Answer.YES, 10009), OrderState.PARTIAL, 100.0),
+        (SubmitOutcome(Answer.YES, 10010, volume=40.0), OrderState.PARTIAL, 40.0),
+        (SubmitOutcome(Answer.NO, 10006), OrderState.REJECTED, 0.0),
+    ],
+)
+def test_a_close_that_one_request_was_too_small_for_closed_a_part(
+    outcome: SubmitOutcome, state: OrderState, volume: float
+) -> None:
+    intent = make_intent(kind=IntentKind.CLOSE, ticket=500, volume=None)
+    order = replace(make_order(intent, volume=100.0, type_filling=FILLING_RETURN), leaves=150.0)
+    sent = state_with(order, unknown=False)
+    (event,) = engine.answer(sent, OrderReplied(1, outcome, NOW + 1, NOW + 90))
+    assert isinstance(event, OrderAnswered)
+    assert (state, volume) == (event.state, event.volume)
+    if outcome.retcode == 10009:
+        assert event.detail.startswith("150 lots of the position stay open")
+        assert {} == fold(sent, [event]).watched  # Nothing more can come of the request.

@@ -1,5 +1,6 @@
 """Closes, changes and cancellations: what passes whatever stops entries, and what could act twice."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from tests.core.builders import (
     make_signal,
     make_spec,
     make_state,
+    sending_events,
     state_with,
 )
 from tests.core.judging import appraised, denials_of, kinds, request_of
@@ -33,7 +35,7 @@ from hybrid_bridge.core.limits import Limits
 from hybrid_bridge.core.market import Side
 from hybrid_bridge.core.orders import IntentKind, OrderRequest, OrderState
 from hybrid_bridge.core.requests import make_magic
-from hybrid_bridge.core.state import EngineState, apply
+from hybrid_bridge.core.state import SHOWN_LATE_MS, EngineState, apply
 
 POSITION = make_position()
 
@@ -293,3 +295,59 @@ def test_a_change_in_doubt_does_not_hide_a_close_in_doubt_behind_it() -> None:
 
 def test_a_signal_s_time_is_judged_again_with_the_terminal_s_facts() -> None:
     assert denials_of(appraised(make_signal(timestamp_msc=NOW + 2_001))) == ["expiry"]
+
+
+@pytest.mark.parametrize(
+    ("held", "most", "step", "sent", "leaves"),
+    [
+        (250.0, 100.0, 0.01, 100.0, 150.0),
+        (100.0, 100.0, 0.01, 100.0, 0.0),
+        (0.7, 0.25, 0.1, 0.2, 0.5),
+        (250.0, 0.0, 0.01, 250.0, 0.0),  # The terminal does not know it; the venue does.
+    ],
+)
+def test_a_whole_close_is_sent_for_what_one_request_may_hold(
+    held: float, most: float, step: float, sent: float, leaves: float
+) -> None:
+    spec = make_spec(volume_max=most, volume_step=step)
+    events = appraised(make_close(), position=make_position(volume=held), spec=spec)
+    approved = next(event.order for event in events if isinstance(event, OrderApproved))
+    assert (sent, leaves, leaves) == (approved.request.volume, approved.leaves, approved.short)
+
+
+def test_a_part_that_was_asked_for_is_short_of_nothing() -> None:
+    events = appraised(make_close(volume=0.2), position=POSITION)
+    approved = next(event.order for event in events if isinstance(event, OrderApproved))
+    assert (0.3, 0.0) == (approved.leaves, approved.short)
+
+
+def closed_before(
+    state: OrderState = OrderState.FILLED, at_msc: int = NOW, volume: float = 0.5, leaves: float = 0.0
+) -> EngineState:
+    """Return a state in which a close of position 500 was answered."""
+    intent = make_intent(kind=IntentKind.CLOSE, ticket=500, volume=None)
+    order = replace(make_order(intent, volume=volume, position=500), leaves=leaves)
+    answer = make_answer(1, state, volume=volume, at_msc=at_msc)
+    return fold(state_with(order, unknown=False, at_msc=at_msc), [answer])
+
+
+@pytest.mark.parametrize("hedging", [False, True])
+@pytest.mark.parametrize("held", [0.5, 0.3, 0.2])
+@pytest.mark.parametrize("ago_ms", [0, SHOWN_LATE_MS, SHOWN_LATE_MS + 1])
+def test_what_a_close_of_a_moment_ago_closed_is_not_closed_again_on_a_netting_account(
+    hedging: bool, held: float, ago_ms: int
+) -> None:
+    state = closed_before(OrderState.PARTIAL, NOW - ago_ms, volume=0.3, leaves=0.2)
+    report = make_report(account=make_account(hedging=hedging))
+    events = appraised(make_close(), state, position=make_position(volume=held), report=report)
+    unshown = not hedging and held > 0.2 and ago_ms <= SHOWN_LATE_MS
+    assert unshown == ("IntentDenied" in kinds(events))
+
+
+def test_an_entry_after_the_close_may_have_made_the_position_larger() -> None:
+    state = closed_before()
+    entry = make_order(make_intent(2))
+    fold(state, [*sending_events(entry), make_answer(2, OrderState.FILLED, volume=0.1)])
+    report = make_report(account=make_account(hedging=False))
+    events = appraised(make_close(), state, position=POSITION, report=report)
+    assert 0.5 == request_of(events).volume

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
-from tests.core.builders import MAGIC_BASE, make_account, make_pending, make_position
+from tests.core.builders import MAGIC_BASE, make_account, make_pending, make_position, make_spec
 from tests.execution.rig import Rig, on_disk
 from tests.execution.venue import Reply, Venue, until
 
@@ -509,3 +509,35 @@ async def test_a_try_whose_end_is_forgotten_under_a_flood_of_denied_signals_is_f
         rig.venue.failing = set()
         await cleared(rig)
         assert (rig.venue.positions, tried(rig)) == ({}, [500, 500])
+
+
+@pytest.mark.parametrize("hedging", [True, False])
+async def test_a_position_too_large_for_one_order_goes_slice_by_slice(rig: Rig, hedging: bool) -> None:
+    rig.venue.account = make_account(hedging=hedging)
+    rig.venue.spec = make_spec(volume_max=0.2)
+    hold(rig.venue, 500, volume=0.9)
+    async with rig.running():
+        await stop(rig)
+        await cleared(rig)
+        assert {} == rig.venue.positions
+        sent = [order.request.volume for order in rig.venue.submitted]
+        assert [0.2, 0.2, 0.2, 0.2, 0.1] == pytest.approx(sent)
+        assert rig.clock.now_s <= 15  # What goes on is not held up as what fails is.
+
+
+async def test_a_slice_in_doubt_is_followed_by_no_other_on_a_netting_account(rig: Rig) -> None:
+    rig.venue.account = make_account(hedging=False)
+    rig.venue.spec = make_spec(volume_max=0.3)
+    hold(rig.venue, 500, volume=0.5)
+    rig.venue.replies.append(Reply.LOST_BUT_DONE)
+    rig.venue.history_lags = True
+    async with rig.running():
+        await stop(rig)
+        await let_pass(rig, 15)
+        assert 1 == len(rig.venue.submitted)
+        rig.venue.history_lags = False
+        await cleared(rig)
+        assert [0.3, 0.2] == pytest.approx([order.request.volume for order in rig.venue.submitted])
+        assert [OrderState.PARTIAL, OrderState.FILLED] == [
+            record.state for record in rig.recorder.state.orders.values()
+        ]

@@ -16,6 +16,7 @@ from tests.core.builders import (
     make_pending,
     make_position,
     make_report,
+    make_spec,
 )
 from tests.execution.rig import on_disk
 from tests.execution.venue import Reply, until
@@ -803,3 +804,29 @@ async def test_the_risk_of_all_that_is_open_is_asked_for_where_a_limit_needs_it(
         await rig.signal("a")
         await rig.status("a")
         assert [wanted] == [query.open_risk for query in rig.venue.appraised]
+
+
+async def test_closing_a_position_too_large_for_one_order_says_what_stays_open(rig):
+    rig.venue.positions[500] = make_position(volume=0.5)
+    rig.venue.spec = make_spec(volume_max=0.3)
+    async with rig.running():
+        await rig.put(make_close(command_id="c1", received_msc=rig.clock.utc_msc()))
+        assert await rig.status("c1") == "partial"
+        assert (rig.last("c1").volume, rig.last("c1").ticket) == (0.3, 500)
+        assert "0.2 lots of the position stay open" in rig.last("c1").detail
+        await rig.put(make_close(command_id="c2", received_msc=rig.clock.utc_msc()))
+        assert await rig.status("c2") == "filled"
+        assert rig.venue.positions == {}
+        assert [0.3, 0.2] == pytest.approx([order.request.volume for order in rig.venue.submitted])
+
+
+async def test_a_second_close_that_does_not_see_the_first_opens_nothing_on_a_netting_account(rig):
+    rig.venue.account = make_account(hedging=False)
+    rig.venue.positions[500] = make_position()
+    async with rig.running():
+        await rig.put(make_close(command_id="c1", received_msc=rig.clock.utc_msc()))
+        assert await rig.status("c1") == "filled"
+        rig.venue.positions[500] = make_position()  # The terminal shows late what the reply has told.
+        await rig.put(make_close(command_id="c2", received_msc=rig.clock.utc_msc()))
+        assert await rig.status("c2") == "denied"
+        assert 1 == len(rig.venue.submitted)

@@ -139,12 +139,19 @@ class ApprovedOrder:
     Attributes:
         quote: what the approval was given on; None for closes and changes, which need none.
         risk_money: worst loss at the stop in account currency, reserved until the outcome is known.
+        leaves: lots of the position that a close, wholly done, leaves open; 0.0 for everything else.
     """
 
     intent: Intent
     request: OrderRequest
     quote: Quote | None
     risk_money: float
+    leaves: float = 0.0
+
+    @property
+    def short(self) -> float:
+        """Lots that stay open although all was to be closed: one request takes no more of the symbol."""
+        return self.leaves if self.intent.kind is IntentKind.CLOSE and self.intent.volume is None else 0.0
 
 
 class Answer(StrEnum):

@@ -13,6 +13,7 @@ from hybrid_bridge.core.appraisal import Findings, LookQuery
 from hybrid_bridge.core.events import IntentExpired, OrderAnswered
 from hybrid_bridge.core.orders import IntentKind, OrderRequest, OrderState
 from hybrid_bridge.core.requests import ACTION_DEAL, FILLING_RETURN
+from hybrid_bridge.core.results import explain_short
 from hybrid_bridge.core.state import EngineState, OrderRecord
 from hybrid_bridge.core.traces import ORDER_STATE_CANCELLED, VOLUME_TOLERANCE, Trace, trace_of
 
@@ -236,6 +237,9 @@ def _filled(
     detail: str = "",
 ) -> OrderAnswered:
     deals, position = trace.deals, trace.position
+    short = explain_short(record.order) if state is OrderState.FILLED and record.order is not None else ""
+    if short:
+        state, detail = OrderState.PARTIAL, "; ".join(part for part in (detail, short) if part)
     if deals and trace.dealt:
         price = sum(deal.price * deal.volume for deal in deals) / trace.dealt
     else:

@@ -8,6 +8,7 @@ from hybrid_bridge.core.events import Event, OrderAnswered
 from hybrid_bridge.core.inputs import OrderReplied, SendWithheld
 from hybrid_bridge.core.latch import halt
 from hybrid_bridge.core.orders import Answer, IntentKind, OrderState, SubmitOutcome
+from hybrid_bridge.core.results import explain_short
 from hybrid_bridge.core.state import EngineState, OrderRecord
 
 RETCODE_DONE_PARTIAL = 10_010
@@ -23,18 +24,20 @@ def answer(state: EngineState, replied: OrderReplied, not_again: str = "") -> tu
     outcome, record = replied.outcome, state.orders[replied.number]
     if outcome.retcode == RETCODE_POSITION_CLOSED and record.intent.kind is IntentKind.CLOSE:
         return already_closed(state, replied)
-    to = _state_of(outcome)
-    asked = record.order.request.volume if record.order is not None else 0.0
+    to, order = _state_of(outcome), record.order
+    asked = order.request.volume if order is not None else 0.0
     filled = to in (OrderState.FILLED, OrderState.PARTIAL)
+    volume = (outcome.volume or (asked if to is OrderState.FILLED else 0.0)) if filled else 0.0
+    short = explain_short(order) if to is OrderState.FILLED and order is not None else ""
     answered = OrderAnswered(
         number=replied.number,
-        state=to,
+        state=OrderState.PARTIAL if short else to,
         retcode=outcome.retcode or outcome.error_code,
         reason=outcome.reason,
-        detail=_detail(record, outcome, not_again),
+        detail=short or _detail(record, outcome, not_again),
         ticket=record.intent.ticket or outcome.order,
         deal=outcome.deal,
-        volume=(outcome.volume or (asked if to is OrderState.FILLED else 0.0)) if filled else 0.0,
+        volume=volume,
         price=outcome.price,
         sent_msc=replied.sent_msc,
         at_msc=replied.now_msc,

@@ -15,7 +15,7 @@ from hybrid_bridge.core.events import (
     IntentReceived,
     OrderAnswered,
 )
-from hybrid_bridge.core.orders import Intent, IntentKind, OrderState
+from hybrid_bridge.core.orders import ApprovedOrder, Intent, IntentKind, OrderState
 from hybrid_bridge.core.state import EngineState
 
 STATUS_OF_STATE = {
@@ -77,6 +77,14 @@ def explain(denials: Iterable[Denial]) -> str:
         f"{denial.check}: saw {denial.observed}, allowed {denial.limit} ({denial.detail})"
         for denial in denials
     )
+
+
+def explain_short(order: ApprovedOrder) -> str:
+    """Say what a close of all left open; "" when it was to leave nothing."""
+    if not order.short:
+        return ""
+    sent = f"at most {order.request.volume:g} lots of {order.request.symbol} in one order"
+    return f"{order.short:g} lots of the position stay open: {sent}; close it again for the rest"
 
 
 def _action(intent: Intent) -> str:

@@ -40,11 +40,15 @@ from hybrid_bridge.core.orders import (
     Source,
 )
 from hybrid_bridge.core.requests import FILLING_RETURN
+from hybrid_bridge.core.traces import VOLUME_TOLERANCE
 
 CLOSED_ORDERS_KEPT = 5_000
 ENTRIES_KEPT_MS = 86_400_000  # The longest DUPLICATE_WINDOW_S; the order rate needs a minute of it.
 WATCH_MS = 86_400_000  # A late fill is looked for through the broker's day, at most this long into the next.
 STOPS_KEPT = 100
+# The reply to an order may come before the terminal shows what it did; "poll up to a few seconds" (MQL5
+# book, on OrderSend).
+SHOWN_LATE_MS = 5_000
 AT_THE_VENUE = frozenset({OrderState.FILLED, OrderState.PARTIAL, OrderState.PLACED})
 
 
@@ -224,8 +228,12 @@ def _may_still_fill(record: OrderRecord, before: OrderState | None) -> bool:
         return True
     if record.state is OrderState.NOT_EXECUTED:
         return before in IN_DOUBT_STATES and before is not OrderState.SENDING
-    returns = record.order is not None and record.order.request.type_filling == FILLING_RETURN
-    return record.state is OrderState.PARTIAL and returns
+    if record.state is not OrderState.PARTIAL or record.order is None or record.answer is None:
+        return False
+    request = record.order.request
+    # A close that one request was too small for is a part though all of the request is done.
+    left = request.volume - record.answer.volume
+    return request.type_filling == FILLING_RETURN and left > VOLUME_TOLERANCE
 
 
 def _finish(state: EngineState, number: int, to: OrderState) -> None:

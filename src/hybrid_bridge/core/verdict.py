@@ -18,7 +18,7 @@ from hybrid_bridge.core.inputs import (
 )
 from hybrid_bridge.core.limits import Limits
 from hybrid_bridge.core.market import Quote, SymbolSpec
-from hybrid_bridge.core.orders import ApprovedOrder, Intent, IntentKind, OrderRequest
+from hybrid_bridge.core.orders import ApprovedOrder, Intent, IntentKind, OrderRequest, OrderState
 from hybrid_bridge.core.requests import cancel_request, close_request, make_magic, modify_request
 from hybrid_bridge.core.risk import (
     CLOCK_TOLERANCE_MS,
@@ -28,8 +28,11 @@ from hybrid_bridge.core.risk import (
     find_stops_denial,
     screen,
 )
-from hybrid_bridge.core.sizing import floor_to_step
-from hybrid_bridge.core.state import EngineState
+from hybrid_bridge.core.sizing import VOLUME_DIGITS_MAX, floor_to_step
+from hybrid_bridge.core.state import SHOWN_LATE_MS, EngineState
+from hybrid_bridge.core.traces import VOLUME_TOLERANCE
+
+SENT_LATELY_MS = 60_000  # What was sent before that has been answered and shown.
 
 Verdict = ApprovedOrder | tuple[Denial, ...]
 
@@ -83,10 +86,21 @@ def _judge_command(
         allowed = f"{spec.volume_min:g} to {position.volume:g} lots"
         return (Denial("volume", allowed, f"{wanted.volume}", f"position {position.ticket}"),)
     blind = _find_blind_close(state, position, appraisal.report, whole=volume == position.volume)
+    if blind is None and not appraisal.report.account.hedging:
+        blind = _find_unshown_close(state, position, appraised.now_msc)
     if blind is not None:
         return (blind,)
+    if wanted.volume is None:
+        volume = _most_at_once(volume, spec)
     at = appraisal.quote or Quote(position.symbol, position.price_current, position.price_current, None)
-    return _unrisked(intent, close_request(intent, position, volume, spec, at, magic))
+    request = close_request(intent, position, volume, spec, at, magic)
+    return ApprovedOrder(intent, request, None, 0.0, round(position.volume - volume, VOLUME_DIGITS_MAX))
+
+
+def _most_at_once(volume: float, spec: SymbolSpec) -> float:
+    """Return what one request may close of a position; the venue refuses more than volume_max (10014)."""
+    most = floor_to_step(spec.volume_max, spec.volume_step)
+    return min(volume, most) if most else volume
 
 
 def _find_blind_close(
@@ -115,6 +129,32 @@ def _find_blind_close(
                 f"command {doubtful.signal_id} is {record.state}",
                 "both parts could be closed",
             )
+    return None
+
+
+def _find_unshown_close(state: EngineState, position: Position, now_msc: int) -> Denial | None:
+    """Refuse to close on a netting account what a close of a moment ago closed, though it still shows."""
+    for record in reversed(state.orders.values()):
+        intent, order, answer = record.intent, record.order, record.answer
+        if record.sending_msc and record.sending_msc < now_msc - SENT_LATELY_MS:
+            return None
+        done = record.state in (OrderState.FILLED, OrderState.PARTIAL)
+        if not done or order is None or answer is None or intent.symbol != position.symbol:
+            continue
+        if intent.kind is IntentKind.ENTRY:
+            return None  # It may have made the position larger again.
+        if intent.kind is not IntentKind.CLOSE or intent.ticket != position.ticket:
+            continue
+        left = order.leaves + order.request.volume - answer.volume
+        shown = position.volume <= left + VOLUME_TOLERANCE
+        if shown or not 0 <= now_msc - answer.at_msc <= SHOWN_LATE_MS:
+            return None
+        return Denial(
+            "position",
+            f"a position of {left:g} lots, as command {intent.signal_id} left it",
+            f"{position.volume:g} lots",
+            "on a netting account a second close could open the opposite position; send it again in a moment",
+        )
     return None
 
 

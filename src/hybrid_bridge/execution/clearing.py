@@ -56,7 +56,7 @@ class Step:
         command_id: of the try under way; "" when none is.
         decided: whether the executor has decided on that try.
         record: what became of it then, kept here: the engine's state forgets what ended long ago.
-        tries: how many were decided.
+        tries: how many were decided since the last that closed a part.
         problem: why the last one failed.
         market_closed_msc: when the venue said that the market is closed, 0 when it did not.
     """
@@ -218,7 +218,8 @@ class EmergencyClearing:
         if record is not None and (record.state in UNDER_WAY or (record.state in UNSEEN and not hedging)):
             return
         step.command_id = ""
-        step.tries += 1
+        went_on = record is not None and record.state is OrderState.PARTIAL
+        step.tries = 1 if went_on else step.tries + 1  # A large position goes slice by slice.
         self._tries += 1
         step.due_s = now_s + min(MOST_RETRY_S, FIRST_RETRY_S * 2.0 ** min(step.tries - 1, 30))
         step.market_closed_msc = 0
