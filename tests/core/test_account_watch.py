@@ -385,3 +385,11 @@ def test_every_ticket_above_zero_is_one(ticket: int, adopted: list[int]) -> None
     events = engine.observe(make_state(), make_limits(), AccountObserved(report))
 
     assert [event.ticket for event in events if isinstance(event, PositionAdopted)] == adopted
+
+
+def test_the_first_equity_is_a_peak_however_small_the_account() -> None:
+    report = make_report(account=make_account(equity=0.5))
+
+    events = engine.observe(make_state(equity_peak=None), make_limits(), AccountObserved(report))
+
+    assert events == (EquityPeakRaised(0.5, NOW),)

@@ -121,6 +121,14 @@ RESOLVED: list[tuple[str, OrderRecord, Findings, OrderAnswered]] = [
         answered(OrderState.FILLED, "reconciled", ticket=700, deal=801, volume=0.1, price=1.099),
     ),
     (
+        "part of an entry, after the horizon",
+        sent(),
+        look(deals=(deal(volume=0.04),)),
+        answered(
+            OrderState.PARTIAL, "reconciled", ticket=700, deal=801, volume=0.04, price=pytest.approx(1.1002)
+        ),
+    ),
+    (
         "an entry that the venue ended",
         sent(),
         look(history_orders=(historic(),)),
@@ -521,4 +529,5 @@ def test_nothing_is_taken_for_not_executed_before_two_looks_ten_seconds_and_the_
     doubt = Doubt(looks, AT - waited_ms, AT - clean_ms)
 
     assert settled == (resolve(sent(), NOTHING, doubt, AT) is not None)
+    assert settled == (resolve(BLANK, NOTHING, doubt, AT) is not None)
     assert resolve(sent(), look(connected=False), doubt, AT) is None

@@ -338,6 +338,12 @@ def test_a_denial_says_what_is_allowed_what_was_seen_and_what_to_do(
     [
         ({"login": 5}, {}, {}, ("account", "login 7001", "5", "another account is logged in")),
         (
+            {"login": 0},
+            {},
+            {},
+            ("account", "a logged-in account", "none", "the terminal is between two logins"),
+        ),
+        (
             {"server": "Broker-Live"},
             {},
             {},
