@@ -11,6 +11,9 @@ import pytest
 from hybrid_bridge import cli
 from hybrid_bridge.commands import stop
 from hybrid_bridge.control.local_commands import FOLDER
+from hybrid_bridge.core.inputs import EmergencyStopRequested, ResumeRequested
+from hybrid_bridge.core.orders import Channel, Source
+from hybrid_bridge.messages.inbound import decode
 
 
 class TestStopAndResume:
@@ -39,6 +42,18 @@ class TestStopAndResume:
         assert "resume_trading: no bridge" in capsys.readouterr().err
         assert [{"type": "resume_trading", "data": {"reason": "mended"}}] == self.left(folder)
 
+    @pytest.mark.parametrize("command", ["stop", "resume"])
+    @pytest.mark.parametrize(
+        ("typed", "sent"),
+        [("x" * 501, "x" * 500), ("caf\udce9", "caf?"), ("n\u00f6 \u2026", "n\u00f6 \u2026")],
+    )
+    def test_a_reason_leaves_in_a_form_that_no_bridge_refuses(self, folder, offline, command, typed, sent):
+        assert 1 == cli.main([command, "--reason", typed])
+        (path,) = (folder / "state" / FOLDER).glob("*.json")
+        decoded = decode(path.read_bytes(), Source(Channel.LOCAL), 1, "local-1")
+        assert isinstance(decoded, EmergencyStopRequested | ResumeRequested)
+        assert sent == decoded.reason
+
     def test_0_once_the_bridge_has_taken_it(self, folder, offline, capsys, monkeypatch):
         monkeypatch.setattr(stop, "TAKEN_TIMEOUT_S", 10)
 
@@ -53,7 +68,7 @@ class TestStopAndResume:
         taker.start()
         assert 0 == cli.main(["stop"])
         taker.join()
-        assert "the bridge has taken it" in capsys.readouterr().out
+        assert "the bridge has taken it; its log says 'EMERGENCY STOP'" in capsys.readouterr().out
 
     def test_a_state_dir_that_cannot_be_written_is_told(self, folder, offline, capsys):
         (folder / "state").mkdir()
@@ -68,7 +83,11 @@ class TestStopAndResume:
 
     @pytest.mark.parametrize(
         ("arguments", "words"),
-        [(["resume"], "--reason"), (["stop", "now"], "unrecognized arguments: now")],
+        [
+            (["resume"], "--reason"),
+            (["resume", "--reason", " "], "must say why it is safe again"),
+            (["stop", "now"], "unrecognized arguments: now"),
+        ],
     )
     def test_what_cannot_be_meant_ends_with_2_and_words(self, capsys, arguments, words):
         with pytest.raises(SystemExit) as left:

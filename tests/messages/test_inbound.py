@@ -267,6 +267,10 @@ def test_an_emergency_stop_has_no_age() -> None:
     assert read_from(RECORDED, message("emergency_stop")).received_msc == NOW
 
 
+def test_an_emergency_stop_is_not_refused_for_a_long_reason() -> None:
+    assert read_from(SOURCE, message("emergency_stop", reason="x" * 501)).reason == "x" * 500
+
+
 # What tells a repetition from a conflict
 
 

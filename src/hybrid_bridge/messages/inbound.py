@@ -36,6 +36,7 @@ from hybrid_bridge.errors import MalformedMessage
 MESSAGE_BYTES_MAX = 65_536
 EXCERPT_CHARS = 200
 ID_CHARS_MAX = 128
+TEXT_CHARS_MAX = 500
 DATA_REQUESTS = ("account_info", "positions", "status")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -45,7 +46,7 @@ Id = Annotated[str, msgspec.Meta(min_length=1, max_length=ID_CHARS_MAX)] | int
 Symbol = Annotated[str, msgspec.Meta(min_length=1, max_length=29)]
 Ticket = Annotated[int, msgspec.Meta(gt=0, le=2**63 - 1)]
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
-Text = Annotated[str, msgspec.Meta(max_length=500)]
+Text = Annotated[str, msgspec.Meta(max_length=TEXT_CHARS_MAX)]
 Price = Annotated[float, msgspec.Meta(ge=0)]
 Lots = Annotated[float, msgspec.Meta(gt=0)]
 
@@ -85,11 +86,11 @@ class _Modify(msgspec.Struct):
 class _Stop(msgspec.Struct):
     close_positions: bool | None = None
     cancel_orders: bool = True
-    reason: Text | None = None
+    reason: str | None = None
 
 
 class _Resume(msgspec.Struct):
-    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
+    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=TEXT_CHARS_MAX)]
 
 
 class _GetData(msgspec.Struct):
@@ -258,7 +259,8 @@ def _decode_modify(raw: bytes, source: Source, received_msc: int, fallback_id: s
 
 def _decode_stop(raw: bytes, source: Source, received_msc: int, fallback_id: str) -> EmergencyStopRequested:
     stop = _convert(_stops, raw)
-    reason = stop.reason or f"emergency_stop {fallback_id}"
+    # No stop is refused for the length of its reason: it is cut.
+    reason = (stop.reason or f"emergency_stop {fallback_id}")[:TEXT_CHARS_MAX]
     return EmergencyStopRequested(reason, stop.close_positions, stop.cancel_orders, source, received_msc)
 
 
