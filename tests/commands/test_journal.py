@@ -95,7 +95,7 @@ def test_one_order_is_told_event_by_event(folder, capsys):
         [
             "received from redpanda (trading_signals/2/77): BUY 0.1 lots EURUSD, stop loss 1.0981",
             "approved: 0.1 lots at 1.1001 on 1.1/1.1001, 20.00 at risk for EURUSD",
-            "from here on it may have reached the venue, counted for the broker's day 20717",
+            "from here on it may have reached the venue, counted for the broker's day 2026-09-21",
             "filled, 0.1 lots at 1.10013, ticket 500, deal 77 (10009)",
             "position 500 seen: BUY 0.1 lots EURUSD at 1.10013, opened by intent 1",
             "came again from redpanda (trading_signals/2/77), with another content; not acted on",
@@ -110,7 +110,7 @@ def test_every_event_has_its_line(folder, capsys):
     keep(folder)
     lines = shown(capsys, "--events")
     assert len(LIFE) + 1 == len(lines)
-    assert "the broker's day 20717 began, equity 10000.5" in lines[1]
+    assert "the broker's day 2026-09-21 began, equity 10000.5" in lines[1]
     assert "denied, nothing was sent: spread: saw 5 points, allowed 3 points (wide)" in lines[-2]
 
 
@@ -202,7 +202,7 @@ def test_a_file_is_written_once_and_nothing_is_written_over(folder, capsys):
 
 def test_without_a_journal_or_with_several_it_says_what_there_is(folder, capsys):
     assert 1 == cli.main(["journal"])
-    assert f"no journal in STATE_DIR {folder / 'state'}" in capsys.readouterr().err
+    assert f"no journal in STATE_DIR {folder / 'state'}; a bridge makes it" in capsys.readouterr().err
     keep(folder)
     keep(folder, account="simulator")
     assert 2 == cli.main(["journal"])
@@ -225,6 +225,7 @@ def test_a_signal_that_is_not_there_is_told(folder, capsys):
         (["--last", "0"], "must be a whole number from 1 on, got '0'"),
         (["--format", "xml"], "invalid choice: 'xml'"),
         (["--signal", "s", "--events"], "not allowed with"),
+        (["--since", "2026-09-22", "--until", "2026-09-21"], "--until must be later than --since"),
     ],
 )
 def test_what_cannot_be_meant_ends_with_2_and_words(capsys, arguments, words):

@@ -60,7 +60,10 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--format", choices=("table", "jsonl", "csv"), default="table")
     parser.add_argument("--output", type=Path, metavar="FILE", help="write to a new file")
     parser.add_argument("--account", metavar="NAME", help="whose journal, when there are several")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if None not in (options.since, options.until) and options.since >= options.until:
+        parser.error("--until must be later than --since, or nothing can lie between them")
+    return options
 
 
 def _instant(text: str) -> int:
@@ -92,7 +95,8 @@ def _choose(state_dir: Path, account: str | None) -> Path:
     journals = find_journals(state_dir)
     where = f"STATE_DIR {state_dir.absolute()}"
     if not journals:
-        raise BridgeError(f"no journal in {where}; a bridge makes it when it is first started")
+        when = "a bridge makes it when it is first started"
+        raise BridgeError(f"no journal in {where}; {when}. Is STATE_DIR that of the bridge you mean?")
     names = ", ".join(journals)
     if account is not None:
         if account not in journals:

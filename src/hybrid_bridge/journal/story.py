@@ -26,7 +26,7 @@ from hybrid_bridge.core.events import (
 from hybrid_bridge.core.orders import ApprovedOrder, Intent, IntentKind, Source
 from hybrid_bridge.journal.lives import Life
 from hybrid_bridge.journal.reading import StoredEvent
-from hybrid_bridge.journal.words import aligned, iso, number_text, plain
+from hybrid_bridge.journal.words import aligned, day, iso, number_text, plain
 
 HEADINGS = ["TIME UTC", "NUMBER", "SIGNAL", "WHAT", "SYMBOL", "SIDE", "VOLUME", "STATE", "PRICE", "TICKET"]
 ORDER_NUMBERS = frozenset({1, 6, 8, 9})
@@ -134,8 +134,10 @@ def _request(order: ApprovedOrder) -> str:
 
 
 def _sending(event: OrderSending) -> str:
-    day = f", counted for the broker's day {event.server_day}" if event.server_day is not None else ""
-    return f"about to be sent: from here on it may have reached the venue{day}"
+    said = "about to be sent: from here on it may have reached the venue"
+    if event.server_day is None:
+        return said
+    return f"{said}, counted for the broker's day {day(event.server_day)}"
 
 
 def _answered(event: OrderAnswered) -> str:
@@ -146,7 +148,8 @@ def _answered(event: OrderAnswered) -> str:
         parts.append(f"ticket {event.ticket}")
     if event.deal:
         parts.append(f"deal {event.deal}")
-    why = " ".join(filter(None, (str(event.retcode or ""), event.reason, event.detail)))
+    code = " ".join(filter(None, (str(event.retcode or ""), event.reason)))
+    why = ": ".join(filter(None, (code, event.detail)))
     return plain(f"{', '.join(parts)}{f' ({why})' if why else ''}")
 
 
@@ -188,7 +191,7 @@ _SENTENCES: dict[type, Callable[[Any], str]] = {
     PositionChanged: _changed,
     PositionEnded: lambda event: f"position {event.ticket} is gone",
     BrokerDayOpened: lambda event: (
-        f"the broker's day {event.server_day} began, equity {number_text(event.equity)}"
+        f"the broker's day {day(event.server_day)} began, equity {number_text(event.equity)}"
     ),
     EquityPeakRaised: lambda event: f"highest equity so far: {number_text(event.equity)}",
 }

@@ -5,6 +5,8 @@ The story, the table and the export share it.
 
 from datetime import UTC, datetime
 
+DAY_MSC = 86_400_000
+
 
 def iso(at_msc: int) -> str:
     """Return an instant as ISO 8601 in UTC with milliseconds; "" for none."""
@@ -15,6 +17,11 @@ def iso(at_msc: int) -> str:
     except (OverflowError, ValueError, OSError):
         return ""  # A sender may claim any number; the number itself is shown beside it.
     return f"{second:%Y-%m-%dT%H:%M:%S}.{at_msc % 1000:03d}Z"
+
+
+def day(server_day: int) -> str:
+    """Return a day of the broker's clock, counted from 1970, as its date."""
+    return iso(server_day * DAY_MSC)[:10]
 
 
 def plain(text: str) -> str:
