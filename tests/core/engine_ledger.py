@@ -171,11 +171,12 @@ class Ledger:
         assert before is not OrderState.APPROVED
         self.status[number] = to
         self.refused.pop(number, None)
-        filling = self.orders[number].request.type_filling
+        request = self.orders[number].request
+        waits = request.type_filling == FILLING_RETURN and request.volume - event.volume > 1e-8
         looked_for = before in (OrderState.UNKNOWN, OrderState.ESCALATED)
         if (
             to is OrderState.PLACED
-            or (to is OrderState.PARTIAL and filling == FILLING_RETURN)
+            or (to is OrderState.PARTIAL and waits)
             or (to is OrderState.NOT_EXECUTED and looked_for)
         ):
             self.watched.add(number)
