@@ -324,6 +324,18 @@ def test_open_risk_counts_orders_in_doubt() -> None:
     assert denied(make_case(state=outside, limits=limits)) == ["open_risk"]
 
 
+def test_what_no_look_has_shown_yet_counts_towards_open_risk_and_the_symbol_s_limit() -> None:
+    order = make_order(make_intent(volume=0.5), risk_money=280.01)
+    state = fold(state_with(order, unknown=False), [make_answer(1, OrderState.FILLED)])
+    spec, signal = make_spec(volume_limit=0.8), make_signal(volume=0.3)
+    case = make_case(signal, state, make_limits(max_open_risk_percent=3.0), make_appraisal(spec=spec))
+
+    assert denied(case) == ["open_risk"]
+    sized = size(make_case(make_signal(volume=None), state, appraisal=make_appraisal(spec=spec)), spec)
+    assert isinstance(sized, Sized)
+    assert sized.volume == 0.3
+
+
 def test_open_risk_is_unlimited_while_an_entry_without_a_stop_is_in_doubt() -> None:
     state = state_with(make_order(make_intent(symbol="GBPUSD", stop_loss=0.0)))
 

@@ -8,7 +8,9 @@ from tests.core.builders import (
     INF,
     NAN,
     NOW,
+    fold,
     make_account,
+    make_answer,
     make_appraisal,
     make_case,
     make_intent,
@@ -27,6 +29,7 @@ from tests.core.builders import (
 
 from hybrid_bridge.core.events import TradingState
 from hybrid_bridge.core.market import Side, TradeMode
+from hybrid_bridge.core.orders import OrderState
 from hybrid_bridge.core.risk import AppraisedCase, find_account_denial, find_stops_denial, judge, screen
 
 ABSURD = (NAN, INF, -INF, 0.0, -1.0)
@@ -384,6 +387,15 @@ def test_an_order_in_doubt_counts_as_an_open_position() -> None:
     limits = make_limits(max_open_positions=1)
 
     assert denied(make_case(state=state, limits=limits)) == ["open_positions"]
+
+
+def test_a_fill_that_no_look_has_shown_yet_counts_as_an_open_position() -> None:
+    order = make_order(make_intent(symbol="GBPUSD"))
+    state = fold(state_with(order, unknown=False), [make_answer(1, OrderState.FILLED)])
+    limits = make_limits(max_open_positions=1)
+
+    assert denied(make_case(state=state, limits=limits)) == ["open_positions"]
+    assert denied(make_case(state=make_state(), limits=limits)) == []
 
 
 @pytest.mark.parametrize(

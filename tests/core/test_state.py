@@ -37,6 +37,7 @@ from hybrid_bridge.core.orders import TRANSITIONS, Channel, IntentKind, OrderSta
 from hybrid_bridge.core.state import (
     CLOSED_ORDERS_KEPT,
     ENTRIES_KEPT_MS,
+    SHOWN_LATE_MS,
     STOPS_KEPT,
     WATCH_MS,
     Clearing,
@@ -403,3 +404,63 @@ def test_what_waits_at_the_venue_is_watched() -> None:
 
     assert list(fold(state, [make_answer(1, OrderState.PLACED)]).watched) == [1]
     assert not fold(state, [make_answer(1, OrderState.FILLED)]).watched
+
+
+def filled_entry(*numbers: int, at_msc: int = NOW) -> EngineState:
+    state = state_with(*(make_order(make_intent(number)) for number in numbers), unknown=False)
+    return fold(state, [make_answer(number, OrderState.FILLED, at_msc=at_msc) for number in numbers])
+
+
+def adopted(number: int, symbol: str = "EURUSD") -> PositionAdopted:
+    return PositionAdopted(900 + number, symbol, Side.BUY, 0.1, 1.1, number, NOW)
+
+
+def unshown(state: EngineState, now_msc: int = NOW) -> list[int]:
+    return [record.intent.number for record in state.unshown_fills(now_msc)]
+
+
+def test_a_fill_awaits_its_position_for_a_moment() -> None:
+    state = filled_entry(1)
+    assert [1] == unshown(state, NOW + SHOWN_LATE_MS)
+    assert [] == unshown(state, NOW + SHOWN_LATE_MS + 1)
+    assert [] == unshown(state, NOW - SHOWN_LATE_MS - 1)  # This PC's clock was set back.
+
+
+@pytest.mark.parametrize(
+    ("event", "left"),
+    [
+        (adopted(2), [1]),
+        (adopted(0), [2]),  # Without its magic it shows one of them all the same.
+        (adopted(0, "GBPUSD"), [1, 2]),
+        (adopted(7), [1, 2]),
+    ],
+)
+def test_a_position_shows_the_fill_whose_magic_it_bears_or_else_the_symbol_s_oldest(
+    event: PositionAdopted, left: list[int]
+) -> None:
+    assert left == unshown(fold(filled_entry(1, 2), [event]))
+
+
+def test_on_a_netting_account_the_position_s_change_shows_the_fill() -> None:
+    state = fold(make_state(), [adopted(0)])
+    fold(state, [*sending_events(make_order(make_intent(1))), make_answer(1, OrderState.FILLED)])
+    assert [1] == unshown(state)
+    assert [] == unshown(fold(state, [PositionChanged(900, Side.BUY, 0.2, 1.1, NOW)]))
+
+
+def test_a_position_that_showed_before_the_answer_is_not_awaited() -> None:
+    state = fold(state_with(make_order(make_intent(1)), unknown=False), [adopted(1)])
+    assert [] == unshown(fold(state, [make_answer(1, OrderState.FILLED)]))
+
+
+def test_only_the_latest_fills_are_remembered_as_awaited() -> None:
+    state = filled_entry(1)
+    fold(state, sending_events(make_order(make_intent(2))))
+    fold(state, [make_answer(2, OrderState.PARTIAL, at_msc=NOW + SHOWN_LATE_MS + 1)])
+    assert [2] == list(state.unshown)
+
+
+@pytest.mark.parametrize("kind", [IntentKind.CLOSE, IntentKind.MODIFY])
+def test_only_entries_bring_a_position(kind: IntentKind) -> None:
+    state = state_with(make_order(make_intent(1, kind=kind, ticket=500)), unknown=False)
+    assert {} == fold(state, [make_answer(1, OrderState.FILLED)]).unshown

@@ -830,3 +830,20 @@ async def test_a_second_close_that_does_not_see_the_first_opens_nothing_on_a_net
         await rig.put(make_close(command_id="c2", received_msc=rig.clock.utc_msc()))
         assert await rig.status("c2") == "denied"
         assert 1 == len(rig.venue.submitted)
+
+
+async def test_a_position_that_shows_late_counts_towards_the_limit_all_the_same(new_rig):
+    rig = new_rig(max_open_positions=1)
+    async with rig.running():
+        await rig.signal("a")
+        assert await rig.status("a") == "filled"
+        (opened,) = rig.venue.positions.values()
+        rig.venue.positions.clear()  # The terminal shows late what the reply has told.
+        await rig.signal("b", symbol="GBPUSD")
+        assert (await rig.status("b"), rig.last("b").reason) == ("denied", "open_positions")
+        rig.venue.positions[opened.ticket] = opened
+        await rig.signal("c", symbol="GBPUSD")
+        assert await rig.status("c") == "denied"
+        rig.venue.positions.clear()  # It was shown once, so this is its end.
+        await rig.signal("d", symbol="GBPUSD")
+        assert await rig.status("d") == "filled"

@@ -80,6 +80,7 @@ def as_observed(state: EngineState, observed: Sequence[Event]) -> EngineState:
         watched=dict(state.watched),
         closed=deque(state.closed),
         positions=dict(state.positions),
+        unshown=dict(state.unshown),
     )
     for event in observed:
         apply(seen, event)

@@ -10,7 +10,7 @@ from hybrid_bridge.core.events import Denial
 from hybrid_bridge.core.market import Quote, SymbolSpec
 from hybrid_bridge.core.orders import ApprovedOrder, Intent, IntentKind
 from hybrid_bridge.core.requests import entry_request, make_magic
-from hybrid_bridge.core.risk import AppraisedCase, judge
+from hybrid_bridge.core.risk import AppraisedCase, judge, unseen_orders
 from hybrid_bridge.core.sizing import (
     floor_to_step,
     is_positive,
@@ -129,12 +129,12 @@ def _same_side_volume(case: AppraisedCase) -> float:
         for order in case.report.orders
         if order.symbol == symbol and order.type % 2 == (0 if side == "BUY" else 1)
     ]
-    doubtful = [
+    unseen = [
         record.order.request.volume
-        for record in case.state.in_doubt()
+        for record in unseen_orders(case)
         if record.order is not None and (record.intent.symbol, record.intent.side) == (symbol, side)
     ]
-    return sum(held) + sum(waiting) + sum(doubtful)
+    return sum(held) + sum(waiting) + sum(unseen)
 
 
 def _check_margin(case: AppraisedCase, sized: Sized) -> Denial | None:
@@ -154,7 +154,7 @@ def _check_margin(case: AppraisedCase, sized: Sized) -> Denial | None:
 
 
 def _check_open_risk(case: AppraisedCase, sized: Sized) -> Denial | None:
-    """All that could be lost at once, this order and those in doubt included, is inside the limit."""
+    """All that could be lost at once is inside the limit, this order and what no look shows yet included."""
     percent, held, equity = (
         case.limits.max_open_risk_percent,
         case.appraisal.open_risk,
@@ -162,15 +162,15 @@ def _check_open_risk(case: AppraisedCase, sized: Sized) -> Denial | None:
     )
     if percent is None:
         return None
-    doubtful = [
+    unseen = [
         record.order
-        for record in case.state.in_doubt()
+        for record in unseen_orders(case)
         if record.order is not None and record.intent.kind is IntentKind.ENTRY
     ]
-    stopless = not case.signal.stop_loss or any(not order.request.sl for order in doubtful)
+    stopless = not case.signal.stop_loss or any(not order.request.sl for order in unseen)
     if held is None or not math.isfinite(held) or stopless:
         return Denial("open_risk", f"{percent:g} %", "unlimited", "a position or order has no stop")
-    total = held + sum(order.risk_money for order in doubtful) + sized.risk_money
+    total = held + sum(order.risk_money for order in unseen) + sized.risk_money
     if total <= equity * percent / 100:
         return None
     return Denial(

@@ -17,7 +17,7 @@ from hybrid_bridge.core.inputs import SignalReceived
 from hybrid_bridge.core.limits import Limits
 from hybrid_bridge.core.market import Side, SymbolSpec, TradeMode
 from hybrid_bridge.core.sizing import is_positive, round_to_tick
-from hybrid_bridge.core.state import EngineState
+from hybrid_bridge.core.state import EngineState, OrderRecord
 
 CLOCK_TOLERANCE_MS = 2_000  # A quote or a sender's clock may be this far ahead of ours.
 TRADE_MODES_OF_SIDE = {
@@ -306,11 +306,16 @@ def find_stops_denial(
     return None
 
 
+def unseen_orders(case: AppraisedCase) -> list[OrderRecord]:
+    """Return the orders that may hold a position which the look at the account does not show."""
+    return [*case.state.in_doubt(), *case.state.unshown_fills(case.now_msc)]
+
+
 def check_open_positions(case: AppraisedCase) -> Denial | None:
-    """At most so many positions in all and on the symbol; orders in doubt count as open."""
+    """At most so many positions in all and on the symbol; what is in doubt or still to show counts as open."""
     symbol = case.signal.symbol
-    doubtful = [record.intent.symbol for record in case.state.in_doubt()]
-    held = [position.symbol for position in case.report.positions] + doubtful
+    unseen = [record.intent.symbol for record in unseen_orders(case)]
+    held = [position.symbol for position in case.report.positions] + unseen
     limits = (
         ("MAX_OPEN_POSITIONS", case.limits.max_open_positions, len(held)),
         ("MAX_POSITIONS_PER_SYMBOL", case.limits.max_positions_per_symbol, held.count(symbol)),

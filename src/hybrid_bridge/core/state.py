@@ -120,6 +120,7 @@ class EngineState:
         cleared: what the stop that holds will do again should an entry from before it show late.
         stops_seen: where the latest emergency stops from Redpanda were read, oldest first.
         positions: by ticket, as last seen.
+        unshown: entries that were filled and whose position no look has shown yet, the latest only.
         latched_msc: when the trading state last changed, UTC milliseconds.
         daily_entries: entries that reached SENDING on `server_day`.
         day_equity: at the first look on `server_day`, account currency.
@@ -140,6 +141,7 @@ class EngineState:
     cleared: Clearing | None = None
     stops_seen: deque[Source] = field(default_factory=lambda: deque(maxlen=STOPS_KEPT))
     positions: dict[int, HeldPosition] = field(default_factory=dict)
+    unshown: dict[int, OrderRecord] = field(default_factory=dict)
     server_day: int | None = None
     daily_entries: int = 0
     day_equity: float | None = None
@@ -149,6 +151,14 @@ class EngineState:
     def in_doubt(self) -> list[OrderRecord]:
         """Return the orders whose outcome is not known."""
         return list(self.doubtful.values())
+
+    def unshown_fills(self, now_msc: int) -> list[OrderRecord]:
+        """Return the entries filled a moment ago whose position is still to show."""
+        return [record for record in self.unshown.values() if _is_of_late(record, now_msc)]
+
+
+def _is_of_late(record: OrderRecord, now_msc: int) -> bool:
+    return record.answer is not None and abs(now_msc - record.answer.at_msc) <= SHOWN_LATE_MS
 
 
 def apply(state: EngineState, event: Event) -> None:
@@ -219,8 +229,27 @@ def _answer(state: EngineState, event: OrderAnswered) -> None:
         watch_is_over = state.watched.pop(event.number, None) is not None
     if watch_is_over or (event.state not in OPEN_STATES and before in OPEN_STATES):
         _forget_oldest(state, event.number)
-    if record.intent.kind is IntentKind.ENTRY and event.state in AT_THE_VENUE and state.clearing is None:
+    if record.intent.kind is not IntentKind.ENTRY or event.state not in AT_THE_VENUE:
+        return
+    if state.clearing is None:
         state.clearing = state.cleared
+    if event.state is not OrderState.PLACED:
+        _await_position(state, record, event.at_msc)
+
+
+def _await_position(state: EngineState, record: OrderRecord, at_msc: int) -> None:
+    for number in [n for n, filled in state.unshown.items() if not _is_of_late(filled, at_msc)]:
+        del state.unshown[number]
+    if all(held.number != record.intent.number for held in state.positions.values()):
+        state.unshown[record.intent.number] = record
+
+
+def _note_shown(state: EngineState, symbol: str, number: int) -> None:
+    """Note which fill a look shows; where no magic tells, on a netting account say, the symbol's oldest."""
+    if not number:
+        filled = (n for n, record in state.unshown.items() if record.intent.symbol == symbol)
+        number = next(filled, 0)
+    state.unshown.pop(number, None)
 
 
 def _may_still_fill(record: OrderRecord, before: OrderState | None) -> bool:
@@ -289,6 +318,7 @@ def _adopt(state: EngineState, event: PositionAdopted) -> None:
     state.positions[event.ticket] = HeldPosition(
         event.ticket, event.symbol, event.side, event.volume, event.price_open, event.number
     )
+    _note_shown(state, event.symbol, event.number)
 
 
 def _change_position(state: EngineState, event: PositionChanged) -> None:
@@ -298,6 +328,7 @@ def _change_position(state: EngineState, event: PositionChanged) -> None:
     state.positions[event.ticket] = replace(
         held, side=event.side, volume=event.volume, price_open=event.price_open
     )
+    _note_shown(state, held.symbol, 0)
 
 
 def _end_position(state: EngineState, event: PositionEnded) -> None:
