@@ -1,4 +1,4 @@
-"""What memory keeps of orders that are over: the latest few, and whatever may still fill."""
+"""What memory keeps: of orders that are over the latest few, whatever may still fill, and what counts."""
 
 import pytest
 from tests.core.builders import (
@@ -13,10 +13,18 @@ from tests.core.builders import (
 )
 
 from hybrid_bridge.core import state as state_module
-from hybrid_bridge.core.events import BrokerDayOpened, Denial, Event, IntentDenied, IntentReceived
+from hybrid_bridge.core.events import (
+    BrokerDayOpened,
+    Denial,
+    Event,
+    IntentDenied,
+    IntentReceived,
+    PositionAdopted,
+)
+from hybrid_bridge.core.market import Side
 from hybrid_bridge.core.orders import OrderState
 from hybrid_bridge.core.requests import FILLING_RETURN
-from hybrid_bridge.core.state import EngineState
+from hybrid_bridge.core.state import EngineState, HeldPosition
 
 NO = (Denial("volume", "1", "2", ""),)
 DAY_MS = 86_400_000
@@ -84,3 +92,34 @@ def test_an_order_that_is_over_and_never_watched_is_counted_once() -> None:
     state = fold(make_state(), [*rejected, *denied(2)])
 
     assert (sorted(state.orders), list(state.closed)) == ([1, 2], [1, 2])
+
+
+def test_an_order_that_goes_on_being_watched_keeps_one_place_among_what_is_over() -> None:
+    state = fold(watching("placed"), [make_answer(1, OrderState.PARTIAL, volume=0.04)])
+
+    assert (list(state.watched), list(state.closed)) == ([1], [1])
+
+
+@pytest.mark.parametrize(("volume", "watched"), [(0.04, [1]), (0.1, [])])
+def test_a_part_is_watched_for_as_long_as_something_of_the_request_is_left(
+    volume: float, watched: list[int]
+) -> None:
+    order = make_order(make_intent(1), type_filling=FILLING_RETURN)
+
+    state = fold(make_state(), [*sending_events(order), make_answer(1, OrderState.PARTIAL, volume=volume)])
+
+    assert list(state.watched) == watched
+
+
+def test_every_entry_counts_for_the_day() -> None:
+    state = make_state()
+    for number in (1, 2, 3):
+        fold(state, sending_events(make_order(make_intent(number))))
+
+    assert state.daily_entries == 3
+
+
+def test_an_adopted_position_is_kept_as_it_was_seen() -> None:
+    state = fold(make_state(), [PositionAdopted(500, "EURUSD", Side.SELL, 0.5, 1.1, 7, NOW)])
+
+    assert state.positions == {500: HeldPosition(500, "EURUSD", Side.SELL, 0.5, 1.1, 7)}
