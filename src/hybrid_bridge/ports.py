@@ -38,8 +38,12 @@ class TradeLane(Protocol):
         """Ask for everything the risk check needs; LaneError when it cannot be had."""
         ...
 
-    async def submit(self, order: ApprovedOrder) -> SubmitOutcome:
-        """Send an approved order once; never raises for what the venue or the pipe does."""
+    async def submit(self, order: ApprovedOrder, still_wanted: Callable[[], bool]) -> SubmitOutcome:
+        """Send an approved order once; never raises for what the venue or the pipe does.
+
+        Args:
+            still_wanted: asked when its turn has come, right before it is written; False withdraws it.
+        """
         ...
 
     async def look(self, query: LookQuery) -> Findings:

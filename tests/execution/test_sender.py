@@ -365,3 +365,38 @@ async def test_a_second_try_is_announced(rig):
             await rig.status("a")
         (said,) = [line for line in logged if line["event"] == "Order refused, trying once more"]
         assert ("a", 10004, "requote") == (said["signal"], said["retcode"], said["reason"])
+
+
+async def test_an_order_that_waits_for_its_turn_at_the_terminal_is_not_sent_after_a_stop(rig):
+    rig.venue.turn.clear()
+    async with rig.running():
+        await rig.signal("a")
+        await until(lambda: rig.state_known("a"))
+        await rig.stop()
+        await until(lambda: rig.recorder.state.emergency)
+        rig.venue.turn.set()
+        assert (await rig.status("a"), rig.last("a").reason) == ("not_executed", "emergency_stop")
+        assert [] == rig.venue.submitted
+
+
+async def test_an_order_that_waits_for_its_turn_past_its_life_is_not_sent(rig):
+    rig.venue.turn.clear()
+    async with rig.running():
+        await rig.signal("a")
+        await until(lambda: rig.state_known("a"))
+        rig.clock.advance(6)
+        rig.venue.turn.set()
+        assert (await rig.status("a"), rig.last("a").reason) == ("not_executed", "expiry")
+        assert [] == rig.venue.submitted
+
+
+async def test_a_close_that_waits_for_its_turn_is_sent_in_spite_of_a_stop(rig):
+    rig.venue.positions[500] = make_position()
+    rig.venue.turn.clear()
+    async with rig.running():
+        await rig.put(make_close(command_id="c", received_msc=rig.clock.utc_msc()))
+        await until(lambda: rig.state_known("c"))
+        await rig.stop()
+        await until(lambda: rig.recorder.state.emergency)
+        rig.venue.turn.set()
+        assert await rig.status("c") == "filled"

@@ -97,6 +97,7 @@ class Venue:
     Attributes:
         replies: what becomes of the next orders; YES when empty. An outcome is given back with nothing done.
         failing: names of the calls that raise LaneInterrupted.
+        turn: closed, orders wait for theirs, as behind a slow question.
         gate: closed, it holds every submit between doing and answering.
         on_submit: called at the moment submit is entered.
         submitted: every order that was sent, in order.
@@ -111,6 +112,8 @@ class Venue:
         self.failing: set[str] = set()
         self.gate = asyncio.Event()
         self.gate.set()
+        self.turn = asyncio.Event()
+        self.turn.set()
         self.appraisal_gate = asyncio.Event()
         self.appraisal_gate.set()
         self.on_submit: Callable[[ApprovedOrder], None] = lambda _: None
@@ -139,7 +142,10 @@ class Venue:
         quote = make_quote(symbol=query.symbol, time_msc=moved_msc)
         return make_appraisal(spec=replace(self.spec, name=query.symbol), quote=quote, report=self._report())
 
-    async def submit(self, order: ApprovedOrder) -> SubmitOutcome:
+    async def submit(self, order: ApprovedOrder, still_wanted: Callable[[], bool]) -> SubmitOutcome:
+        await self.turn.wait()
+        if not still_wanted():
+            return SubmitOutcome(Answer.NO, reason="lane_unavailable", detail="withdrawn before its turn")
         self.on_submit(order)
         self.submitted.append(order)
         await asyncio.sleep(0)

@@ -110,6 +110,23 @@ async def test_a_closed_lane_is_a_certain_no(trade, script):
     assert script.orders_sent() == []
 
 
+async def test_an_order_not_wanted_any_more_when_its_turn_comes_is_never_written(trade, script):
+    wanted = True
+    os.kill(trade.lane.state.pid, signal.SIGSTOP)
+    asking = asyncio.create_task(trade.report())
+    await until(lambda: trade.lane._busy_with == "report")
+    submitting = asyncio.create_task(trade.submit(approved(), lambda: wanted))
+    await until(lambda: len(trade.lane._waiting))
+    wanted = False
+    os.kill(trade.lane.state.pid, signal.SIGCONT)
+    outcome = await submitting
+    assert (outcome.answer, outcome.never_asked) == (Answer.NO, True)
+    assert "withdrawn before its turn" in outcome.detail
+    await asking
+    await trade.report()
+    assert script.orders_sent() == []
+
+
 async def test_an_appraisal_is_in_core_values_and_utc(trade, script):
     server_msc = WallClock().utc_msc() + 3 * H
     script.say(ticks={"EURUSD": [[server_msc, 1.1, 1.1002]]}, positions=[{"sl": 1.09, "volume": 0.1}])

@@ -188,3 +188,8 @@ class SubmitOutcome:
     placed: bool = False
     retriable: bool = False
     halts: bool = False
+
+    @property
+    def never_asked(self) -> bool:
+        """Whether the venue was certainly not asked: a no with neither retcode nor error."""
+        return self.answer is Answer.NO and not self.retcode and not self.error_code

@@ -91,9 +91,7 @@ def _state_of(outcome: SubmitOutcome) -> OrderState:
     if outcome.answer is Answer.UNKNOWN:
         return OrderState.UNKNOWN
     if outcome.answer is Answer.NO:
-        # With neither retcode nor error nobody was asked: it was never written.
-        asked_nobody = not outcome.retcode and not outcome.error_code
-        return OrderState.NOT_EXECUTED if asked_nobody else OrderState.REJECTED
+        return OrderState.NOT_EXECUTED if outcome.never_asked else OrderState.REJECTED
     if outcome.placed:
         return OrderState.PLACED
     return OrderState.PARTIAL if outcome.retcode == RETCODE_DONE_PARTIAL else OrderState.FILLED

@@ -312,7 +312,7 @@ def unseen_orders(case: AppraisedCase) -> list[OrderRecord]:
 
 
 def check_open_positions(case: AppraisedCase) -> Denial | None:
-    """At most so many positions in all and on the symbol; what is in doubt or still to show counts as open."""
+    """At most so many positions in all and on the symbol; what may be open without being shown counts too."""
     symbol = case.signal.symbol
     unseen = [record.intent.symbol for record in unseen_orders(case)]
     held = [position.symbol for position in case.report.positions] + unseen

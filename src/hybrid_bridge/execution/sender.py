@@ -65,9 +65,12 @@ class OrderSender:
             await self._commit(engine.withhold(withheld))
             return
         self._figures.signal_to_send.add(self._clock.monotonic() - delivery.received_s)
-        replied = await self._submit(record, laps)
+        replied = await self._submit(record, delivery, laps)
         self._figures.add_laps(laps)
-        if engine.may_try_again(record, replied.outcome):
+        withheld = self._last_check(record, delivery) if replied.outcome.never_asked else None
+        if withheld is not None:  # It came while the order waited for its turn at the terminal.
+            await self._commit(engine.withhold(withheld))
+        elif engine.may_try_again(record, replied.outcome):
             await self._send_again(record, wanted, delivery, replied)
         else:
             await self._commit(engine.answer(self._recorder.state, replied))
@@ -91,7 +94,7 @@ class OrderSender:
             await self._commit(engine.answer(self._recorder.state, refused, why_not))
             return
         self._figures.retried += 1
-        replied = await self._submit(record)
+        replied = await self._submit(record, delivery)
         await self._commit(engine.answer(self._recorder.state, replied))
 
     async def _judge_again(self, refused: OrderReplied, appraised: OrderAppraised) -> str | None:
@@ -117,10 +120,12 @@ class OrderSender:
             return f"{withheld.reason}, {withheld.detail}"
         return "" if delivery.urgent else self._closed_because()
 
-    async def _submit(self, record: OrderRecord, laps: Laps | None = None) -> OrderReplied:
+    async def _submit(
+        self, record: OrderRecord, delivery: Delivery, laps: Laps | None = None
+    ) -> OrderReplied:
         order = _order_of(record)
         sent_s, sent_msc = self._clock.monotonic(), self._clock.utc_msc()
-        outcome = await self._lane.submit(order)
+        outcome = await self._lane.submit(order, lambda: self._last_check(record, delivery) is None)
         if laps is not None:
             laps.end("send")
         outcome = await self._with_price(record, outcome)

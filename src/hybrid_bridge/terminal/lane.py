@@ -162,9 +162,13 @@ class Lane:
         """Return once calls are served."""
         await self._ready.wait()
 
-    async def call(self, operation: Operation[A, R], args: A) -> R:
+    async def call(
+        self, operation: Operation[A, R], args: A, still_wanted: Callable[[], bool] = lambda: True
+    ) -> R:
         """Have one operation done.
 
+        Args:
+            still_wanted: asked when its turn has come; what is not wanted any more is not written.
         Raises:
             LaneUnavailable: it was not written: no connection or no turn within the operation's wait_s, the
                 wrong account, or too many calls waiting.
@@ -175,7 +179,7 @@ class Lane:
             raise self._unavailable()
         if self._waiting.full:
             raise LaneUnavailable(f"{self._options.name} lane: {WAITING_MAX} calls are waiting already")
-        call = Call(next(self._numbers), operation, args)
+        call = Call(next(self._numbers), operation, args, still_wanted=still_wanted)
         self._waiting.add(call)
         try:
             await asyncio.wait((call.result,), timeout=operation.wait_s)
@@ -319,6 +323,9 @@ class Lane:
             WorkerGone: when the worker died or its deadline passed; the caller has its error already.
         """
         name, timeout_s = call.operation.name, call.operation.timeout_s + extra_s
+        if not call.still_wanted():
+            call.fail(LaneUnavailable(f"{self._options.name} lane: {name} was withdrawn before its turn"))
+            return ""
         self._busy_with = name
         try:
             async with asyncio.timeout(timeout_s):

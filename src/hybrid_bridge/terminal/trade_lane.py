@@ -51,11 +51,17 @@ class TerminalTradeLane:
         reply = await self._route().call(APPRAISE, args)
         return self._appraisal(query.symbol, reply)
 
-    async def submit(self, order: ApprovedOrder) -> SubmitOutcome:
-        """Send an approved order once; never raises for what the venue or the pipe does."""
+    async def submit(
+        self, order: ApprovedOrder, still_wanted: Callable[[], bool] = lambda: True
+    ) -> SubmitOutcome:
+        """Send an approved order once; never raises for what the venue or the pipe does.
+
+        Args:
+            still_wanted: asked when its turn has come, right before it is written; False withdraws it.
+        """
         args = submit_args(order.request)
         try:
-            reply = await self._route().call(SUBMIT, args)
+            reply = await self._route().call(SUBMIT, args, still_wanted)
         except LaneUnavailable as error:
             return SubmitOutcome(Answer.NO, reason="lane_unavailable", detail=str(error))
         except LaneError as error:

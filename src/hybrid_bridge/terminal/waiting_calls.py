@@ -5,6 +5,7 @@ A leaf of `lane`, which is the only one to use it and turns callers away when `f
 
 import asyncio
 import bisect
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +21,7 @@ class Call:
 
     Attributes:
         taken: whether it has been (or may have been) written to the worker.
+        still_wanted: asked right before it is written.
     """
 
     number: int
@@ -27,6 +29,7 @@ class Call:
     args: Any
     result: asyncio.Future[Any] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     taken: bool = False
+    still_wanted: Callable[[], bool] = lambda: True
 
     def succeed(self, value: Any) -> None:
         """Give the caller its result, if it still waits."""
