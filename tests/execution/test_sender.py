@@ -10,7 +10,9 @@ from tests.core.builders import MAGIC_BASE, NOW, make_close, make_modify, make_p
 from tests.execution.rig import on_disk
 from tests.execution.venue import Reply, until
 
+from hybrid_bridge.core.account import Deal
 from hybrid_bridge.core.events import Event, OrderRetried, OrderSending, TradingState
+from hybrid_bridge.core.market import Side
 from hybrid_bridge.core.orders import Answer, ApprovedOrder, OrderState, SubmitOutcome
 from hybrid_bridge.core.requests import FILLING_FOK, FILLING_IOC, make_magic
 
@@ -400,3 +402,27 @@ async def test_a_close_that_waits_for_its_turn_is_sent_in_spite_of_a_stop(rig):
         await until(lambda: rig.recorder.state.emergency)
         rig.venue.turn.set()
         assert await rig.status("c") == "filled"
+
+
+@pytest.mark.parametrize(
+    ("retcode", "reported", "told"),
+    [(10009, 0.1, 0.1), (10009, 0.0, 0.1), (10010, 0.06, 0.06), (10010, 0.1, 0.04), (10010, 0.0, 0.04)],
+)
+async def test_a_history_that_shows_a_first_part_only_takes_nothing_from_the_fill(
+    rig, retcode, reported, told
+):
+    def show_a_part(order):
+        rig.venue.deals.append(make_deal(magic=order.request.magic, volume=0.04))
+
+    rig.venue.on_submit = show_a_part
+    rig.venue.replies.append(SubmitOutcome(Answer.YES, retcode, volume=reported))
+    async with rig.running():
+        await rig.signal("a")
+        assert await rig.status("a") == ("filled" if retcode == 10009 else "partial")
+        assert (rig.last("a").volume, rig.last("a").price) == (told, 1.1002)
+
+
+def make_deal(**changes):
+    """Return a deal of 0.1 EURUSD that opened position 700."""
+    deal = Deal(801, 700, 700, "EURUSD", Side.BUY, 0, 0.1, 1.1002, 0.0, 0.0, 0.0, 0, "", NOW)
+    return replace(deal, **changes)

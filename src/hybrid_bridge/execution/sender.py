@@ -16,6 +16,7 @@ from hybrid_bridge.core.inputs import OrderAppraised, OrderReplied, SendWithheld
 from hybrid_bridge.core.limits import Limits
 from hybrid_bridge.core.orders import Answer, ApprovedOrder, IntentKind, SubmitOutcome
 from hybrid_bridge.core.reconciliation import look_query
+from hybrid_bridge.core.replies import RETCODE_DONE_PARTIAL
 from hybrid_bridge.core.requests import ACTION_DEAL
 from hybrid_bridge.core.state import OrderRecord
 from hybrid_bridge.errors import JournalError, LaneError
@@ -157,7 +158,8 @@ class OrderSender:
 
     async def _with_price(self, record: OrderRecord, outcome: SubmitOutcome) -> SubmitOutcome:
         """Read the price from the deal where the venue's reply left it out (seen on live fills)."""
-        wants_price = record.order is not None and record.order.request.action == ACTION_DEAL
+        request = _order_of(record).request
+        wants_price = request.action == ACTION_DEAL
         if outcome.answer is not Answer.YES or outcome.placed or outcome.price > 0 or not wants_price:
             return outcome
         query = look_query(record)
@@ -173,6 +175,9 @@ class OrderSender:
             opened = (held.price_open for held in findings.positions if held.magic == query.magic)
             return replace(outcome, price=next(opened, outcome.price))
         price = sum(deal.price * deal.volume for deal in deals) / volume
+        # The history may show a first part only: it counts where the venue has named none itself.
+        told = outcome.retcode != RETCODE_DONE_PARTIAL or 0 < outcome.volume < request.volume
+        volume = outcome.volume if told else volume
         return replace(outcome, price=price, volume=volume, deal=deals[0].ticket)
 
     async def _commit(self, events: Sequence[Event]) -> None:
