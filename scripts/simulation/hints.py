@@ -18,6 +18,7 @@ class Hints:
         starts_stopped: EMERGENCY_STOP=true.
         flood: more messages at once than the inbox holds: "signals", "malformed" or "stops".
         long_silence: the terminal is away for longer than an unknown outcome is waited for.
+        short_memory: the engine forgets what is over at once, so that the journal must know it.
     """
 
     stops: int = 0
@@ -28,6 +29,7 @@ class Hints:
     starts_stopped: bool = False
     flood: str = ""
     long_silence: bool = False
+    short_memory: bool = False
 
 
 LOST = ("lost_done", "lost_never", "timeout_later", "hung_done")
@@ -39,6 +41,7 @@ STOP_WORDS = (
     "_resume",
     "withhold",
     "put_first",
+    "appraise(query) #2",
 )
 
 
@@ -58,9 +61,9 @@ def hints_for(point: str) -> Hints:
     disturbances: tuple[str, ...] = ()
     if names("JOURNAL_RETRY", "_until_written"):
         disturbances += ("disk_full",)
-    if names("lock", "_changed"):
+    if names("lock", "_changed", "withhold"):
         disturbances += ("slow_disk",)
-    if names("_may_be_tried"):
+    if names("_may_be_tried", "clearing.EmergencyClearing._try", "self._try("):
         disturbances += ("market_closed",)
     floods = {"ORDERS_MAX": "signals", "FACTS_MAX": "malformed", "STOPS_MAX": "stops"}
     return Hints(
@@ -72,4 +75,5 @@ def hints_for(point: str) -> Hints:
         starts_stopped=names("commit(engine.stop(state"),
         flood=next((kind for word, kind in floods.items() if word in point), ""),
         long_silence=names("escalat"),
+        short_memory=names("commit((duplicate,))"),
     )

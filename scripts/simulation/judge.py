@@ -30,7 +30,7 @@ def judge(world: "World", life: "Life", unhandled: list[str]) -> Verdict:
     open_still = what_is_open(world, life)
     if open_still:
         failures.append(Failure("unconverged", "", open_still))
-    failures += [Failure("broken", "", text) for text in unhandled]
+    failures += [Failure("broken", "", text) for text in dict.fromkeys(unhandled)]
     if life.ended_by is not None:
         failures.append(Failure("broken", "", f"the bridge ended: {life.ended_by!r}"))
     fills = sum(1 for requests in case.evidence.entries.values() for request in requests if request.volume)

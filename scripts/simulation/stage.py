@@ -18,6 +18,7 @@ from scripts.simulation.worker import SimulatedWorker
 
 from hybrid_bridge import bridge
 from hybrid_bridge.control import local_commands
+from hybrid_bridge.core import account_watch, state
 from hybrid_bridge.journal import sqlite_thread
 from hybrid_bridge.streams import reader, signal_consumer, stop_watcher
 from hybrid_bridge.terminal import backoff, commission, lane, session
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 LOCAL_LOOK_S = 2.0  # A folder looked at four times a second would cost more than all the rest.
 POLL_MS = 2_000
+ORDERS_KEPT = 2  # Where the engine is to have a short memory.
 KAFKA: dict[str, Any] = {
     "AIOKafkaConsumer": topic.SimulatedConsumer,
     "create_topic": topic.create_topic,
@@ -91,6 +93,11 @@ def _changes(world: "World") -> list[tuple[Any, str, Any]]:
             for name, value in KAFKA.items()
         ),
         (local_commands, "LOOK_INTERVAL_S", LOCAL_LOOK_S),
+        *(
+            (module, "CLOSED_ORDERS_KEPT", ORDERS_KEPT)
+            for module in (state, account_watch)
+            if world.short_memory
+        ),
     ]
 
 

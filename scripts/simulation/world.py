@@ -33,6 +33,8 @@ from hybrid_bridge.simulator.view import TerminalView
 MONDAY_MS = 1_772_409_600_000  # 2026-03-02 00:00 UTC
 BOUND_S = 300.0  # From the last fault until all must have converged.
 LIVES_MAX = 60
+FORGETFUL = 3
+SILENT_FROM_S = 50.0
 SILENCE_S = 1_000.0  # Longer than an unknown outcome is waited for before a person is told.
 NEVER = KillPlan("never", 0.0)
 
@@ -77,6 +79,7 @@ class World:
 
     Attributes:
         calm: whether the faults have stopped.
+        short_memory: whether the engine forgets what is over at once.
         broken: errors that no life of the bridge should have ended by.
         draw: for latencies; every actor has a sequence of its own, so that one changes nothing for another.
     """
@@ -122,6 +125,8 @@ class World:
         self.topic = Topic(self.timeline, self._sequence("topic"), "trading_signals")
         self.backend = Backend(self.timeline, self._sequence("backend"), self.note)
         self._hints = hints_for(aim_of(seed))
+        # One seed in ten has an engine that soon forgets what is over.
+        self.short_memory = self._hints.short_memory or seed % 10 == FORGETFUL
         self.faults = Faults(self, self._sequence("faults"), self._hints)
         self.terminal.query_fails = self.faults.query_fails
         self.orders = Orders(lambda: self.timeline.now_s, self.note)
@@ -166,19 +171,20 @@ class World:
         self.chaos_s = plan.choice((40.0, 90.0, 180.0, 400.0))
         if hints.long_silence:
             self.chaos_s = SILENCE_S + 200.0
-            self.faults.silence(60.0, SILENCE_S)
+            self.faults.silence(SILENT_FROM_S, SILENCE_S)
         signals = plan.randrange(4, 16)
         kills = max(plan.choice((0, 1, 1, 2, 2, 3, 5)), 1 if hints != Hints() else 0)
         self._kill_plans = plan_kills(plan, self.seed, self.chaos_s, kills)
         traders = Traders(self, self._sequence("traders"))
         commands, hands, stops = plan.randrange(0, 6), plan.randrange(0, 4), plan.choice((0, 0, 1, 2))
         hands, stops = max(hands, hints.hands), max(stops, hints.stops)
-        traders.schedule(self.chaos_s, signals, commands, hands, stops)
+        busy_s = SILENT_FROM_S if hints.long_silence else self.chaos_s
+        traders.schedule(busy_s, signals, commands, hands, stops)
         if hints.flood:
             traders.schedule_flood(hints.flood, plan.uniform(5.0, 30.0))
         if hints.ends_in_order:
             self.timeline.at(plan.uniform(5.0, self.chaos_s * 0.8), self._ask_to_stop)
-        self.faults.schedule(self.chaos_s, plan.choice((8.0, 25.0, 60.0)))
+        self.faults.schedule(self.chaos_s, 5.0 if hints.disturbances else plan.choice((8.0, 25.0, 60.0)))
         self.timeline.at(self.chaos_s, self._begin_calm)
 
     def _ask_to_stop(self) -> None:

@@ -4,6 +4,7 @@
 again, the documented seed first.
 """
 
+import multiprocessing
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +14,16 @@ from scripts.simulation.run import run_seed
 from tests.simulation.planted import BUGS, Bug
 
 SEEDS_MAX = 400
+HEAD = (
+    "# Planted bugs",
+    "",
+    "A proof that cannot fail is none. Each of these bugs was put into the simulated bridge, one at a time;",
+    "the table names a seed that caught it, and what the simulation's judge said. The tests catch every one",
+    "of them again. Written by `python -m tests.simulation.catching`.",
+    "",
+    "| bug | seed | judged | words |",
+    "|---|---|---|---|",
+)
 TABLE = Path(__file__).resolve().parents[2] / "docs" / "planted-bugs.md"
 
 
@@ -45,27 +56,24 @@ def documented() -> dict[str, int]:
     return {row[1].strip(): int(row[2]) for row in rows if row[2].strip().isdigit()}
 
 
+def look_for(number: int) -> Catch | None:
+    """Look for one bug, with the documented seed first."""
+    bug = BUGS[number]
+    known = documented()
+    first = [known[bug.name]] if bug.name in known else []
+    return catch(bug, list(dict.fromkeys([*first, *range(1, SEEDS_MAX + 1)])))
+
+
 def main() -> int:
     """Look for every bug and write the document."""
-    known = documented()
-    lines = [
-        "# Planted bugs",
-        "",
-        "A proof that cannot fail is none. Each of these bugs was put into the simulated bridge, one at a",
-        "time; the table names a seed that caught it, and what the simulation's judge said. The tests",
-        "catch every one of them again. Written by `python -m tests.simulation.catching`.",
-        "",
-        "| bug | seed | judged | words |",
-        "|---|---|---|---|",
-    ]
+    lines = [*HEAD]
     missed = 0
-    for bug in BUGS:
-        first = [known[bug.name]] if bug.name in known else []
-        caught = catch(bug, [*first, *range(1, SEEDS_MAX + 1)])
-        missed += caught is None
-        row = f"{caught.seed} | {caught.judgement} | {caught.words}" if caught else "none | not caught | "
-        print(f"{bug.name}: {row}", flush=True)
-        lines.append(f"| {bug.name} | {row} |")
+    with multiprocessing.Pool() as pool:
+        for bug, caught in zip(BUGS, pool.imap(look_for, range(len(BUGS))), strict=True):
+            missed += caught is None
+            row = f"{caught.seed} | {caught.judgement} | {caught.words}" if caught else "none | not caught | "
+            print(f"{bug.name}: {row}", flush=True)
+            lines.append(f"| {bug.name} | {row} |")
     TABLE.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return 1 if missed else 0
 

@@ -58,11 +58,11 @@ def retry_until_answered() -> list[Change]:
     """Send again whenever the answer does not come, or does not tell."""
     submit = TerminalTradeLane.submit
 
-    async def insist(self: Any, order: ApprovedOrder) -> SubmitOutcome:
-        outcome = await submit(self, order)
+    async def insist(self: Any, order: ApprovedOrder, *asked: Any) -> SubmitOutcome:
+        outcome = await submit(self, order, *asked)
         for _ in range(2):
             if outcome.answer is Answer.UNKNOWN:
-                outcome = await submit(self, order)
+                outcome = await submit(self, order, *asked)
         return outcome
 
     return [(TerminalTradeLane, "submit", insist)]
@@ -72,9 +72,9 @@ def retry_on_none() -> list[Change]:
     """Take an order_send that returned None for one that was not done."""
     submit = TerminalTradeLane.submit
 
-    async def insist(self: Any, order: ApprovedOrder) -> SubmitOutcome:
-        outcome = await submit(self, order)
-        return await submit(self, order) if outcome.error_code else outcome
+    async def insist(self: Any, order: ApprovedOrder, *asked: Any) -> SubmitOutcome:
+        outcome = await submit(self, order, *asked)
+        return await submit(self, order, *asked) if outcome.error_code else outcome
 
     return [(TerminalTradeLane, "submit", insist)]
 
@@ -105,8 +105,8 @@ def not_found_means_resend() -> list[Change]:
     submit, look = TerminalTradeLane.submit, TerminalTradeLane.look
     sent: dict[int, ApprovedOrder] = {}
 
-    async def remember(self: Any, order: ApprovedOrder) -> SubmitOutcome:
-        outcome = await submit(self, order)
+    async def remember(self: Any, order: ApprovedOrder, *asked: Any) -> SubmitOutcome:
+        outcome = await submit(self, order, *asked)
         if outcome.answer is Answer.UNKNOWN and order.intent.kind is IntentKind.ENTRY:
             sent[order.request.magic] = order
         return outcome
@@ -281,10 +281,10 @@ def netting_close_retried() -> list[Change]:
     """Close again where the answer to a close did not come."""
     submit = TerminalTradeLane.submit
 
-    async def insist(self: Any, order: ApprovedOrder) -> SubmitOutcome:
-        outcome = await submit(self, order)
+    async def insist(self: Any, order: ApprovedOrder, *asked: Any) -> SubmitOutcome:
+        outcome = await submit(self, order, *asked)
         if outcome.answer is Answer.UNKNOWN and order.intent.kind is IntentKind.CLOSE:
-            return await submit(self, order)
+            return await submit(self, order, *asked)
         return outcome
 
     return [(TerminalTradeLane, "submit", insist)]
