@@ -154,6 +154,10 @@ class Faults:
         executes_s = {"done": 0.0, "never": None, "later": draw.uniform(*self._late_s)}[what]
         retcode = {"timeout": 10012, "connection": 10031, "error": 10011}.get(cause, 0)
         error = draw.choice(LOST_CODES) if cause == "lost" else 0
+        if cause == "connection" and draw.random() < 0.6:
+            # What the venue says then is true: the link is gone, and often for longer than one looks.
+            lasts_s = draw.uniform(2, 60)
+            self._world.timeline.after(0.5, lambda: self._begin("link_down", lasts_s))
         return Fate(kind, executes_s, retcode, error, terms, hangs=cause == "hung")
 
     def call_delay_s(self, name: str) -> float:
