@@ -531,3 +531,36 @@ def test_nothing_is_taken_for_not_executed_before_two_looks_ten_seconds_and_the_
     assert settled == (resolve(sent(), NOTHING, doubt, AT) is not None)
     assert settled == (resolve(BLANK, NOTHING, doubt, AT) is not None)
     assert resolve(sent(), look(connected=False), doubt, AT) is None
+
+
+# What is left of a position that one request was too small for
+
+SHORT = (
+    "0.3 lots of the position stay open: at most 0.1 lots of EURUSD in one order; close it again for the rest"
+)
+
+
+def too_large() -> OrderRecord:
+    """Return a close of all, of 0.1 lots, that leaves 0.3 open."""
+    close = make_intent(kind=CLOSE, ticket=500, volume=None)
+    return state_with(replace(make_order(close, position=500), leaves=0.3)).orders[1]
+
+
+def test_a_close_that_leaves_a_rest_says_how_much() -> None:
+    whole = resolve(too_large(), look(deals=(deal(entry=1),)), SETTLED, AT)
+    part = resolve(too_large(), look(deals=(deal(entry=1, volume=0.04),)), SETTLED, AT)
+
+    assert whole is not None
+    assert part is not None
+    assert (whole.state, whole.detail, whole.volume) == (OrderState.PARTIAL, SHORT, 0.1)
+    assert (part.state, part.detail, part.volume) == (OrderState.PARTIAL, "", 0.04)
+
+
+def test_a_late_close_that_leaves_a_rest_says_both() -> None:
+    record = replace(too_large(), state=OrderState.NOT_EXECUTED)
+
+    answer = follow(record, look(deals=(deal(entry=1),)), 0.0, AT)
+
+    assert answer is not None
+    late = "reported not executed before; seen at the venue 61 s after it was sent"
+    assert (answer.state, answer.detail) == (OrderState.PARTIAL, f"{late}; {SHORT}")

@@ -12,7 +12,9 @@ from tests.core.builders import (
     INF,
     NAN,
     NOW,
+    fold,
     make_account,
+    make_answer,
     make_appraisal,
     make_cancel,
     make_case,
@@ -28,15 +30,16 @@ from tests.core.builders import (
     make_spec,
     make_state,
     make_terminal,
+    sending_events,
     state_with,
 )
 
 from hybrid_bridge.core import engine
 from hybrid_bridge.core.approval import approve
-from hybrid_bridge.core.events import Denial, IntentDenied, TradingState
+from hybrid_bridge.core.events import Denial, IntentDenied, OrderSending, TradingState
 from hybrid_bridge.core.inputs import OrderAppraised, ResumeRequested
 from hybrid_bridge.core.market import Side, TradeMode
-from hybrid_bridge.core.orders import Channel, IntentKind, Source
+from hybrid_bridge.core.orders import Channel, IntentKind, OrderState, Source
 from hybrid_bridge.core.risk import AppraisedCase, find_account_denial, find_stops_denial
 from hybrid_bridge.core.state import EngineState
 
@@ -529,3 +532,62 @@ def test_a_resume_that_is_refused_is_told_what_would_be_taken(
 
     assert isinstance(verdict, Denial)
     assert texts(verdict) == expected
+
+
+# A close that the terminal does not show yet
+
+AGAIN = "on a netting account a second close could open the opposite position; send it again in a moment"
+NETTING = make_report(account=make_account(hedging=False))
+
+
+def sent_to(number: int, answer: Any, *, sent_msc: int = NOW, **changes: Any) -> list[Any]:
+    """Return the events of a command about position 500, sent and answered."""
+    intent = make_intent(number, **{"kind": IntentKind.CLOSE, "ticket": 500, "volume": 0.5, **changes})
+    return [*sending_events(make_order(intent), sent_msc), answer]
+
+
+def filled(number: int, volume: float = 0.5, at_msc: int = NOW) -> Any:
+    return make_answer(number, OrderState.FILLED, volume=volume, at_msc=at_msc)
+
+
+def closing(events: list[Any], now_msc: int = NOW + 1_000) -> tuple[Any, ...]:
+    command = make_close(received_msc=now_msc)
+    case = OrderAppraised(command, make_appraisal(report=NETTING), make_position(), "", now_msc)
+    return engine.judge_appraised(fold(make_state(), events), make_limits(), case)
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        [],
+        sent_to(2, filled(2), symbol="GBPUSD", ticket=501),
+        sent_to(2, filled(2), ticket=501),
+        sent_to(2, make_answer(2, OrderState.REJECTED), volume=0.2),
+        sent_to(2, filled(2, 0.0), kind=IntentKind.MODIFY),
+    ],
+)
+def test_a_close_of_what_was_just_closed_is_told_whatever_else_was_sent_since(later: list[Any]) -> None:
+    *_, denied = closing([*sent_to(1, filled(1)), *later])
+
+    assert isinstance(denied, IntentDenied)
+    (denial,) = denied.denials
+    assert texts(denial) == ("position", "a position of 0 lots, as command s-1 left it", "0.5 lots", AGAIN)
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        sent_to(1, filled(1), ticket=501),
+        sent_to(1, filled(1, 0.0), kind=IntentKind.MODIFY, volume=0.1),
+        sent_to(1, make_answer(1, OrderState.REJECTED), volume=0.2),
+    ],
+)
+def test_what_closed_nothing_of_a_position_is_in_no_close_s_way(events: list[Any]) -> None:
+    assert isinstance(closing(events)[-1], OrderSending)
+
+
+@pytest.mark.parametrize(("now_msc", "denied"), [(NOW + 60_000, True), (NOW + 60_001, False)])
+def test_only_what_was_sent_in_the_last_minute_may_not_show_yet(now_msc: int, denied: bool) -> None:
+    events = sent_to(1, filled(1, at_msc=NOW + 59_000))
+
+    assert denied == isinstance(closing(events, now_msc)[-1], IntentDenied)
