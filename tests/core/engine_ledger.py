@@ -193,11 +193,14 @@ class Ledger:
         close = request.close_positions
         asked = (self.limits.close_positions_on_stop if close is None else close, request.cancel_orders)
         later = request.received_msc > self.latched_msc or bool(request.source.topic)
-        more = any(want and not owed for want, owed in zip(asked, self.owed, strict=True))
+        late, before = self.owed_late and any(self.owed), self.owed
+        if late:
+            before = (False, False)
+        more = any(want and not owed for want, owed in zip(asked, before, strict=True))
         if any(asked) and (more or later or not self.emergency):
-            before = self.owed if any(self.owed) else self.done
+            self.done = self.owed if late else self.done
             self.owed = (asked[0] or before[0], asked[1] or before[1])
-            self.done, self.owed_late = (False, False), False
+            self.owed_late = False
         self.latched_msc = max(self.latched_msc, request.received_msc)
         self.halted = self.emergency = True
 
@@ -214,8 +217,12 @@ class Ledger:
 
     def cleared(self) -> None:
         """Note that the account is clear."""
-        if any(self.owed):
-            self.done, self.owed = self.owed, (False, False)
+        if not any(self.owed):
+            return
+        everything = (self.owed[0] or self.done[0], self.owed[1] or self.done[1])
+        again = everything != self.owed and not self.owed_late
+        self.owed = everything if again else (False, False)
+        self.done, self.owed_late = everything, again
 
     def clock_set_back(self) -> None:
         """Forget instants that no longer tell how long ago something was."""

@@ -135,12 +135,36 @@ def test_a_second_stop_from_the_same_instant_that_asks_for_no_more_is_no_news() 
         assert engine.stop(after(wants(cancel=True)), make_limits(), again) == ()
 
 
-def test_a_stop_after_the_account_was_cleared_clears_it_again() -> None:
+def test_a_stop_after_the_account_was_cleared_does_what_it_asks_for_and_no_more() -> None:
     state = after(wants(True))
     fold(state, [AccountCleared(NOW, NOW + 1)])
     fold(state, engine.stop(state, make_limits(), wants(cancel=True, received_msc=NOW + 9)))
 
-    assert state.clearing == Clearing(NOW + 9, close_positions=True, cancel_orders=True)
+    assert state.clearing == Clearing(NOW + 9, close_positions=False, cancel_orders=True)
+
+
+def test_after_a_stop_that_asks_for_less_late_entries_are_still_cleared_as_before() -> None:
+    state = after(wants(True))
+    fold(state, [AccountCleared(NOW, NOW + 1)])
+    fold(state, engine.stop(state, make_limits(), wants(cancel=True, received_msc=NOW + 9)))
+    late = Clearing(NOW + 9, close_positions=True, cancel_orders=True, late=True)
+
+    fold(state, [AccountCleared(NOW + 9, NOW + 10)])
+    assert (state.clearing, state.cleared) == (late, late)
+
+    fold(state, [AccountCleared(NOW + 9, NOW + 11)])
+    assert (state.clearing, state.cleared) == (None, late)
+
+
+def test_a_stop_during_the_clearing_of_late_entries_closes_nothing_of_others() -> None:
+    state = after(wants(True))
+    fold(state, [AccountCleared(NOW, NOW + 1)])
+    state.clearing = state.cleared  # as when an entry has come to light
+    fold(state, engine.stop(state, make_limits(), wants(cancel=True, received_msc=NOW + 9)))
+
+    assert state.clearing == Clearing(NOW + 9, close_positions=False, cancel_orders=True)
+    assert state.cleared is not None
+    assert state.cleared.close_positions
 
 
 def test_a_stop_that_asks_for_nothing_leaves_the_watch_for_late_entries() -> None:
@@ -232,11 +256,11 @@ def test_a_stop_of_the_same_instant_counts_where_it_asks_for_more() -> None:
     assert engine.stop(state, make_limits(), EmergencyStopRequested("s", False, True, SOURCE, NOW)) == ()
 
 
-def test_a_stop_that_asks_for_something_forgets_what_was_cleared_before() -> None:
+def test_a_stop_that_asks_for_the_same_again_does_it_again_and_only_once() -> None:
     state = make_state()
     for at in (NOW, NOW + 9):
         fold(state, engine.stop(state, make_limits(), EmergencyStopRequested("s", True, True, SOURCE, at)))
-        assert state.cleared is None
+        assert state.clearing == Clearing(at, close_positions=True, cancel_orders=True)
         fold(state, [AccountCleared(at, at + 1)])
         assert state.cleared == Clearing(at, close_positions=True, cancel_orders=True, late=True)
 

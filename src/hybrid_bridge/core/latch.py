@@ -15,12 +15,14 @@ def stop(state: EngineState, limits: Limits, request: EmergencyStopRequested) ->
     """Latch the emergency stop.
 
     A later one moves its instant, which no earlier resume can undo, and adds what it asks for to what is
-    still to be done. The same record of a topic, read twice, stops once.
+    still to be done. What is done already is not done again to what was opened since, unless it asks for it;
+    only entries from before that come to light late go on being cleared. The same record of a topic, read
+    twice, stops once.
     """
     close, cancel = limits.close_positions_on_stop, request.cancel_orders
     if request.close_positions is not None:
         close = request.close_positions
-    left = state.clearing
+    left = state.clearing if state.clearing and not state.clearing.late else None
     if request.source.topic:
         if is_repeated(state, request):
             return ()  # Any other is remembered by its event, even where it changes nothing else.
@@ -29,9 +31,8 @@ def stop(state: EngineState, limits: Limits, request: EmergencyStopRequested) ->
         more_to_cancel = cancel and not (left and left.cancel_orders)
         if not (more_to_close or more_to_cancel):
             return ()
-    before = left or state.cleared
-    if before is not None and (close or cancel):
-        close, cancel = close or before.close_positions, cancel or before.cancel_orders
+    if left is not None and (close or cancel):
+        close, cancel = close or left.close_positions, cancel or left.cancel_orders
     return (
         TradingStateChanged(
             TradingState.HALTED,

@@ -295,8 +295,9 @@ def _approve(state: EngineState, event: OrderApproved) -> None:
 
 def _latch(state: EngineState, event: TradingStateChanged) -> None:
     if event.emergency and (event.close_positions or event.cancel_orders):
+        if state.clearing is not None and state.clearing.late:
+            state.cleared = state.clearing  # Its turn comes again after this one.
         state.clearing = Clearing(event.at_msc, event.close_positions, event.cancel_orders)
-        state.cleared = None
     elif not (event.emergency and state.emergency):
         # What asks for nothing leaves alone what an earlier stop is still doing.
         state.clearing = state.cleared = None
@@ -309,9 +310,16 @@ def _latch(state: EngineState, event: TradingStateChanged) -> None:
 
 
 def _finish_clearing(state: EngineState, event: AccountCleared) -> None:
-    if state.clearing is not None and state.clearing.since_msc == event.since_msc:
-        state.cleared = replace(state.clearing, late=True)
-        state.clearing = None
+    done = state.clearing
+    if done is None or done.since_msc != event.since_msc:
+        return
+    before = state.cleared or done
+    close = done.close_positions or before.close_positions
+    cancel = done.cancel_orders or before.cancel_orders
+    state.cleared = Clearing(done.since_msc, close, cancel, late=True)
+    more = (close, cancel) != (done.close_positions, done.cancel_orders)
+    # An entry from before an earlier stop may have shown while this one, which asked for less, was at work.
+    state.clearing = state.cleared if more and not done.late else None
 
 
 def _adopt(state: EngineState, event: PositionAdopted) -> None:
