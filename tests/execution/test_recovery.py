@@ -18,7 +18,8 @@ from tests.execution.rig import on_disk
 from tests.execution.venue import Reply, until
 
 from hybrid_bridge.core.events import IntentReceived, OrderApproved, TradingState
-from hybrid_bridge.core.orders import OrderState
+from hybrid_bridge.core.inputs import EmergencyStopRequested
+from hybrid_bridge.core.orders import Channel, OrderState, Source
 from hybrid_bridge.core.reconciliation import HORIZON_MS
 
 HORIZON_S = HORIZON_MS / 1000
@@ -387,6 +388,20 @@ async def test_the_wrong_account_halts_and_its_history_proves_nothing(new_rig, v
         venue.account = make_account()
         await second.clock.pass_until(lambda: second.state("a") is OrderState.NOT_EXECUTED)
         assert second.recorder.state.trading is TradingState.HALTED
+
+
+async def test_a_halt_that_outlived_a_restart_is_told_with_its_reason(new_rig):
+    first = new_rig()
+    async with first.running():
+        stop = EmergencyStopRequested("fire", None, True, Source(Channel.LOCAL), first.clock.utc_msc())
+        await first.inbox.put(stop)
+        await first.clock.pass_until(lambda: first.recorder.state.trading is TradingState.HALTED)
+    second = new_rig()
+    with capture_logs() as logged:
+        await second.recovery.restore()
+    (said,) = (line for line in logged if line["event"] == "Trading is still halted")
+    assert ("fire", True) == (said["reason"], "hybrid-bridge resume" in said["mend"])
+    second.journal.close()
 
 
 async def test_restoring_asks_the_venue_nothing_and_says_what_it_found(new_rig, venue):

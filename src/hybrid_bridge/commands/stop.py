@@ -14,7 +14,7 @@ TAKEN_TIMEOUT_S = 5.0
 REASON_CHARS_MAX = 500
 ANSWERS = {
     "emergency_stop": "'EMERGENCY STOP'",
-    "resume_trading": "'Trading resumed', or 'Resume refused' and why",
+    "resume_trading": "'Trading resumed', or 'Resume refused' and why, or nothing if there was no halt",
 }
 
 

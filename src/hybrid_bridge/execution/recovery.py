@@ -15,6 +15,7 @@ import structlog
 
 from hybrid_bridge.core import engine
 from hybrid_bridge.core.account import AccountReport
+from hybrid_bridge.core.events import TradingState
 from hybrid_bridge.core.inputs import EmergencyStopRequested
 from hybrid_bridge.core.limits import Limits
 from hybrid_bridge.core.orders import Channel, Source
@@ -80,6 +81,9 @@ class Recovery:
             trading=state.trading.value,
             clearing=state.clearing is not None,
         )
+        if state.trading is TradingState.HALTED and not self._limits.emergency_stop:
+            mend = "look at the account, then type `hybrid-bridge resume`"
+            log.warning("Trading is still halted", reason=state.halt_reason, mend=mend)
 
     async def run(self) -> None:
         """Open the executor once the account has been seen, then resolve doubts for ever."""
