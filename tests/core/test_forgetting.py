@@ -13,6 +13,7 @@ from tests.core.builders import (
 )
 
 from hybrid_bridge.core import state as state_module
+from hybrid_bridge.core.account_watch import as_observed
 from hybrid_bridge.core.events import (
     BrokerDayOpened,
     Denial,
@@ -20,6 +21,7 @@ from hybrid_bridge.core.events import (
     IntentDenied,
     IntentReceived,
     PositionAdopted,
+    PositionChanged,
 )
 from hybrid_bridge.core.market import Side
 from hybrid_bridge.core.orders import OrderState
@@ -123,3 +125,22 @@ def test_an_adopted_position_is_kept_as_it_was_seen() -> None:
     state = fold(make_state(), [PositionAdopted(500, "EURUSD", Side.SELL, 0.5, 1.1, 7, NOW)])
 
     assert state.positions == {500: HeldPosition(500, "EURUSD", Side.SELL, 0.5, 1.1, 7)}
+
+
+def test_a_change_of_another_symbol_s_position_shows_no_fill() -> None:
+    entry = make_order(make_intent(1, symbol="GBPUSD"))
+    filled = [*sending_events(entry), make_answer(1, OrderState.FILLED)]
+    held = PositionAdopted(500, "EURUSD", Side.BUY, 0.5, 1.1, 0, NOW)
+
+    state = fold(make_state(), [held, *filled, PositionChanged(500, Side.BUY, 0.6, 1.1, NOW)])
+
+    assert [record.intent.number for record in state.unshown_fills(NOW)] == [1]
+
+
+def test_what_is_only_looked_at_awaits_its_position_still() -> None:
+    filled = [*sending_events(make_order(make_intent(1))), make_answer(1, OrderState.FILLED)]
+    state = fold(make_state(), filled)
+
+    seen = as_observed(state, [PositionAdopted(500, "EURUSD", Side.BUY, 0.1, 1.1, 1, NOW)])
+
+    assert (seen.unshown_fills(NOW), len(state.unshown_fills(NOW))) == ([], 1)
