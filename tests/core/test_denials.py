@@ -591,3 +591,9 @@ def test_only_what_was_sent_in_the_last_minute_may_not_show_yet(now_msc: int, de
     events = sent_to(1, filled(1, at_msc=NOW + 59_000))
 
     assert denied == isinstance(closing(events, now_msc)[-1], IntentDenied)
+
+
+def test_how_near_the_stop_of_a_sell_is_is_told_in_points() -> None:
+    denial = find_stops_denial(Side.SELL, 1.10015, 0.0, 1.1, make_spec(stops_level=20))
+
+    assert texts(denial)[2] == "15.0 points"
