@@ -18,7 +18,9 @@ from tests.scenarios.harness import Backend, Simulator, running_backend
 from hybrid_bridge.bridge import Bridge, Loop, account_of, limits_of
 from hybrid_bridge.control.local_commands import FOLDER, leave_command
 from hybrid_bridge.core.events import TradingState
+from hybrid_bridge.core.inputs import EmergencyStopRequested
 from hybrid_bridge.core.limits import Limits
+from hybrid_bridge.core.orders import Channel, Source
 from hybrid_bridge.errors import ConfigurationError, JournalError, RecoveryRefused
 from hybrid_bridge.messages.inbound import DataRequested
 from hybrid_bridge.settings import Settings
@@ -304,6 +306,15 @@ class TestStatus:
         async with running(bridge.base()):
             await until(lambda: bridge.lanes.for_orders().ready)
             assert "press Algo Trading in the terminal" in bridge.board.bridge_status()["reason"]
+
+    async def test_the_backend_hears_of_a_halt_at_once(self, make_bridge, backend):
+        bridge = make_bridge(backend_ws_url=backend.url, account_interval_s=60)
+        await bridge.restore()
+        async with running(bridge.base(), bridge.core()):
+            await backend.wait_for("bridge_status", trading_state="active")
+            stop = EmergencyStopRequested("fire", None, False, Source(Channel.LOCAL), bridge.clock.utc_msc())
+            await bridge.inbox.put(stop)
+            await backend.wait_for("bridge_status", trading_state="halted")
 
 
 class TestAnswers:

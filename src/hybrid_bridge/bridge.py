@@ -134,7 +134,9 @@ class Bridge:
 
     def _build_execution(self) -> None:
         limits = limits_of(self._settings)
-        self.recorder = Recorder(self.journal, self.figures, self._wake_pumps, self._on_results)
+        self.recorder = Recorder(
+            self.journal, self.figures, self._wake_pumps, self._on_results, self.post_status
+        )
         self.executor = Executor(self.recorder, self.inbox, self.trade, limits, self.clock, self.figures)
         self.recovery = Recovery(
             self.recorder, self.executor, self.trade, limits, self.clock, lambda: self.lanes.connects

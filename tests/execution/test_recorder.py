@@ -68,6 +68,20 @@ async def test_events_without_a_result_wake_nobody_and_errors_do(rig, recorder):
     assert (rig.woken, rig.results) == (1, [])
 
 
+async def test_a_halt_a_resume_and_the_end_of_a_clearing_are_told_at_once_and_nothing_else(rig, recorder):
+    told: list[TradingState] = []
+    recorder._on_latch = lambda: told.append(recorder.state.trading)
+    local = Source(Channel.LOCAL)
+    await recorder.commit([IntentReceived(make_intent(1), "h")])
+    assert told == []
+    await recorder.commit(
+        [TradingStateChanged(TradingState.HALTED, "stop", local, True, 5, close_positions=True)]
+    )
+    await recorder.commit([AccountCleared(5, 6)])
+    await recorder.commit([TradingStateChanged(TradingState.ACTIVE, "go", local, False, 7)])
+    assert told == [TradingState.HALTED, TradingState.HALTED, TradingState.ACTIVE]
+
+
 async def test_restoring_gives_the_state_that_was(rig, recorder, new_rig):
     await recorder.commit(sending_events(make_order(make_intent(1))))
     await recorder.commit([make_answer(1, OrderState.PARTIAL, volume=0.05)])

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from hybrid_bridge.core.events import Event
+from hybrid_bridge.core.events import AccountCleared, Event, TradingStateChanged
 from hybrid_bridge.core.inputs import OrderAppraised
 from hybrid_bridge.core.results import TradeResult, results_of
 from hybrid_bridge.core.state import EngineState, IllegalTransition, apply
@@ -36,7 +36,14 @@ class Recorder:
         figures: ExecutorFigures,
         on_messages: Callable[[], None],
         on_results: Callable[[Sequence[TradeResult]], None],
+        on_latch: Callable[[], None] = lambda: None,
     ) -> None:
+        """Begin with an empty state.
+
+        Args:
+            on_messages: called when the outbox has news.
+            on_latch: called when trading was halted or resumed, or the account cleared.
+        """
         self.state = EngineState()
         self.lock = asyncio.Lock()
         self.to_clear = asyncio.Event()
@@ -45,6 +52,7 @@ class Recorder:
         self._figures = figures
         self._on_messages = on_messages
         self._on_results = on_results
+        self._on_latch = on_latch
 
     async def restore(self, first_number: int = 1) -> int:
         """Fold the journal into the state.
@@ -92,6 +100,8 @@ class Recorder:
             self._on_messages()
         if results:
             self._on_results(results)
+        if any(isinstance(event, TradingStateChanged | AccountCleared) for event in events):
+            self._on_latch()
 
     def take_look(self, at_msc: int) -> bool:
         """Tell whether a look at the account is the latest so far, and remember that it was taken.
