@@ -89,6 +89,7 @@ TASK_OWNERS = {
 }
 # Tests of something else than one module of the package.
 UNMAPPED = {
+    "core/test_answers.py",  # every answer as a whole
     "core/test_denials.py",  # every denial's words
     "core/test_forgetting.py",  # what the state may forget
     "streams/test_kafka_stops.py",  # stops and orders through a real broker's troubles

@@ -175,7 +175,7 @@ async def test_an_idle_lane_finds_another_account_and_comes_back_with_the_right_
     lane = await ready(start_lane(mt5_login=1001))
     script.say(login=7)
     await until(lambda: lane.state.phase is LanePhase.MISMATCH)
-    with pytest.raises(LaneUnavailable, match="account 7 .*is logged in"):
+    with pytest.raises(LaneUnavailable, match=r"account 7 .*is logged in"):
         await lane.call(SUBMIT, CLOSE)
     script.say(login=1001)
     await ready(lane)
