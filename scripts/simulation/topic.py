@@ -249,6 +249,9 @@ class SimulatedConsumer:
         """Go to an offset."""
         del partition
         self._position = offset
+        if self._grouped:
+            # The reader finds its place gone and goes on from the present, as it is meant to.
+            self._topic.skipped.update(range(self._topic.committed or 0, offset))
 
     async def offsets_for_times(self, times: dict[TopicPartition, int]) -> dict[TopicPartition, Any]:
         """Return the first message at or after a time."""
