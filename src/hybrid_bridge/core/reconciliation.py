@@ -97,7 +97,7 @@ def resolve(record: OrderRecord, findings: Findings, doubt: Doubt, now_msc: int)
         return _judge_change(record, request, findings.position, settled, now_msc)
     if record.intent.kind is IntentKind.CANCEL:
         return _judge_cancellation(record, findings, settled, now_msc)
-    return _notrace_of(record, "not_found", now_msc) if settled else None
+    return _no_trace(record, "not_found", now_msc) if settled else None
 
 
 def follow(
@@ -223,7 +223,7 @@ def _judge_deal(
     if trace.waits or not (settled or (trace.complete and trace.volume)):
         return None
     if not trace.volume:
-        return _notrace_of(record, "not_found", now_msc)
+        return _no_trace(record, "not_found", now_msc)
     whole = trace.volume >= request.volume - VOLUME_TOLERANCE
     return _filled(record, trace, OrderState.FILLED if whole else OrderState.PARTIAL, now_msc)
 
@@ -271,7 +271,7 @@ def _unclosed(record: OrderRecord, trace: Trace, findings: Findings, now_msc: in
     if trace.ended_unfilled:
         return _answer(record, OrderState.REJECTED, now_msc, reason="reconciled")
     if findings.position is not None:
-        return _notrace_of(record, "not_found", now_msc)
+        return _no_trace(record, "not_found", now_msc)
     ticket = record.intent.ticket
     others = [
         deal.ticket
@@ -291,7 +291,7 @@ def _judge_change(
         return _answer(record, OrderState.FILLED, now_msc, reason="reconciled", ticket=position.ticket)
     if not settled:
         return None
-    return _notrace_of(record, "position_closed" if position is None else "stops_unchanged", now_msc)
+    return _no_trace(record, "position_closed" if position is None else "stops_unchanged", now_msc)
 
 
 def _same_stops(position: Position, request: OrderRequest) -> bool:
@@ -308,10 +308,10 @@ def _judge_cancellation(
         return _answer(record, OrderState.FILLED, now_msc, reason="reconciled")
     if ended is not None:
         return _answer(record, OrderState.REJECTED, now_msc, reason="order_ended_first")
-    return _notrace_of(record, "not_found", now_msc) if settled else None
+    return _no_trace(record, "not_found", now_msc) if settled else None
 
 
-def _notrace_of(record: OrderRecord, reason: str, now_msc: int) -> OrderAnswered:
+def _no_trace(record: OrderRecord, reason: str, now_msc: int) -> OrderAnswered:
     detail = f"no trace in repeated looks over {HORIZON_MS / 1000:.0f} s or more"
     return _answer(record, OrderState.NOT_EXECUTED, now_msc, reason=reason, detail=detail)
 
