@@ -60,7 +60,8 @@ class Backend:
         self.told: list[Told] = []
         self.positions: dict[int, str] = {}
         self.open: dict[str, bytes] = {}
-        self.asked: dict[str, float] = {}
+        self._asked: set[str] = set()
+        self._asked_once: dict[str, Life] = {}
         self.control: SimulatedControl | None = None
 
     def ask(self, key: str, body: bytes, *, until_answered: bool = True) -> None:
@@ -68,9 +69,14 @@ class Backend:
         if until_answered:
             self.open[key] = body
         else:
-            self._send(key, body)
+            self._send(key, body, once=True)
             return
         self._send_again(key)
+
+    def owes_an_answer(self, key: str) -> bool:
+        """Tell whether the bridge must answer something: what was sent once may die with the life that had it."""
+        life = self._asked_once.get(key)
+        return key in self._asked or (life is not None and not life.dead)
 
     def _send_again(self, key: str) -> None:
         body = self.open.get(key)
@@ -79,7 +85,7 @@ class Backend:
         self._send(key, body)
         self.timeline.after(self.draw.uniform(*PATIENCE_S), lambda: self._send_again(key))
 
-    def _send(self, key: str, body: bytes) -> None:
+    def _send(self, key: str, body: bytes, *, once: bool = False) -> None:
         control = self.control
         if control is None:
             return
@@ -87,7 +93,10 @@ class Backend:
 
         def arrive() -> None:
             if control is self.control and control.connected and not control.life.dead:
-                self.asked.setdefault(key, self.timeline.now_s)
+                if once:
+                    self._asked_once[key] = control.life
+                else:
+                    self._asked.add(key)
                 control.receive(body)
 
         self.timeline.after(delay_s, arrive)
