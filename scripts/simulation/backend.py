@@ -74,7 +74,7 @@ class Backend:
         self._send_again(key)
 
     def owes_an_answer(self, key: str) -> bool:
-        """Tell whether the bridge must answer something: what was sent once may die with the life that had it."""
+        """Tell whether the bridge must answer it: what was sent once may die with the life that had it."""
         life = self._asked_once.get(key)
         return key in self._asked or (life is not None and not life.dead)
 

@@ -45,7 +45,7 @@ def make_case(world: "World") -> Case:
         sent.key
         for sent in orders.sent.values()
         if any(offset in topic.delivered and offset not in topic.skipped for offset in sent.offsets)
-        or sent.key in world.backend.asked
+        or world.backend.owes_an_answer(sent.key)
     }
     return Case(
         evidence=gather(deals, world.terminal.arrivals, world.backend.told),
