@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from hybrid_bridge.core.inputs import EmergencyStopRequested, ResumeRequested
-from hybrid_bridge.core.orders import Channel
+from hybrid_bridge.core.orders import Channel, Source
 
 if TYPE_CHECKING:
     from scripts.simulation.life import Life
@@ -56,6 +56,8 @@ class Stop:
 
     Attributes:
         first_s: when it did for the first time; a resume since then lifts it, whenever it comes again.
+        obeyed_s: when this very record of the topic was obeyed, if it was before; what was opened since is
+            none of its business.
         settled_s: when the bridge said that it needs no second delivery; None: never.
         lost_s: when the process died before that.
     """
@@ -65,7 +67,9 @@ class Stop:
     reason: str
     close: bool | None
     cancel: bool
+    source: Source = Source(Channel.LOCAL)
     first_s: float = 0.0
+    obeyed_s: float = 0.0
     settled_s: float | None = None
     lost_s: float | None = None
 
@@ -107,7 +111,12 @@ class Orders:
             self.resumes.append(Resume(self._now_s(), life.number, item.reason, local))
             self._note("received", f"{item.reason!r} ({item.source.channel.value})")
             return settled
-        stop = Stop(self._now_s(), life.number, item.reason, item.close_positions, item.cancel_orders)
+        now_s, source = self._now_s(), item.source
+        stop = Stop(now_s, life.number, item.reason, item.close_positions, item.cancel_orders, source)
+        obeyed = [
+            known.at_s for known in self.stops if known.source == source and known.settled_s is not None
+        ]
+        stop.obeyed_s = obeyed[0] if obeyed and source.topic else now_s
         before = [known.first_s for known in self.stops if known.reason == stop.reason]
         stop.first_s = before[0] if before else stop.at_s
         self.stops.append(stop)

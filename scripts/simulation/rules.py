@@ -320,7 +320,7 @@ def cleared_after_stop(case: Case) -> Iterator[Failure]:
     for stop in case.stops:
         if stop.lost_s is not None or any(resume.at_s > stop.first_s for resume in _lifting(case)):
             continue
-        stopped_ms = case.start_ms + stop.at_s * 1000
+        stopped_ms = case.start_ms + stop.obeyed_s * 1000
         close = case.settings.emergency_close_positions if stop.close is None else stop.close
         left = [span for span in positions(case.evidence.deals) if span.closed_ms is None]
         if close:

@@ -180,6 +180,7 @@ def stop(at_s: float, **changes: Any) -> Stop:
         **{
             "at_s": at_s,
             "first_s": at_s,
+            "obeyed_s": at_s,
             "life": 1,
             "reason": "stop",
             "close": False,
@@ -206,6 +207,12 @@ def test_a_position_that_a_stop_was_to_close_must_be_gone():
     case = make_case(opened, told={"s1": [result("filled", 0.1)]}, stops=[stop(9.0, close=True)])
     assert {"stop"} == kinds(case)
     assert set() == kinds(replace(case, stops=[stop(9.0, close=False)]))
+
+
+def test_a_stop_that_comes_again_closes_nothing_that_was_opened_after_it_was_obeyed():
+    opened = executed(entry(), 5.0)
+    again = stop(9.0, close=True, obeyed_s=4.0)
+    assert set() == kinds(make_case(opened, told={"s1": [result("filled", 0.1)]}, stops=[again]))
 
 
 def test_an_order_that_a_stop_was_to_cancel_must_be_gone():
