@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from scripts.simulation.life import Life
 
 ACTION_DEAL, ACTION_PENDING = 1, 5
+LOCAL = Source(Channel.LOCAL)
 
 
 @dataclass(slots=True)
@@ -67,7 +68,7 @@ class Stop:
     reason: str
     close: bool | None
     cancel: bool
-    source: Source = Source(Channel.LOCAL)
+    source: Source = LOCAL
     first_s: float = 0.0
     obeyed_s: float = 0.0
     settled_s: float | None = None
