@@ -2,7 +2,7 @@
 
 import pytest
 
-from hybrid_bridge.core.orders import IN_DOUBT_STATES, OPEN_STATES, TRANSITIONS, OrderState
+from hybrid_bridge.core.orders import IN_DOUBT_STATES, OPEN_STATES, TRANSITIONS, Channel, OrderState, Source
 
 FINAL = {OrderState.FILLED, OrderState.REJECTED, OrderState.DENIED, OrderState.EXPIRED}
 SENT = {
@@ -65,3 +65,8 @@ def test_what_is_in_doubt_is_open() -> None:
     assert {OrderState.SENDING, OrderState.UNKNOWN, OrderState.ESCALATED} == IN_DOUBT_STATES
     assert IN_DOUBT_STATES < OPEN_STATES
     assert set() == OPEN_STATES & FINAL
+
+
+def test_a_place_is_named_where_there_is_a_topic() -> None:
+    assert Source(Channel.REDPANDA, "signals", 2, 41, 1_790_000_000_000).place == "signals/2/41"
+    assert Source(Channel.WEBSOCKET).place == ""

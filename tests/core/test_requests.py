@@ -16,6 +16,7 @@ from hybrid_bridge.core.requests import (
     make_comment,
     make_magic,
     modify_request,
+    own_number,
     permitted_fillings,
     split_magic,
 )
@@ -78,6 +79,12 @@ def test_every_filling_that_the_symbol_permits_is_known(
 @pytest.mark.parametrize(("base", "number"), [(1, 1), (234_000, 1_790_000_000), (2**31 - 1, 2**32 - 1)])
 def test_a_magic_tells_what_it_was_made_of(base: int, number: int) -> None:
     assert split_magic(make_magic(base, number)) == (base, number)
+
+
+def test_a_number_is_our_own_under_our_base_alone() -> None:
+    assert own_number(234_000, make_magic(234_000, 7)) == 7
+    assert own_number(234_000, make_magic(234_001, 7)) == 0
+    assert own_number(234_000, 234_000) == 0
 
 
 def test_a_buy_enters_at_the_ask_and_a_sell_at_the_bid() -> None:

@@ -20,7 +20,7 @@ from hybrid_bridge.core.events import (
 from hybrid_bridge.core.inputs import AccountObserved
 from hybrid_bridge.core.latch import halt
 from hybrid_bridge.core.limits import Limits
-from hybrid_bridge.core.requests import split_magic
+from hybrid_bridge.core.requests import own_number
 from hybrid_bridge.core.risk import find_account_denial, is_between_logins
 from hybrid_bridge.core.sizing import is_positive
 from hybrid_bridge.core.state import CLOSED_ORDERS_KEPT, EngineState, apply
@@ -96,13 +96,8 @@ def find_strays(limits: Limits, events: Sequence[Event], report: AccountReport) 
     return [
         position
         for position in report.positions
-        if position.ticket in external and _bears_our_mark(limits, position)
+        if position.ticket in external and own_number(limits.magic, position.magic)
     ]
-
-
-def _bears_our_mark(limits: Limits, position: Position) -> bool:
-    base, number = split_magic(position.magic)
-    return base == limits.magic and number > 0
 
 
 def _compare_positions(state: EngineState, limits: Limits, report: AccountReport) -> list[Event]:
@@ -139,8 +134,8 @@ def _adopt(state: EngineState, limits: Limits, position: Position, at_msc: int) 
 
 def _opened_by(state: EngineState, limits: Limits, position: Position) -> int:
     """Return the intent that opened a position, 0 when none of ours did."""
-    number = split_magic(position.magic)[1]
-    if not _bears_our_mark(limits, position):
+    number = own_number(limits.magic, position.magic)
+    if not number:
         return 0
     # What memory has forgotten is older than all it holds.
     forgotten = len(state.closed) >= CLOSED_ORDERS_KEPT and number < state.next_number

@@ -41,6 +41,11 @@ class Source:
     offset: int = -1
     record_msc: int = -1
 
+    @property
+    def place(self) -> str:
+        """Topic, partition and offset in one word; "" where there is no topic."""
+        return f"{self.topic}/{self.partition}/{self.offset}" if self.topic else ""
+
 
 class OrderState(StrEnum):
     """Where an intent stands."""

@@ -27,6 +27,12 @@ def split_magic(magic: int) -> tuple[int, int]:
     return magic >> 32, magic & 0xFFFF_FFFF
 
 
+def own_number(base: int, magic: int) -> int:
+    """Return the intent number of a magic made with this base, 0 for any other."""
+    made_with, number = split_magic(magic)
+    return number if made_with == base else 0
+
+
 def make_comment(text: str, number: int) -> str:
     """Join the sender's text and the intent's short id within the terminal's limit of UTF-16 units.
 

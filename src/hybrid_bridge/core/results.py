@@ -155,9 +155,7 @@ def _duplicate(state: EngineState, event: DuplicateReceived) -> TradeResult:
         reason, detail = "conflict", f"the id came before with another content; {known}"
     else:
         reason, detail = "duplicate_signal", f"already received; {known}"
-    source = event.source
-    place = f"{source.topic}/{source.partition}/{source.offset}" if source.topic else str(event.at_msc)
-    key = f"{event.signal_id}:duplicate:{place}"
+    key = f"{event.signal_id}:duplicate:{event.source.place or event.at_msc}"
     if record is not None:
         return replace(_result(record.intent, "duplicate", reason, detail, event.at_msc), key=key)
     return TradeResult(

@@ -22,7 +22,7 @@ from hybrid_bridge.core.events import AccountCleared
 from hybrid_bridge.core.inputs import CancelRequested, CloseRequested
 from hybrid_bridge.core.limits import Limits
 from hybrid_bridge.core.orders import Channel, IntentKind, OrderState, Source
-from hybrid_bridge.core.requests import split_magic
+from hybrid_bridge.core.requests import own_number
 from hybrid_bridge.core.risk import find_account_denial
 from hybrid_bridge.core.state import Clearing, OrderRecord
 from hybrid_bridge.errors import JournalError, LaneError
@@ -187,8 +187,7 @@ class EmergencyClearing:
 
     def _is_ours(self, target: Target) -> bool:
         """Tell whether the bridge ordered it; while the stop holds that can only have been before it."""
-        base, number = split_magic(target.magic)
-        return base == self._limits.magic and number in self._recorder.state.orders
+        return own_number(self._limits.magic, target.magic) in self._recorder.state.orders
 
     async def _try(self, clearing: Clearing, targets: Sequence[Target], hedging: bool) -> None:
         now_s = self._clock.monotonic()

@@ -275,9 +275,7 @@ class Executor:
 
     async def _answer_malformed(self, fact: MalformedReceived) -> None:
         self._figures.malformed += 1
-        place = fact.source.channel.value
-        if fact.source.topic:
-            place = f"{fact.source.topic}/{fact.source.partition}/{fact.source.offset}"
+        place = fact.source.place or fact.source.channel.value
         log.error(
             "Message refused", reason=fact.reason, detail=fact.detail, source=place, message=fact.excerpt
         )

@@ -81,7 +81,7 @@ def sentence(stored: StoredEvent) -> str:
 
 
 def _source(source: Source) -> str:
-    place = f" ({plain(source.topic)}/{source.partition}/{source.offset})" if source.topic else ""
+    place = f" ({plain(source.place)})" if source.place else ""
     return f"{source.channel.value}{place}"
 
 

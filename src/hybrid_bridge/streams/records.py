@@ -48,5 +48,4 @@ def source_of(record: ConsumerRecord) -> Source:
 
 
 def _name(source: Source) -> str:
-    place = f"{source.topic}/{source.partition}/{source.offset}"
-    return place if source.record_msc < 0 else f"{place}/{source.record_msc}"
+    return source.place if source.record_msc < 0 else f"{source.place}/{source.record_msc}"
