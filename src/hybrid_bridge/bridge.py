@@ -15,10 +15,10 @@ from hybrid_bridge.control.local_commands import LocalCommands
 from hybrid_bridge.control.ticks import WebSocketTickSink
 from hybrid_bridge.core.account import AccountReport
 from hybrid_bridge.core.events import TradingState
+from hybrid_bridge.core.identity import find_terminal_denial
 from hybrid_bridge.core.inputs import AccountObserved
 from hybrid_bridge.core.limits import Limits
 from hybrid_bridge.core.results import TradeResult, explain
-from hybrid_bridge.core.risk import find_terminal_denial
 from hybrid_bridge.execution.clearing import EmergencyClearing
 from hybrid_bridge.execution.executor import Executor
 from hybrid_bridge.execution.inbox import PriorityInbox
@@ -74,8 +74,14 @@ def limits_of(settings: Settings) -> Limits:
         max_drawdown_percent=settings.max_drawdown_percent,
         max_open_positions=settings.max_open_positions,
         max_positions_per_symbol=settings.max_positions_per_symbol,
+        max_exposure_percent=settings.max_exposure_percent,
         min_margin_level_percent=settings.min_margin_level_percent,
         max_orders_per_minute=settings.max_orders_per_minute,
+        max_consecutive_losses=settings.max_consecutive_losses,
+        cooldown_ms=None if settings.cooldown_minutes is None else round(settings.cooldown_minutes * 60_000),
+        slippage_reserve_points=settings.slippage_reserve_points,
+        flatten_on_breach=settings.on_breach == "flatten",
+        breach_readings=settings.breach_readings,
         close_positions_on_stop=settings.emergency_close_positions,
         allow_remote_resume=settings.allow_remote_resume,
     )
@@ -133,17 +139,21 @@ class Bridge:
         self.trade = TerminalTradeLane(self.lanes.for_orders, self.server_clock, self.clock)
 
     def _build_execution(self) -> None:
-        limits = limits_of(self._settings)
         self.recorder = Recorder(
-            self.journal, self.figures, self._wake_pumps, self._on_results, self.post_status
+            self.journal,
+            self.figures,
+            self._wake_pumps,
+            self._on_results,
+            limits_of(self._settings),
+            self.post_status,
         )
-        self.executor = Executor(self.recorder, self.inbox, self.trade, limits, self.clock, self.figures)
+        self.executor = Executor(
+            self.recorder, self.inbox, self.trade, self.clock, self.figures, self.server_clock.server_day
+        )
         self.recovery = Recovery(
-            self.recorder, self.executor, self.trade, limits, self.clock, lambda: self.lanes.connects
+            self.recorder, self.executor, self.trade, self.clock, lambda: self.lanes.connects
         )
-        self.clearing = EmergencyClearing(
-            self.recorder, self.executor, self.inbox, self.trade, limits, self.clock
-        )
+        self.clearing = EmergencyClearing(self.recorder, self.executor, self.inbox, self.trade, self.clock)
         state_dir = Path(self._settings.state_dir)
         self.local_commands = LocalCommands(state_dir, self.inbox, self.clock)
 

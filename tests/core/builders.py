@@ -7,8 +7,17 @@ at 1.09810 loses 200 USD a lot: risking 2 % of equity is exactly one lot.
 from dataclasses import replace
 from typing import Any
 
-from hybrid_bridge.core.account import Account, AccountReport, PendingOrder, Position, TerminalStatus
+from hybrid_bridge.core.account import (
+    Account,
+    AccountReport,
+    PendingOrder,
+    Position,
+    TerminalStatus,
+    Valuation,
+    Worth,
+)
 from hybrid_bridge.core.appraisal import Appraisal
+from hybrid_bridge.core.cases import AppraisedCase
 from hybrid_bridge.core.events import Event, IntentReceived, OrderAnswered, OrderApproved, OrderSending
 from hybrid_bridge.core.inputs import CancelRequested, CloseRequested, ModifyRequested, SignalReceived
 from hybrid_bridge.core.limits import Limits
@@ -23,7 +32,6 @@ from hybrid_bridge.core.orders import (
     Source,
 )
 from hybrid_bridge.core.requests import make_comment, make_magic
-from hybrid_bridge.core.risk import AppraisedCase
 from hybrid_bridge.core.state import EngineState, apply
 
 NOW = 1_790_000_000_000
@@ -58,8 +66,14 @@ def make_limits(**changes: Any) -> Limits:
         max_drawdown_percent=None,
         max_open_positions=None,
         max_positions_per_symbol=None,
+        max_exposure_percent=None,
         min_margin_level_percent=None,
         max_orders_per_minute=120,
+        max_consecutive_losses=None,
+        cooldown_ms=None,
+        slippage_reserve_points=0.0,
+        flatten_on_breach=False,
+        breach_readings=3,
         close_positions_on_stop=False,
         allow_remote_resume=False,
     )
@@ -156,9 +170,15 @@ def make_terminal(**changes: Any) -> TerminalStatus:
     return replace(TerminalStatus("C:\\MT5", 6231, True, True, False), **changes)
 
 
+def make_valuation(**changes: Any) -> Valuation:
+    """Return a valuation of nothing open, in which a lot of EURUSD is worth 110,000 USD."""
+    base = Valuation({}, {}, {"EURUSD": Worth("EURUSD", "EUR", "USD", 110_000.0)})
+    return replace(base, **changes)
+
+
 def make_report(**changes: Any) -> AccountReport:
     """Return a look at an account without positions."""
-    base = AccountReport(make_account(), make_terminal(), (), (), NOW, DAY)
+    base = AccountReport(make_account(), make_terminal(), (), (), NOW, DAY, make_valuation())
     return replace(base, **changes)
 
 
@@ -196,7 +216,6 @@ def make_appraisal(**changes: Any) -> Appraisal:
         reference_volume=100.0,
         loss_at_stop=20_000.0,
         margin=110_000.0,
-        open_risk=0.0,
         commission_per_lot=0.0,
         report=make_report(),
     )
@@ -221,6 +240,7 @@ def make_case(
         state or make_state(),
         limits or make_limits(),
         now_msc,
+        DAY,
         appraisal or make_appraisal(),
     )
 

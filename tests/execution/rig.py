@@ -73,11 +73,11 @@ class Rig:
         self.figures = ExecutorFigures()
         self.results: list[TradeResult] = []
         self.woken = 0
-        self.recorder = Recorder(self.journal, self.figures, self._wake, self.results.extend)
+        self.recorder = Recorder(self.journal, self.figures, self._wake, self.results.extend, self.limits)
         self.inbox = PriorityInbox(clock.monotonic)
-        self.executor = Executor(self.recorder, self.inbox, venue, self.limits, clock, self.figures)
-        self.recovery = Recovery(self.recorder, self.executor, venue, self.limits, clock, connection)
-        self.clearing = EmergencyClearing(self.recorder, self.executor, self.inbox, venue, self.limits, clock)
+        self.executor = Executor(self.recorder, self.inbox, venue, clock, self.figures)
+        self.recovery = Recovery(self.recorder, self.executor, venue, clock, connection)
+        self.clearing = EmergencyClearing(self.recorder, self.executor, self.inbox, venue, clock)
         self.settled: list[str] = []
 
     def _wake(self) -> None:

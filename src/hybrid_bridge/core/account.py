@@ -4,6 +4,7 @@ Values only, money in the account's currency. Times are UTC milliseconds, or Non
 offset is unknown.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hybrid_bridge.core.market import Side
@@ -115,6 +116,7 @@ class Deal:
 
     Attributes:
         entry: the package's DEAL_ENTRY_* value (0 in, 1 out, 2 in and out, 3 out by).
+        profit, commission, swap, fee: account currency; costs are negative.
     """
 
     ticket: int
@@ -131,6 +133,54 @@ class Deal:
     magic: int
     comment: str
     time_msc: int | None
+    fee: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Worth:
+    """What one lot of a symbol is worth, and in what.
+
+    Attributes:
+        currency_base: what one lot consists of; an index or a share may give its profit currency here.
+        currency_profit: what its price is counted in.
+        money_per_lot: one lot at the present price, account currency; None when it could not be calculated.
+    """
+
+    symbol: str
+    currency_base: str
+    currency_profit: str
+    money_per_lot: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Valuation:
+    """What all that is open could lose and is worth, in the account's currency.
+
+    Attributes:
+        position_losses: by ticket, what is lost from the opening price to the stop, a profit counted as 0;
+            None when there is no stop or it could not be calculated.
+        order_losses: the same for pending orders, from the price that they wait for.
+        worths: by symbol, for every position and pending order, and for the symbol that was asked about.
+    """
+
+    position_losses: Mapping[int, float | None]
+    order_losses: Mapping[int, float | None]
+    worths: Mapping[str, Worth]
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceOperation:
+    """Money paid in or out, a credit or a bonus: what moves the equity and is neither profit nor loss.
+
+    Attributes:
+        ticket: of the deal that booked it.
+        amount: account currency, negative when paid out.
+        time_msc: UTC milliseconds; None while the server's clock is unknown.
+    """
+
+    ticket: int
+    amount: float
+    time_msc: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +190,8 @@ class AccountReport:
     Attributes:
         at_msc: when the bridge looked, UTC milliseconds.
         server_day: the broker's calendar day as days since 1970-01-01; None while its clock is unknown.
+        valuation: None where it was not asked for.
+        balance_operations: the latest, oldest first; those that were told before come again.
     """
 
     account: Account
@@ -148,3 +200,5 @@ class AccountReport:
     orders: tuple[PendingOrder, ...]
     at_msc: int
     server_day: int | None
+    valuation: Valuation | None = None
+    balance_operations: tuple[BalanceOperation, ...] = ()

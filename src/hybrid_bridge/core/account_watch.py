@@ -17,11 +17,11 @@ from hybrid_bridge.core.events import (
     PositionChanged,
     PositionEnded,
 )
+from hybrid_bridge.core.identity import find_account_denial, is_between_logins
 from hybrid_bridge.core.inputs import AccountObserved
 from hybrid_bridge.core.latch import halt
 from hybrid_bridge.core.limits import Limits
 from hybrid_bridge.core.requests import own_number
-from hybrid_bridge.core.risk import find_account_denial, is_between_logins
 from hybrid_bridge.core.sizing import is_positive
 from hybrid_bridge.core.state import CLOSED_ORDERS_KEPT, EngineState, apply
 
@@ -81,6 +81,8 @@ def as_observed(state: EngineState, observed: Sequence[Event]) -> EngineState:
         closed=deque(state.closed),
         positions=dict(state.positions),
         unshown=dict(state.unshown),
+        unsettled=dict(state.unsettled),
+        funds_moves=state.funds_moves.copy(),
     )
     for event in observed:
         apply(seen, event)

@@ -15,13 +15,16 @@ class AppraisalQuery:
 
     Attributes:
         stop_loss: price the loss is calculated to; 0.0 for none.
-        open_risk: whether the worst loss of all that is open is wanted; costs the terminal a call each.
+        valued: whether the report is to be valued; costs the terminal a call for each position, pending
+            order and symbol.
+        entry_price: price the loss is calculated from; 0.0 for the one an order would fill at now.
     """
 
     symbol: str
     side: Side
     stop_loss: float
-    open_risk: bool = True
+    valued: bool = True
+    entry_price: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +35,10 @@ class Appraisal:
         spec: None when the terminal does not know the symbol.
         quote: None when there is no current quote.
         reference_volume: the lots that loss and margin below are for (the symbol's volume_max).
-        loss_at_stop: money lost when `reference_volume` entered now is stopped out (order_calc_profit,
-            sign turned; positive is a loss); None when it could not be calculated or no stop was given.
+        loss_at_stop: money lost when `reference_volume` entered at the asked price, or now, is stopped out
+            (order_calc_profit, sign turned; positive is a loss); None when it could not be calculated or no
+            stop was given.
         margin: money that `reference_volume` ties up (order_calc_margin); None when not calculable.
-        open_risk: worst loss at their stops of all open positions and pending orders; None when one of
-            them has no stop or could not be calculated, or when it was not asked for.
         commission_per_lot: both sides together, from the account's past deals; 0.0 when none are known.
     """
 
@@ -45,7 +47,6 @@ class Appraisal:
     reference_volume: float
     loss_at_stop: float | None
     margin: float | None
-    open_risk: float | None
     commission_per_lot: float
     report: AccountReport
 
@@ -58,7 +59,6 @@ def account_only(report: AccountReport) -> Appraisal:
         reference_volume=0.0,
         loss_at_stop=None,
         margin=None,
-        open_risk=None,
         commission_per_lot=0.0,
         report=report,
     )

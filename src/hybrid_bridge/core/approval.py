@@ -6,11 +6,13 @@ Pure; the engine calls `approve`. This is the only place that makes an ApprovedO
 import math
 from dataclasses import dataclass
 
+from hybrid_bridge.core.cases import AppraisedCase, unseen_orders
 from hybrid_bridge.core.events import Denial
 from hybrid_bridge.core.market import Quote, SymbolSpec
 from hybrid_bridge.core.orders import ApprovedOrder, Intent, IntentKind
+from hybrid_bridge.core.portfolio import open_risk
 from hybrid_bridge.core.requests import entry_request, make_magic
-from hybrid_bridge.core.risk import AppraisedCase, judge, unseen_orders
+from hybrid_bridge.core.risk import judge
 from hybrid_bridge.core.sizing import (
     floor_to_step,
     is_positive,
@@ -157,7 +159,7 @@ def _check_open_risk(case: AppraisedCase, sized: Sized) -> Denial | None:
     """All that could be lost at once is inside the limit, this order and what no look shows yet included."""
     percent, held, equity = (
         case.limits.max_open_risk_percent,
-        case.appraisal.open_risk,
+        open_risk(case.report.valuation),
         case.report.account.equity,
     )
     if percent is None:

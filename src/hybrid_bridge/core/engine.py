@@ -7,6 +7,7 @@ is clear already, and with none when the terminal must be asked first: the execu
 """
 
 from hybrid_bridge.core.account_watch import as_observed, find_strays, observe, take_in
+from hybrid_bridge.core.cases import Case
 from hybrid_bridge.core.events import (
     Denial,
     DuplicateReceived,
@@ -24,7 +25,7 @@ from hybrid_bridge.core.limits import Limits
 from hybrid_bridge.core.orders import ApprovedOrder, Intent
 from hybrid_bridge.core.replies import answer, withhold
 from hybrid_bridge.core.retrying import judge_again, may_try_again
-from hybrid_bridge.core.risk import Case, screen
+from hybrid_bridge.core.risk import screen
 from hybrid_bridge.core.state import EngineState
 from hybrid_bridge.core.verdict import find_future, judge_intent
 
@@ -46,9 +47,13 @@ __all__ = [
 ]
 
 
-def receive(state: EngineState, limits: Limits, wanted: Wanted, now_msc: int) -> tuple[Event, ...]:
+def receive(
+    state: EngineState, limits: Limits, wanted: Wanted, now_msc: int, server_day: int | None = None
+) -> tuple[Event, ...]:
     """Judge a signal or command by what is known without the terminal.
 
+    Args:
+        server_day: the broker's calendar day now; None while its clock is unknown.
     Returns:
         The events that end it, or none: nothing is against it so far, appraise it.
     """
@@ -62,7 +67,7 @@ def receive(state: EngineState, limits: Limits, wanted: Wanted, now_msc: int) ->
     if not isinstance(wanted, SignalReceived):
         return ()
     early = find_future(wanted, intent)
-    denials = screen(Case(wanted, state, limits, now_msc))
+    denials = screen(Case(wanted, state, limits, now_msc, server_day))
     if early is not None:
         denials = (early, *denials)
     return _denied(intent, wanted, denials, now_msc) if denials else ()

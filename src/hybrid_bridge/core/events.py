@@ -142,6 +142,7 @@ class TradingStateChanged:
     Attributes:
         close_positions, cancel_orders: what an emergency stop is still to do to the account; see
             AccountCleared.
+        breach: the limit on losses whose breach moved it ("daily_loss", "drawdown", "margin"), "" for none.
     """
 
     state: TradingState
@@ -151,6 +152,7 @@ class TradingStateChanged:
     at_msc: int
     close_positions: bool = False
     cancel_orders: bool = False
+    breach: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +224,76 @@ class EquityPeakRaised:
     at_msc: int
 
 
+@dataclass(frozen=True, slots=True)
+class EquityPeakReset:
+    """A person resumed after a drawdown: it is measured anew from the equity of then."""
+
+    equity: float
+    at_msc: int
+
+
+@dataclass(frozen=True, slots=True)
+class FundsMoved:
+    """Money was paid in or out, or credited: the marks that losses are measured from move along.
+
+    Attributes:
+        ticket: of the deal that booked it; it counts once.
+        amount: account currency, negative when paid out.
+        today: whether it was booked since the broker's day was opened.
+    """
+
+    ticket: int
+    amount: float
+    today: bool
+    at_msc: int
+
+
+@dataclass(frozen=True, slots=True)
+class TradeClosed:
+    """A trade of this bridge is over and its result is known.
+
+    Attributes:
+        numbers: the intents that opened it, several where a netting account made one position of them.
+        position: the position's identifier.
+        deal: the deal that ended it.
+        profit: account currency, swap, commission and fees included.
+        closed_msc: when that was, UTC milliseconds.
+        server_day: the broker's calendar day then; None when not known.
+    """
+
+    numbers: tuple[int, ...]
+    position: int
+    symbol: str
+    deal: int
+    profit: float
+    closed_msc: int
+    server_day: int | None
+    at_msc: int
+
+
+@dataclass(frozen=True, slots=True)
+class LimitsTightened:
+    """Limits were made stricter while the bridge runs; that holds until a person takes it back.
+
+    Attributes:
+        limits: name of the setting in lower case, and its value; true is 1.0, false 0.0.
+    """
+
+    limits: tuple[tuple[str, float], ...]
+    reason: str
+    source: Source
+    at_msc: int
+
+
+@dataclass(frozen=True, slots=True)
+class LimitsRestored:
+    """A person let the limits be those of the settings again."""
+
+    reason: str
+    source: Source
+    at_msc: int
+
+
 Event = (
     IntentReceived
     | IntentDenied
@@ -238,4 +310,9 @@ Event = (
     | PositionEnded
     | BrokerDayOpened
     | EquityPeakRaised
+    | EquityPeakReset
+    | FundsMoved
+    | TradeClosed
+    | LimitsTightened
+    | LimitsRestored
 )

@@ -115,6 +115,29 @@ class ResumeRequested:
 
 
 @dataclass(frozen=True, slots=True)
+class TighteningRequested:
+    """Make limits stricter from now on.
+
+    Attributes:
+        limits: name of the setting in lower case, and its value; true is 1.0, false 0.0.
+    """
+
+    limits: tuple[tuple[str, float], ...]
+    reason: str
+    source: Source
+    received_msc: int
+
+
+@dataclass(frozen=True, slots=True)
+class LimitsRestoreRequested:
+    """Let the limits be those of the settings again; a person's act on this PC."""
+
+    reason: str
+    source: Source
+    received_msc: int
+
+
+@dataclass(frozen=True, slots=True)
 class MalformedReceived:
     """Something that does not follow the contract; answered with an error, never acted on.
 
@@ -184,6 +207,8 @@ Input = (
     | CancelRequested
     | EmergencyStopRequested
     | ResumeRequested
+    | TighteningRequested
+    | LimitsRestoreRequested
     | MalformedReceived
     | AccountObserved
     | OrderAppraised

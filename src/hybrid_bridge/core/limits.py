@@ -10,6 +10,10 @@ class Limits:
     Attributes:
         login, server, terminal_path: the account and terminal that may be traded; None or "" for any.
         symbols: names that may be traded, as the terminal spells them.
+        cooldown_ms: how long entries pause after so many losses; None for the rest of the broker's day.
+        slippage_reserve_points: how much worse than asked an order may fill, counted into its loss.
+        flatten_on_breach: whether a loss limit that is broken closes everything.
+        breach_readings: looks in a row that must show it before anything is closed for it.
         None in an optional limit means that it is off.
     """
 
@@ -35,7 +39,18 @@ class Limits:
     max_drawdown_percent: float | None
     max_open_positions: int | None
     max_positions_per_symbol: int | None
+    max_exposure_percent: float | None
     min_margin_level_percent: float | None
     max_orders_per_minute: int
+    max_consecutive_losses: int | None
+    cooldown_ms: int | None
+    slippage_reserve_points: float
+    flatten_on_breach: bool
+    breach_readings: int
     close_positions_on_stop: bool
     allow_remote_resume: bool
+
+    @property
+    def need_valuation(self) -> bool:
+        """Whether a limit is set that needs what all that is open could lose or is worth."""
+        return self.max_open_risk_percent is not None or self.max_exposure_percent is not None

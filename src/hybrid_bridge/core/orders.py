@@ -6,6 +6,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from hybrid_bridge.core.account import Worth
 from hybrid_bridge.core.market import Quote, Side
 
 
@@ -145,6 +146,9 @@ class ApprovedOrder:
         quote: what the approval was given on; None for closes and changes, which need none.
         risk_money: worst loss at the stop in account currency, reserved until the outcome is known.
         leaves: lots of the position that a close, wholly done, leaves open; 0.0 for everything else.
+        margin: account currency that an entry ties up, reserved like the risk.
+        worth: what one lot of the symbol was worth when an entry was approved, reserved for the exposure;
+            None where no limit asked for it.
     """
 
     intent: Intent
@@ -152,6 +156,8 @@ class ApprovedOrder:
     quote: Quote | None
     risk_money: float
     leaves: float = 0.0
+    margin: float = 0.0
+    worth: Worth | None = None
 
     @property
     def short(self) -> float:

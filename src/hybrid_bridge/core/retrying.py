@@ -10,6 +10,7 @@ from dataclasses import replace
 from hybrid_bridge.core.account import AccountReport
 from hybrid_bridge.core.account_watch import as_observed, shows_positions, take_in
 from hybrid_bridge.core.events import Event, OrderRetried
+from hybrid_bridge.core.identity import find_account_denial
 from hybrid_bridge.core.inputs import OrderAppraised, OrderReplied
 from hybrid_bridge.core.intents import complete
 from hybrid_bridge.core.limits import Limits
@@ -18,7 +19,6 @@ from hybrid_bridge.core.orders import Answer, ApprovedOrder, IntentKind, SubmitO
 from hybrid_bridge.core.replies import already_closed, answer
 from hybrid_bridge.core.requests import permitted_fillings
 from hybrid_bridge.core.results import explain
-from hybrid_bridge.core.risk import find_account_denial
 from hybrid_bridge.core.state import EngineState, OrderRecord
 from hybrid_bridge.core.verdict import judge_intent
 
@@ -64,12 +64,12 @@ def judge_again(
 
 def without(state: EngineState, number: int) -> EngineState:
     """Return the state as it would be had this intent never been sent; the given one stays as it is."""
-    counted = any(intent.number == number for _, intent in state.entries)
+    record = state.orders[number]
+    counted = record.intent.kind is IntentKind.ENTRY and record.counted_day == state.server_day
     return replace(
         state,
         doubtful={other: record for other, record in state.doubtful.items() if other != number},
         entries=deque(entry for entry in state.entries if entry[1].number != number),
-        # On a day that opened since it was sent, it counts for the day before.
         daily_entries=max(0, state.daily_entries - counted),
     )
 

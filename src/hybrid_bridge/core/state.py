@@ -14,10 +14,14 @@ from hybrid_bridge.core.events import (
     BrokerDayOpened,
     DuplicateReceived,
     EquityPeakRaised,
+    EquityPeakReset,
     Event,
+    FundsMoved,
     IntentDenied,
     IntentExpired,
     IntentReceived,
+    LimitsRestored,
+    LimitsTightened,
     OrderAnswered,
     OrderApproved,
     OrderRetried,
@@ -25,6 +29,7 @@ from hybrid_bridge.core.events import (
     PositionAdopted,
     PositionChanged,
     PositionEnded,
+    TradeClosed,
     TradingState,
     TradingStateChanged,
 )
@@ -46,6 +51,7 @@ CLOSED_ORDERS_KEPT = 5_000
 ENTRIES_KEPT_MS = 86_400_000  # The longest DUPLICATE_WINDOW_S; the order rate needs a minute of it.
 WATCH_MS = 86_400_000  # A late fill is looked for through the broker's day, at most this long into the next.
 STOPS_KEPT = 100
+FUNDS_MOVES_KEPT = 1_000
 # The reply to an order may come before the terminal shows what it did; "poll up to a few seconds" (MQL5
 # book, on OrderSend).
 SHOWN_LATE_MS = 5_000
@@ -63,6 +69,7 @@ class OrderRecord:
     Attributes:
         sending_msc: when it was first about to be sent, UTC milliseconds.
         attempts: how often it was about to be sent; more than once only after a certain no.
+        counted_day: the broker's day that an entry counted for last; None while none was known.
     """
 
     intent: Intent
@@ -71,6 +78,7 @@ class OrderRecord:
     order: ApprovedOrder | None = None
     sending_msc: int = 0
     attempts: int = 0
+    counted_day: int | None = None
     answer: OrderAnswered | None = None
 
 
@@ -121,9 +129,17 @@ class EngineState:
         stops_seen: where the latest emergency stops from Redpanda were read, oldest first.
         positions: by ticket, as last seen.
         unshown: entries that were filled and whose position no look has shown yet, the latest only.
+        unsettled: entries that were filled and whose trade's result is not known, by intent number: most
+            are open still.
         latched_msc: when the trading state last changed, UTC milliseconds.
+        breach: the limit on losses whose breach is the reason of `trading`, "" when none is.
         daily_entries: entries that reached SENDING on `server_day`.
-        day_equity: at the first look on `server_day`, account currency.
+        day_equity: at the first look on `server_day`, account currency; what was paid in or out since is in.
+        equity_peak: the highest equity, account currency; what was paid in or out since is in.
+        funds_moves: deals that moved funds and are counted, by ticket, the latest only.
+        loss_streak: trades of this bridge that lost, since the last that won.
+        last_loss_msc, last_loss_day: when the latest of them ended, UTC milliseconds and broker's day.
+        tightened: limits made stricter while the bridge ran, by the setting's name in lower case.
         entries: instants (UTC ms) and intents of recent entries that reached SENDING, oldest first.
     """
 
@@ -137,15 +153,22 @@ class EngineState:
     halt_reason: str = ""
     emergency: bool = False
     latched_msc: int = 0
+    breach: str = ""
     clearing: Clearing | None = None
     cleared: Clearing | None = None
     stops_seen: deque[Source] = field(default_factory=lambda: deque(maxlen=STOPS_KEPT))
     positions: dict[int, HeldPosition] = field(default_factory=dict)
     unshown: dict[int, OrderRecord] = field(default_factory=dict)
+    unsettled: dict[int, OrderRecord] = field(default_factory=dict)
     server_day: int | None = None
     daily_entries: int = 0
     day_equity: float | None = None
     equity_peak: float | None = None
+    funds_moves: deque[int] = field(default_factory=lambda: deque(maxlen=FUNDS_MOVES_KEPT))
+    loss_streak: int = 0
+    last_loss_msc: int = 0
+    last_loss_day: int | None = None
+    tightened: dict[str, float] = field(default_factory=dict)
     entries: deque[tuple[int, Intent]] = field(default_factory=deque)
 
     def in_doubt(self) -> list[OrderRecord]:
@@ -204,6 +227,7 @@ def _send(state: EngineState, event: OrderSending) -> None:
         state.entries.popleft()
     # Whatever day the event names: a broker's clock that goes back must not open a day without a limit.
     state.daily_entries += 1
+    record.counted_day = state.server_day
 
 
 def _retry(state: EngineState, event: OrderRetried) -> None:
@@ -214,6 +238,9 @@ def _retry(state: EngineState, event: OrderRetried) -> None:
         raise IllegalTransition(f"intent {number} is {found}, cannot be sent once more")
     record.order = event.order
     record.attempts += 1
+    if record.intent.kind is IntentKind.ENTRY and record.counted_day != state.server_day:
+        state.daily_entries += 1  # The day changed between refusal and second try.
+        record.counted_day = state.server_day
 
 
 def _answer(state: EngineState, event: OrderAnswered) -> None:
@@ -234,6 +261,7 @@ def _answer(state: EngineState, event: OrderAnswered) -> None:
     if state.clearing is None:
         state.clearing = state.cleared
     if event.state is not OrderState.PLACED:
+        state.unsettled[event.number] = record
         _await_position(state, record, event.at_msc)
 
 
@@ -304,6 +332,7 @@ def _latch(state: EngineState, event: TradingStateChanged) -> None:
     state.trading = event.state
     state.halt_reason = event.reason
     state.emergency = event.emergency
+    state.breach = event.breach
     state.latched_msc = event.at_msc
     if event.emergency and event.source.topic:
         state.stops_seen.append(event.source)
@@ -349,13 +378,51 @@ def _open_day(state: EngineState, event: BrokerDayOpened) -> None:
     state.day_equity = event.equity
     state.daily_entries = 0
     oldest_msc = event.at_msc - WATCH_MS
+    _give_up_unsettled(state, oldest_msc)
     for number in [number for number, record in state.watched.items() if record.sending_msc < oldest_msc]:
         del state.watched[number]
         _forget_oldest(state, number)
 
 
-def _raise_peak(state: EngineState, event: EquityPeakRaised) -> None:
+def _give_up_unsettled(state: EngineState, oldest_msc: int) -> None:
+    """Wait no longer for the results of old trades that are not open any more."""
+    numbers = {held.number for held in state.positions.values()}
+    symbols = {held.symbol for held in state.positions.values()}
+    for number, record in list(state.unsettled.items()):
+        is_open = number in numbers or record.intent.symbol in symbols
+        if record.sending_msc < oldest_msc and not is_open:
+            del state.unsettled[number]
+
+
+def _mark_peak(state: EngineState, event: EquityPeakRaised | EquityPeakReset) -> None:
     state.equity_peak = event.equity
+
+
+def _move_funds(state: EngineState, event: FundsMoved) -> None:
+    state.funds_moves.append(event.ticket)
+    if event.today and state.day_equity is not None:
+        state.day_equity += event.amount
+    if state.equity_peak is not None:
+        state.equity_peak += event.amount
+
+
+def _settle(state: EngineState, event: TradeClosed) -> None:
+    for number in event.numbers:
+        state.unsettled.pop(number, None)
+    if event.profit > 0:
+        state.loss_streak = 0
+    elif event.profit < 0:
+        state.loss_streak += 1
+        state.last_loss_msc = event.closed_msc
+        state.last_loss_day = event.server_day
+
+
+def _tighten(state: EngineState, event: LimitsTightened) -> None:
+    state.tightened.update(event.limits)
+
+
+def _restore_limits(state: EngineState, _: LimitsRestored) -> None:
+    state.tightened.clear()
 
 
 def _keep_for_the_record(state: EngineState, event: DuplicateReceived) -> None:
@@ -377,5 +444,10 @@ _CHANGES: dict[type, Callable[[EngineState, Any], None]] = {
     PositionChanged: _change_position,
     PositionEnded: _end_position,
     BrokerDayOpened: _open_day,
-    EquityPeakRaised: _raise_peak,
+    EquityPeakRaised: _mark_peak,
+    EquityPeakReset: _mark_peak,
+    FundsMoved: _move_funds,
+    TradeClosed: _settle,
+    LimitsTightened: _tighten,
+    LimitsRestored: _restore_limits,
 }

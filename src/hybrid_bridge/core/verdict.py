@@ -8,7 +8,9 @@ view of the real one.
 from hybrid_bridge.core.account import AccountReport, Position
 from hybrid_bridge.core.appraisal import Appraisal
 from hybrid_bridge.core.approval import approve
+from hybrid_bridge.core.cases import CLOCK_TOLERANCE_MS, AppraisedCase, Case
 from hybrid_bridge.core.events import Denial
+from hybrid_bridge.core.identity import find_account_denial
 from hybrid_bridge.core.inputs import (
     CancelRequested,
     CloseRequested,
@@ -18,16 +20,10 @@ from hybrid_bridge.core.inputs import (
 )
 from hybrid_bridge.core.limits import Limits
 from hybrid_bridge.core.market import Quote, SymbolSpec
+from hybrid_bridge.core.market_checks import find_stops_denial
 from hybrid_bridge.core.orders import ApprovedOrder, Intent, IntentKind, OrderRequest, OrderState
 from hybrid_bridge.core.requests import cancel_request, close_request, make_magic, modify_request
-from hybrid_bridge.core.risk import (
-    CLOCK_TOLERANCE_MS,
-    AppraisedCase,
-    Case,
-    find_account_denial,
-    find_stops_denial,
-    screen,
-)
+from hybrid_bridge.core.risk import screen
 from hybrid_bridge.core.sizing import VOLUME_DIGITS_MAX, floor_to_step
 from hybrid_bridge.core.state import SHOWN_LATE_MS, EngineState
 from hybrid_bridge.core.traces import VOLUME_TOLERANCE
@@ -47,13 +43,15 @@ def judge_intent(state: EngineState, limits: Limits, appraised: OrderAppraised, 
     if appraisal is None:
         silent = Denial("account", "an answering terminal", "none", appraised.problem)
         if isinstance(wanted, SignalReceived):
-            return (*screen(Case(wanted, state, limits, appraised.now_msc)), silent)
+            unseen = Case(wanted, state, limits, appraised.now_msc, state.server_day)
+            return (*screen(unseen), silent)
         return (silent,)
     if isinstance(wanted, SignalReceived):
         early = find_future(wanted, intent)
         if early is not None:
             return (early,)
-        return approve(AppraisedCase(wanted, state, limits, appraised.now_msc, appraisal), intent)
+        case = AppraisedCase(wanted, state, limits, appraised.now_msc, state.server_day, appraisal)
+        return approve(case, intent)
     wrong = find_account_denial(appraisal.report, limits)
     if wrong is not None:
         return (wrong,)

@@ -26,15 +26,14 @@ async def appraise(
     problem = ""
     try:
         if isinstance(wanted, SignalReceived):
-            open_risk = limits.max_open_risk_percent is not None
-            query = AppraisalQuery(wanted.symbol, wanted.side, wanted.stop_loss, open_risk)
+            query = AppraisalQuery(wanted.symbol, wanted.side, wanted.stop_loss, limits.need_valuation)
             appraisal = await lane.appraise(query)
         else:
             report = await lane.report()
             position = _find_position(report, wanted)
             appraisal = account_only(report)
             if position is not None:
-                query = AppraisalQuery(position.symbol, position.side.opposite, 0.0, open_risk=False)
+                query = AppraisalQuery(position.symbol, position.side.opposite, 0.0, valued=False)
                 appraisal = await lane.appraise(query)
     except LaneError as error:
         appraisal, problem = None, str(error)

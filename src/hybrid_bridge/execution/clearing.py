@@ -19,11 +19,10 @@ from hybrid_bridge.core.account import AccountReport, PendingOrder, Position
 from hybrid_bridge.core.account_watch import shows_positions
 from hybrid_bridge.core.appraisal import AppraisalQuery
 from hybrid_bridge.core.events import AccountCleared
+from hybrid_bridge.core.identity import find_account_denial
 from hybrid_bridge.core.inputs import CancelRequested, CloseRequested
-from hybrid_bridge.core.limits import Limits
 from hybrid_bridge.core.orders import Channel, IntentKind, OrderState, Source
 from hybrid_bridge.core.requests import own_number
-from hybrid_bridge.core.risk import find_account_denial
 from hybrid_bridge.core.state import Clearing, OrderRecord
 from hybrid_bridge.errors import JournalError, LaneError
 from hybrid_bridge.execution.executor import Executor
@@ -80,14 +79,12 @@ class EmergencyClearing:
         executor: Executor,
         inbox: PriorityInbox,
         lane: TradeLane,
-        limits: Limits,
         clock: Clock,
     ) -> None:
         self._recorder = recorder
         self._executor = executor
         self._inbox = inbox
         self._lane = lane
-        self._limits = limits
         self._clock = clock
         self._began: Clearing | None = None
         self._steps: dict[int, Step] = {}
@@ -171,7 +168,7 @@ class EmergencyClearing:
         )
 
     def _find_problem(self, report: AccountReport) -> str:
-        denial = find_account_denial(report, self._limits)
+        denial = find_account_denial(report, self._recorder.limits)
         if denial is not None:
             return f"{denial.detail}: {denial.observed}, expected {denial.limit}"
         return "" if report.terminal.connected else "the terminal has no connection to the broker"
@@ -187,7 +184,7 @@ class EmergencyClearing:
 
     def _is_ours(self, target: Target) -> bool:
         """Tell whether the bridge ordered it; while the stop holds that can only have been before it."""
-        return own_number(self._limits.magic, target.magic) in self._recorder.state.orders
+        return own_number(self._recorder.limits.magic, target.magic) in self._recorder.state.orders
 
     async def _try(self, clearing: Clearing, targets: Sequence[Target], hedging: bool) -> None:
         now_s = self._clock.monotonic()
@@ -246,7 +243,7 @@ class EmergencyClearing:
             return False
         if not step.market_closed_msc or now_s - step.failed_s >= CLOSED_MARKET_RETRY_S:
             return True
-        query = AppraisalQuery(target.symbol, target.side.opposite, 0.0, open_risk=False)
+        query = AppraisalQuery(target.symbol, target.side.opposite, 0.0, valued=False)
         quote = (await self._lane.appraise(query)).quote
         if quote is not None and quote.time_msc is not None and quote.time_msc > step.market_closed_msc:
             return True

@@ -23,7 +23,6 @@ from hybrid_bridge.core.inputs import (
     SignalReceived,
     Wanted,
 )
-from hybrid_bridge.core.limits import Limits
 from hybrid_bridge.core.results import explain
 from hybrid_bridge.core.state import OrderRecord
 from hybrid_bridge.errors import AlreadyJournaled, JournalError
@@ -50,16 +49,21 @@ class Executor:
         recorder: Recorder,
         inbox: PriorityInbox,
         lane: TradeLane,
-        limits: Limits,
         clock: Clock,
         figures: ExecutorFigures,
+        server_day: Callable[[int], int | None] = lambda _: None,
     ) -> None:
+        """Wire it.
+
+        Args:
+            server_day: gives the broker's calendar day of an instant (UTC ms), None while it is unknown.
+        """
         self._recorder = recorder
         self._inbox = inbox
         self._lane = lane
-        self._limits = limits
         self._clock = clock
         self._figures = figures
+        self._server_day = server_day
         self._closed: Denial | None = Denial("trading_state", "a recovered bridge", "starting", "recovering")
         self._stopping = False
         self._stop_under_way: EmergencyStopRequested | None = None
@@ -67,7 +71,7 @@ class Executor:
         self._turn_over = asyncio.Event()
         self._start_over = asyncio.Event()
         self._sender = OrderSender(
-            recorder, lane, limits, clock, figures, self._stop_comes, lambda: self.closed_because
+            recorder, lane, clock, figures, self._stop_comes, lambda: self.closed_because
         )
 
     def close_for(self, observed: str, detail: str) -> None:
@@ -153,26 +157,28 @@ class Executor:
 
     async def _decide(self, wanted: Wanted, delivery: Delivery, laps: Laps) -> OrderRecord | None:
         """Decide and journal one signal or command; returns the order that is now to be sent."""
-        recorder, limits = self._recorder, self._limits
+        recorder = self._recorder
         async with recorder.lock:
             events = self._refuse(wanted, delivery) or engine.receive(
-                recorder.state, limits, wanted, self._now_msc(wanted, delivery)
+                recorder.state, recorder.limits, wanted, *self._when(wanted, delivery)
             )
             if events:
                 await self._commit_wanted(wanted, events)
                 return None
         laps.end("screen")
-        appraised = await appraise(self._lane, limits, wanted, lambda: self._now_msc(wanted, delivery))
+        appraised = await appraise(
+            self._lane, recorder.limits, wanted, lambda: self._now_msc(wanted, delivery)
+        )
         laps.end("appraise")
         async with recorder.lock:
             appraised = recorder.mark_if_superseded(appraised)
             refused = self._refuse(wanted, delivery)
-            events = refused or engine.judge_appraised(recorder.state, limits, appraised)
+            events = refused or engine.judge_appraised(recorder.state, recorder.limits, appraised)
             laps.end("judge")
             if not await self._commit_wanted(wanted, events):
                 return None
             laps.end("commit")
-        announce_strays(limits, events, appraised)
+        announce_strays(recorder.limits, events, appraised)
         sending = events[-1] if isinstance(events[-1], OrderSending) else None
         return None if sending is None else recorder.state.orders[sending.number]
 
@@ -181,10 +187,14 @@ class Executor:
         if self._closed is None or delivery.urgent:
             return ()
         now_msc = self._now_msc(wanted, delivery)
-        return engine.refuse(self._recorder.state, self._limits, wanted, self._closed, now_msc)
+        return engine.refuse(self._recorder.state, self._recorder.limits, wanted, self._closed, now_msc)
 
     def _now_msc(self, wanted: Wanted, delivery: Delivery) -> int:
         return delivery.now_msc(self._clock, wanted.received_msc)
+
+    def _when(self, wanted: Wanted, delivery: Delivery) -> tuple[int, int | None]:
+        now_msc = self._now_msc(wanted, delivery)
+        return now_msc, self._server_day(now_msc)
 
     def _stop_comes(self) -> bool:
         return self._stop_under_way is not None or self._inbox.stop_waits
@@ -242,9 +252,9 @@ class Executor:
             if not recorder.take_look(report.at_msc):
                 return
             observed = AccountObserved(report)
-            events = engine.observe(recorder.state, self._limits, observed)
+            events = engine.observe(recorder.state, self._recorder.limits, observed)
             await recorder.commit(events)
-        announce_strays(self._limits, events, observed)
+        announce_strays(self._recorder.limits, events, observed)
 
     async def _stop_trading(self, stop: EmergencyStopRequested) -> None:
         """Latch a stop, however long the journal refuses; nothing is sent from its arrival on."""
@@ -255,7 +265,7 @@ class Executor:
 
         async def latch() -> None:
             async with self._recorder.lock:
-                await self._recorder.commit(engine.stop(self._recorder.state, self._limits, stop))
+                await self._recorder.commit(engine.stop(self._recorder.state, self._recorder.limits, stop))
 
         await self._until_written(latch, "Emergency stop not journaled, trying again; nothing is sent")
         self._stop_under_way = None
@@ -263,7 +273,7 @@ class Executor:
     async def _resume(self, request: ResumeRequested) -> None:
         async with self._recorder.lock:
             now_msc = self._clock.utc_msc()
-            verdict = engine.resume(self._recorder.state, self._limits, request, now_msc)
+            verdict = engine.resume(self._recorder.state, self._recorder.limits, request, now_msc)
             if not isinstance(verdict, Denial):
                 await self._recorder.commit(verdict)
                 return

@@ -17,7 +17,7 @@ import structlog
 from hybrid_bridge.core.account import AccountReport
 from hybrid_bridge.core.appraisal import Findings
 from hybrid_bridge.core.events import OrderAnswered
-from hybrid_bridge.core.limits import Limits
+from hybrid_bridge.core.identity import find_account_denial
 from hybrid_bridge.core.orders import OrderState
 from hybrid_bridge.core.reconciliation import (
     ESCALATE_AFTER_MS,
@@ -34,7 +34,6 @@ from hybrid_bridge.core.reconciliation import (
     waits,
 )
 from hybrid_bridge.core.requests import ACTION_DEAL
-from hybrid_bridge.core.risk import find_account_denial
 from hybrid_bridge.core.state import WATCH_MS, OrderRecord
 from hybrid_bridge.errors import JournalError, LaneError
 from hybrid_bridge.execution.recorder import Recorder
@@ -93,7 +92,6 @@ class Reconciler:
         self,
         recorder: Recorder,
         lane: TradeLane,
-        limits: Limits,
         clock: Clock,
         observe: Callable[[AccountReport], Awaitable[None]],
         connection: Callable[[], object],
@@ -106,7 +104,6 @@ class Reconciler:
         """
         self._recorder = recorder
         self._lane = lane
-        self._limits = limits
         self._clock = clock
         self._observe = observe
         self._connection = connection
@@ -220,7 +217,7 @@ class Reconciler:
         findings = await self._lane.look(look_query(record))
         # The account after the look: what another account shows proves nothing.
         look = _Look(findings, await self._lane.report(), connection)
-        denial = find_account_denial(look.report, self._limits)
+        denial = find_account_denial(look.report, self._recorder.limits)
         if denial is not None:
             watch.seen = f"{denial.detail}: {denial.observed}, expected {denial.limit}"
             return look
@@ -237,7 +234,7 @@ class Reconciler:
         return look
 
     def _is_trusted(self, look: _Look) -> bool:
-        return find_account_denial(look.report, self._limits) is None
+        return find_account_denial(look.report, self._recorder.limits) is None
 
     async def _look_at_doubt(self, record: OrderRecord) -> None:
         look, watch = await self._ask(record), self._watch(record)

@@ -8,16 +8,25 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from hybrid_bridge.core.events import AccountCleared, Event, TradingStateChanged
+from hybrid_bridge.core.events import (
+    AccountCleared,
+    Event,
+    LimitsRestored,
+    LimitsTightened,
+    TradingStateChanged,
+)
 from hybrid_bridge.core.inputs import OrderAppraised
+from hybrid_bridge.core.limits import Limits
 from hybrid_bridge.core.results import TradeResult, results_of
 from hybrid_bridge.core.state import EngineState, IllegalTransition, apply
+from hybrid_bridge.core.tightening import in_force
 from hybrid_bridge.errors import RecoveryRefused
 from hybrid_bridge.execution.announcements import announce_event, announce_result
 from hybrid_bridge.figures import ExecutorFigures
 from hybrid_bridge.messages.outbound import encode_trade_result
 from hybrid_bridge.ports import Journal
 
+NEWS_OF_THE_BRIDGE = TradingStateChanged | AccountCleared | LimitsTightened | LimitsRestored
 LOOKS_OVERLAP_MS = 60_000  # No look takes longer; one that is older still shows a PC clock that was set back.
 
 
@@ -26,6 +35,7 @@ class Recorder:
 
     Attributes:
         state: read freely, never written from outside.
+        limits: those in force: the settings' own, or stricter where they were tightened since.
         lock: held from a decision to the end of its commit.
         to_clear: set exactly while an emergency stop has something left to do to the account.
     """
@@ -36,17 +46,22 @@ class Recorder:
         figures: ExecutorFigures,
         on_messages: Callable[[], None],
         on_results: Callable[[Sequence[TradeResult]], None],
+        limits: Limits,
         on_latch: Callable[[], None] = lambda: None,
     ) -> None:
         """Begin with an empty state.
 
         Args:
+            limits: as the settings give them.
             on_messages: called when the outbox has news.
-            on_latch: called when trading was halted or resumed, or the account cleared.
+            on_latch: called when trading was halted or resumed, the account cleared or a limit changed.
         """
         self.state = EngineState()
+        self.limits = limits
         self.lock = asyncio.Lock()
         self.to_clear = asyncio.Event()
+        self._settings_limits = limits
+        self._tightened: dict[str, float] = {}
         self._looked_msc = 0
         self._journal = journal
         self._figures = figures
@@ -73,6 +88,7 @@ class Recorder:
             raise RecoveryRefused(f"the journal does not add up: {error}; {mend}") from error
         if not self.state.orders:
             self.state.next_number = max(self.state.next_number, first_number)
+        self._note_limits()
         self._note_what_is_left()
         return len(events)
 
@@ -92,6 +108,7 @@ class Recorder:
         for event in events:
             apply(self.state, event)
             announce_event(event)
+        self._note_limits()
         self._note_what_is_left()
         for result in results:
             self._figures.statuses[result.status] += 1
@@ -100,7 +117,7 @@ class Recorder:
             self._on_messages()
         if results:
             self._on_results(results)
-        if any(isinstance(event, TradingStateChanged | AccountCleared) for event in events):
+        if any(isinstance(event, NEWS_OF_THE_BRIDGE) for event in events):
             self._on_latch()
 
     def take_look(self, at_msc: int) -> bool:
@@ -120,6 +137,11 @@ class Recorder:
         if appraisal is None or self.take_look(appraisal.report.at_msc):
             return appraised
         return replace(appraised, superseded=True)
+
+    def _note_limits(self) -> None:
+        if self.state.tightened != self._tightened:
+            self._tightened = dict(self.state.tightened)
+            self.limits = in_force(self._settings_limits, self._tightened)
 
     def _note_what_is_left(self) -> None:
         if self.state.clearing is None:

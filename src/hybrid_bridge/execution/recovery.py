@@ -17,7 +17,6 @@ from hybrid_bridge.core import engine
 from hybrid_bridge.core.account import AccountReport
 from hybrid_bridge.core.events import TradingState
 from hybrid_bridge.core.inputs import EmergencyStopRequested
-from hybrid_bridge.core.limits import Limits
 from hybrid_bridge.core.orders import Channel, Source
 from hybrid_bridge.core.reconciliation import abandon, interrupt
 from hybrid_bridge.errors import JournalError, LaneError
@@ -39,7 +38,6 @@ class Recovery:
         recorder: Recorder,
         executor: Executor,
         lane: TradeLane,
-        limits: Limits,
         clock: Clock,
         connection: Callable[[], object] = lambda: None,
     ) -> None:
@@ -51,9 +49,8 @@ class Recovery:
         self._recorder = recorder
         self._executor = executor
         self._lane = lane
-        self._limits = limits
         self._clock = clock
-        self._reconciler = Reconciler(recorder, lane, limits, clock, executor.observe, connection)
+        self._reconciler = Reconciler(recorder, lane, clock, executor.observe, connection)
 
     async def restore(self) -> None:
         """Fold the journal; doubt what was being sent; latch EMERGENCY_STOP.
@@ -68,11 +65,11 @@ class Recovery:
         state = self._recorder.state
         async with self._recorder.lock:
             await self._recorder.commit((*interrupt(state, now_msc), *abandon(state, now_msc)))
-            if self._limits.emergency_stop:
+            if self._recorder.limits.emergency_stop:
                 request = EmergencyStopRequested(
                     "EMERGENCY_STOP=true at the start", None, True, Source(Channel.LOCAL), now_msc
                 )
-                await self._recorder.commit(engine.stop(state, self._limits, request))
+                await self._recorder.commit(engine.stop(state, self._recorder.limits, request))
         log.info(
             "Journal restored",
             events=count,
@@ -81,7 +78,7 @@ class Recovery:
             trading=state.trading.value,
             clearing=state.clearing is not None,
         )
-        if state.trading is TradingState.HALTED and not self._limits.emergency_stop:
+        if state.trading is TradingState.HALTED and not self._recorder.limits.emergency_stop:
             mend = "look at the account, then type `hybrid-bridge resume`"
             log.warning("Trading is still halted", reason=state.halt_reason, mend=mend)
 
@@ -95,7 +92,7 @@ class Recovery:
             login=report.account.login,
             server=report.account.server,
             trading=state.trading.value,
-            entries="on" if self._limits.trading_enabled else "off, TRADING_ENABLED is false",
+            entries="on" if self._recorder.limits.trading_enabled else "off, TRADING_ENABLED is false",
             in_doubt=len(state.in_doubt()),
         )
         await self._reconciler.run()

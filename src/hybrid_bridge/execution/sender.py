@@ -13,7 +13,6 @@ import structlog
 from hybrid_bridge.core import engine
 from hybrid_bridge.core.events import Event, OrderRetried, TradingState
 from hybrid_bridge.core.inputs import OrderAppraised, OrderReplied, SendWithheld, Wanted
-from hybrid_bridge.core.limits import Limits
 from hybrid_bridge.core.orders import Answer, ApprovedOrder, IntentKind, SubmitOutcome
 from hybrid_bridge.core.reconciliation import look_query
 from hybrid_bridge.core.replies import RETCODE_DONE_PARTIAL
@@ -39,7 +38,6 @@ class OrderSender:
         self,
         recorder: Recorder,
         lane: TradeLane,
-        limits: Limits,
         clock: Clock,
         figures: ExecutorFigures,
         stop_comes: Callable[[], bool],
@@ -53,7 +51,6 @@ class OrderSender:
         """
         self._recorder = recorder
         self._lane = lane
-        self._limits = limits
         self._clock = clock
         self._figures = figures
         self._stop_comes = stop_comes
@@ -83,7 +80,7 @@ class OrderSender:
         why_not: str | None = self._why_not_again(record, delivery)
         if not why_not:
             appraised = await appraise(
-                self._lane, self._limits, wanted, lambda: self._now_msc(record, delivery)
+                self._lane, self._recorder.limits, wanted, lambda: self._now_msc(record, delivery)
             )
             why_not = await self._judge_again(refused, appraised)
         if why_not is None:
@@ -107,12 +104,12 @@ class OrderSender:
         recorder = self._recorder
         async with recorder.lock:
             appraised = recorder.mark_if_superseded(appraised)
-            events = engine.judge_again(recorder.state, self._limits, refused, appraised)
+            events = engine.judge_again(recorder.state, self._recorder.limits, refused, appraised)
             try:
                 await recorder.commit(events)
             except JournalError as error:
                 return f"the journal cannot be written: {error}"
-        announce_strays(self._limits, events, appraised)
+        announce_strays(self._recorder.limits, events, appraised)
         return "" if isinstance(events[-1], OrderRetried) else None
 
     def _why_not_again(self, record: OrderRecord, delivery: Delivery) -> str:

@@ -20,12 +20,6 @@ from hybrid_bridge.settings.problems import problem_text, sort_unknown
 
 NOTHING: Mapping[str, object] = MappingProxyType({})
 SECRETS = frozenset(name for name, field in Settings.model_fields.items() if field.annotation is SecretStr)
-# Limits of the contract that no check of this version enforces: a value would promise what is not kept.
-NOT_ENFORCED = {
-    "max_exposure_percent": "exposure per currency",
-    "max_consecutive_losses": "losses in a row",
-    "cooldown_minutes": "a pause after losses in a row",
-}
 
 
 def load_settings(env_file: Path | None = None, overrides: Mapping[str, object] = NOTHING) -> Settings:
@@ -116,9 +110,8 @@ def _validate(values: dict[str, Any], origins: Mapping[str, str]) -> tuple[Setti
 
 def _conflicts(settings: Settings, file: EnvFile) -> Iterator[tuple[str, str]]:
     """Yield what is wrong between settings that are each acceptable alone: name and sentence."""
-    for name, subject in NOT_ENFORCED.items():
-        if getattr(settings, name) is not None:
-            yield name, f"this version does not limit {subject}, so the value would do nothing; remove it"
+    if settings.cooldown_minutes is not None and settings.max_consecutive_losses is None:
+        yield "cooldown_minutes", "pauses after MAX_CONSECUTIVE_LOSSES, which is not set; set both or neither"
     yield from _topic_conflicts(settings)
     yield from _place_conflicts(settings)
     if settings.simulated:

@@ -129,7 +129,10 @@ class Settings(BaseSettings):
     min_margin_level_percent: kinds.Positive | None = None
     max_orders_per_minute: Annotated[int, Field(ge=1, le=100_000)] = 120
     max_consecutive_losses: kinds.Count | None = None
-    cooldown_minutes: Annotated[float, Field(ge=0, le=10_080, allow_inf_nan=False)] | None = None
+    cooldown_minutes: Annotated[float, Field(gt=0, le=10_080, allow_inf_nan=False)] | None = None
+    slippage_reserve_points: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 10.0
+    on_breach: Annotated[Literal["block", "flatten"], kinds.LOWER] = "block"
+    breach_readings: Annotated[int, Field(ge=1, le=100)] = 3
 
     state_dir: kinds.Path = "state"
     journal_retention_days: kinds.RetentionDays = 90

@@ -47,7 +47,7 @@ class TerminalTradeLane:
         Raises:
             LaneError: when it cannot be had.
         """
-        args = AppraiseArgs(query.symbol, values.ORDER_TYPES[query.side], query.stop_loss, query.open_risk)
+        args = AppraiseArgs(query.symbol, values.ORDER_TYPES[query.side], query.stop_loss, query.valued)
         reply = await self._route().call(APPRAISE, args)
         return self._appraisal(query.symbol, reply)
 
@@ -108,7 +108,6 @@ class TerminalTradeLane:
             reference_volume=spec.volume_max if spec else 0.0,
             loss_at_stop=None if profit is None else -profit,
             margin=reply.margin,
-            open_risk=reply.open_risk,
             commission_per_lot=reply.commission_per_lot,
             report=report,
         )
