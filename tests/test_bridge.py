@@ -24,14 +24,27 @@ from hybrid_bridge.core.orders import Channel, Source
 from hybrid_bridge.errors import ConfigurationError, JournalError, RecoveryRefused
 from hybrid_bridge.messages.inbound import DataRequested
 from hybrid_bridge.settings import Settings
-from hybrid_bridge.settings.loading import NOT_ENFORCED
 
 # Settings that neither limit an order nor reach a part through one of the slices: the folder of all files,
 # and an address that nothing in this version asks.
 ELSEWHERE = {"state_dir", "backend_api_url", "journal_retention_days"}
 # One of these differs from any setting's default and is accepted for it.
 CANDIDATES = (
-    *(True, False, 7, 20_000, 33.0, "reduce", "deny", "simulator", "netting", "latest", "DEBUG", "3600"),
+    *(
+        True,
+        False,
+        7,
+        20_000,
+        33.0,
+        "reduce",
+        "deny",
+        "flatten",
+        "simulator",
+        "netting",
+        "latest",
+        "DEBUG",
+        "3600",
+    ),
     *(("AAA",), "wss://other/ws", "https://other/api", "other:1", "other"),
 )
 
@@ -127,7 +140,7 @@ class TestLimits:
             if limits_of(changed(base, name)) == limits_of(base)
             and slices(changed(base, name)) == slices(base)
         }
-        assert ELSEWHERE | set(NOT_ENFORCED) == without_effect
+        assert without_effect == ELSEWHERE
 
     def test_every_limit_follows_a_setting(self):
         """One that is added to Limits with a constant here is seen too."""
@@ -162,6 +175,9 @@ class TestLimits:
             duplicate_window_s=0.25,
             max_quote_age_s=2,
             oversized="deny",
+            max_consecutive_losses=3,
+            cooldown_minutes=1.5,
+            on_breach="flatten",
             emergency_close_positions=True,
         )
         limits = limits_of(settings)
@@ -178,6 +194,7 @@ class TestLimits:
             limits.max_quote_age_ms,
         )
         assert (False, True) == (limits.reduce_oversized, limits.close_positions_on_stop)
+        assert (90_000, True) == (limits.cooldown_ms, limits.flatten_on_breach)
 
     def test_the_path_of_a_real_terminal_does_not_bind_the_simulated_one(self):
         path = "C:/t/terminal64.exe"

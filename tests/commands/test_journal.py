@@ -173,9 +173,14 @@ def test_csv_has_the_same_columns_always_and_no_formulas(folder, capsys):
     head = shown(capsys, "--events", "--format", "csv")[0].split(",")
     assert len(set(head)) == len(head)
     assert head == shown(capsys, "--events", "--format", "csv", "--until", "2020-01-01")[0].split(",")
-    columns = {"order.request.sl", "order.intent.symbol", "equity", "source.topic", "at", "position"} & set(
-        head
-    )
+    columns = {
+        "order.request.sl",
+        "order.intent.symbol",
+        "equity",
+        "source.topic",
+        "at",
+        "order.request",
+    } & set(head)
     assert {"order.request.sl", "order.intent.symbol", "equity", "source.topic", "at"} == columns
 
 

@@ -8,7 +8,6 @@ import pytest
 
 from hybrid_bridge.errors import ConfigurationError
 from hybrid_bridge.settings import Settings, load_settings
-from hybrid_bridge.settings.loading import NOT_ENFORCED
 from hybrid_bridge.settings.problems import written
 
 EXAMPLE = Path(__file__).parents[2] / ".env.example"
@@ -132,14 +131,31 @@ def test_an_unknown_name_in_the_environment_is_nobodys_business(
     assert load_settings().max_risk_percent == 2.0
 
 
-@pytest.mark.parametrize("name", sorted(NOT_ENFORCED))
-def test_a_limit_that_nothing_enforces_is_refused_when_set(name: str) -> None:
-    (only,) = problems(f"{LOGIN}{name.upper()}=3\n")
-    assert only.startswith(f"{name.upper()}: this version does not limit ")
+def test_a_pause_after_losses_needs_a_number_of_losses() -> None:
+    (only,) = problems(LOGIN + "COOLDOWN_MINUTES=30\n")
+    assert only == (
+        "COOLDOWN_MINUTES: pauses after MAX_CONSECUTIVE_LOSSES, which is not set; "
+        "set that too, or leave this empty"
+    )
+    write_env(LOGIN + "COOLDOWN_MINUTES=30\nMAX_CONSECUTIVE_LOSSES=3\n")
+    settings = load_settings()
+    assert (settings.max_consecutive_losses, settings.cooldown_minutes) == (3, 30.0)
 
 
-def test_every_limit_that_nothing_enforces_is_off_by_default() -> None:
-    assert dict.fromkeys(NOT_ENFORCED) == {name: getattr(Settings(), name) for name in NOT_ENFORCED}
+@pytest.mark.parametrize(
+    ("line", "accepts"),
+    [
+        ("SLIPPAGE_RESERVE_POINTS=-1", "a number of at least 0"),
+        ("ON_BREACH=close", "one of block, flatten"),
+        ("BREACH_READINGS=0", "a whole number from 1 to 100"),
+        ("MAX_EXPOSURE_PERCENT=0", "a number above 0, or nothing to leave it off"),
+        ("MAX_CONSECUTIVE_LOSSES=0", "a whole number of at least 1, or nothing to leave it off"),
+    ],
+)
+def test_a_limit_out_of_its_range_is_refused_with_the_range(line: str, accepts: str) -> None:
+    (only,) = problems(f"{LOGIN}{line}\n")
+    name, _, value = line.partition("=")
+    assert only.startswith(f"{name}: saw '{value}', accepts {accepts}; correct it in line 2 of ")
 
 
 def test_the_terminal_needs_a_login_and_the_simulator_none() -> None:

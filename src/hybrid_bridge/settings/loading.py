@@ -111,7 +111,8 @@ def _validate(values: dict[str, Any], origins: Mapping[str, str]) -> tuple[Setti
 def _conflicts(settings: Settings, file: EnvFile) -> Iterator[tuple[str, str]]:
     """Yield what is wrong between settings that are each acceptable alone: name and sentence."""
     if settings.cooldown_minutes is not None and settings.max_consecutive_losses is None:
-        yield "cooldown_minutes", "pauses after MAX_CONSECUTIVE_LOSSES, which is not set; set both or neither"
+        text = "pauses after MAX_CONSECUTIVE_LOSSES, which is not set; set that too, or leave this empty"
+        yield "cooldown_minutes", text
     yield from _topic_conflicts(settings)
     yield from _place_conflicts(settings)
     if settings.simulated:
