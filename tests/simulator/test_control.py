@@ -103,6 +103,22 @@ async def test_the_arrivals_of_orders_are_given(parts: Parts) -> None:
     assert await asyncio.to_thread(control) == [(1 << 60, "first", 1_400_000_000_123_456_789)]
 
 
+async def test_a_price_comes_and_money_is_paid_in_and_out(parts: Parts) -> None:
+    def control() -> None:
+        with SimulatorControl(parts.address) as simulator:
+            simulator.pause()
+            simulator.quote("EURUSD", 1.2, 1.2002)
+            simulator.deposit(500)
+            simulator.deposit(-200.5)
+
+    await asyncio.to_thread(control)
+    exchange = parts.server._accounts.current.exchange
+    tick = exchange.symbol_info_tick("EURUSD")
+    assert (tick.bid, tick.ask) == (1.2, 1.2002)
+    assert parts.server.ticks["EURUSD"] == 1
+    assert exchange.account_info().balance == 10_299.5
+
+
 async def test_stop_and_kill_reach_the_server(parts: Parts) -> None:
     def control() -> None:
         with SimulatorControl(parts.address) as simulator:
@@ -123,6 +139,12 @@ async def test_stop_and_kill_reach_the_server(parts: Parts) -> None:
         (b'{"do": "dance"}', '"do" must be one of'),
         (b'{"do": ["fault"]}', '"do" must be one of'),
         (b'{"do": "fault"}', "unknown fault ''"),
+        (b'{"do": "quote", "symbol": "EURUSD", "bid": 1.1}', "ask must be a number, got None"),
+        (b'{"do": "quote", "symbol": "EURUSD", "bid": 1.2, "ask": 1.1}', "a quote has 0 < bid <= ask"),
+        (b'{"do": "quote", "symbol": "EURUSD", "bid": 0, "ask": 1.1}', "a quote has 0 < bid <= ask"),
+        (b'{"do": "quote", "symbol": "NOPE", "bid": 1, "ask": 1}', "tick of NOPE: the simulated server has"),
+        (b'{"do": "deposit"}', "amount must be a number, got None"),
+        (b'{"do": "deposit", "amount": "inf"}', "amount must be a number, got 'inf'"),
     ],
 )
 async def test_a_line_that_makes_no_sense_is_refused(parts: Parts, line: bytes, error: str) -> None:

@@ -1,6 +1,7 @@
 """The terminal's functions as plain calls."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from tests.simulator.trading import MONDAY_MSC, Account, dollar_account
@@ -10,6 +11,7 @@ from hybrid_bridge.simulator.config import ExchangeConfig
 from hybrid_bridge.simulator.exchange import Exchange
 from hybrid_bridge.simulator.feed import FeedOptions, make_feed
 from hybrid_bridge.simulator.records import TradeRequest
+from hybrid_bridge.simulator.savedstate import SavedState
 from hybrid_bridge.simulator.terminal_error import TerminalError
 from hybrid_bridge.simulator.ticks import ROW
 
@@ -158,6 +160,31 @@ def test_history_is_asked_for_by_date_ticket_and_position() -> None:
 def test_the_history_begins_with_the_deposit() -> None:
     (deposit,) = Account(balance=1234.56).exchange.history_deals(0, 2**40)
     assert (mt5.DEAL_TYPE_BALANCE, 1234.56) == (deposit.type, deposit.profit)
+
+
+def test_money_is_paid_in_and_out_to_the_cent_and_a_restart_knows_it(tmp_path: Path) -> None:
+    config = ExchangeConfig(balance=1_000.0)
+    with SavedState(tmp_path / "state.jsonl", config) as state:
+        account = Account(state=state, balance=1_000.0)
+        account.exchange.deposit(250.126)
+        account.exchange.deposit(-100.0)
+    deals = account.exchange.history_deals(0, 2**40)
+    assert [(deal.type, deal.profit, deal.comment) for deal in deals] == [
+        (mt5.DEAL_TYPE_BALANCE, 1_000.0, "Deposit"),
+        (mt5.DEAL_TYPE_BALANCE, 250.13, "Deposit"),
+        (mt5.DEAL_TYPE_BALANCE, -100.0, "Withdrawal"),
+    ]
+    with SavedState(tmp_path / "state.jsonl", config) as state:
+        assert Account(state=state, balance=1_000.0).balance() == 1_150.13
+
+
+def test_what_a_withdrawal_leaves_uncovered_is_stopped_out() -> None:
+    account = dollar_account(balance=10_000.0)
+    account.buy("EURUSD", 1.0, price=1.08510)
+    account.exchange.deposit(-9_000.0)
+    assert account.position().volume == 1.0
+    account.exchange.deposit(-900.0)
+    assert account.exchange.positions() == ()
 
 
 def test_one_feed_and_one_list_of_requests_give_one_result() -> None:

@@ -190,7 +190,7 @@ class Books:
         self.now_msc = max(self.now_msc, deal.time_msc)
 
     def deposit(self, amount: Decimal) -> None:
-        """Book money that comes in."""
+        """Book money that comes in, or goes out where the amount is negative."""
         self.record_deal(
             TradeDeal(
                 ticket=self.next_deal(),
@@ -198,6 +198,6 @@ class Books:
                 time_msc=self.now_msc,
                 type=mt5.DEAL_TYPE_BALANCE,
                 profit=float(amount),
-                comment="Deposit",
+                comment="Deposit" if amount >= 0 else "Withdrawal",
             )
         )

@@ -11,6 +11,8 @@ the server and the fault board. `control_client` is its other end.
     {"do": "pause"}, {"do": "resume"}                 stop prices and the clock, let them go on
     {"do": "step", "moments": 1}                      the ticks of the next moments, now, then pause
     {"do": "speed", "speed": 10}                      prices so many times faster
+    {"do": "quote", "symbol": "EURUSD", "bid": 1.1, "ask": 1.1002}  a price now, paused or not
+    {"do": "deposit", "amount": 500}                  pay money in; out where it is negative
     {"do": "trade", "action": 1, "symbol": "EURUSD"}  trade by hand, with the fields of a request
     {"do": "stop"}                                    end in order
     {"do": "kill"}                                    end at once, in the middle of whatever it does
@@ -25,7 +27,7 @@ from typing import Any
 
 import structlog
 
-from hybrid_bridge.simulator.fault_options import read_integer
+from hybrid_bridge.simulator.fault_options import read_integer, read_number
 from hybrid_bridge.simulator.faults import FaultBoard, FaultError
 from hybrid_bridge.simulator.records import TradeRequest
 from hybrid_bridge.simulator.replay import FeedError
@@ -58,6 +60,8 @@ class ControlPort:
             "resume": lambda _: server.resume(),
             "step": self._step,
             "speed": self._change_speed,
+            "quote": self._quote,
+            "deposit": self._deposit,
             "trade": self._trade,
             "stop": lambda _: server.stop(),
             "kill": lambda _: kill(),
@@ -107,6 +111,18 @@ class ControlPort:
     def _step(self, request: dict[str, Any]) -> dict[str, Any]:
         moments = read_integer(request.get("moments", 1), "moments")
         return {"ticks": self._server.step(moments)}
+
+    def _quote(self, request: dict[str, Any]) -> None:
+        bid, ask = (read_number(request.get(side), side) for side in ("bid", "ask"))
+        if not 0 < bid <= ask:
+            raise FaultError(f"a quote has 0 < bid <= ask, got bid {bid} and ask {ask}")
+        try:
+            self._server.quote(str(request.get("symbol", "")), bid, ask)
+        except ValueError as error:
+            raise FaultError(str(error)) from None
+
+    def _deposit(self, request: dict[str, Any]) -> None:
+        self._server.deposit(read_number(request.get("amount"), "amount"))
 
     def _change_speed(self, request: dict[str, Any]) -> None:
         try:

@@ -98,6 +98,18 @@ class SimulatorControl:
         """
         self._ask({"do": "speed", "speed": speed})
 
+    def quote(self, symbol: str, bid: float, ask: float) -> None:
+        """Bring a price now, paused or not.
+
+        Raises:
+            ControlError: for a symbol that is not there, or a bid above the ask.
+        """
+        self._ask({"do": "quote", "symbol": symbol, "bid": bid, "ask": ask})
+
+    def deposit(self, amount: float) -> None:
+        """Pay money into the account that is logged in, or out of it where the amount is negative."""
+        self._ask({"do": "deposit", "amount": amount})
+
     def trade(self, **request: Any) -> dict[str, Any]:
         """Trade by hand, as a person at the terminal does.
 

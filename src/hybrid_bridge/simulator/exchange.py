@@ -139,6 +139,12 @@ class Exchange:
         self._rollover.move_clock(server_msc)
         self._books.commit()
 
+    def deposit(self, amount: float) -> None:
+        """Book money paid in, or paid out where it is negative; what is no longer covered is closed."""
+        self._books.deposit(self._venue.valuation.money(exact(amount)))
+        run_stop_out(self._venue)
+        self._books.commit()
+
     # Terminal side: session and information
 
     def version(self) -> tuple[int, int, str]:

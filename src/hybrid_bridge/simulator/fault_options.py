@@ -4,6 +4,7 @@ Owns the kinds of values there are and the words with which a bad one is refused
 read as such are taken alike. Called by `faults` and `latency`.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -64,6 +65,17 @@ def read_integer(value: object, name: str) -> int:
         return int(str(value))
     except ValueError:
         raise FaultError(f"{name} must be a whole number, got {value!r}") from None
+
+
+def read_number(value: object, name: str) -> float:
+    """Read a number that is finite."""
+    try:
+        number = float(str(value))
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise FaultError(f"{name} must be a number, got {value!r}")
+    return number
 
 
 def read_time(value: object) -> float:

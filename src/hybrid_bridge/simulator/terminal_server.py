@@ -230,7 +230,19 @@ class TerminalServer:
         self._accounts.on_tick(symbol, time_msc + int(self._faults.clock_jump_s * 1000), bid, ask)
         self.ticks[symbol] += 1
 
-    # Trades by hand
+    def quote(self, symbol: str, bid: float, ask: float) -> None:
+        """Bring a price now, whatever the feed brings.
+
+        Raises:
+            ValueError: for a symbol that the trade server does not have.
+        """
+        self._take_tick((symbol, self._zone.server_msc(self._now_msc()), bid, ask))
+
+    # Money and trades by hand
+
+    def deposit(self, amount: float) -> None:
+        """Pay money into the account that is logged in, or out of it where the amount is negative."""
+        self._accounts.current.exchange.deposit(amount)
 
     def trade_by_hand(self, request: TradeRequest) -> OrderSendResult:
         """Trade as a person at the terminal does: reason CLIENT, no magic.
