@@ -159,7 +159,7 @@ def _check_open_risk(case: AppraisedCase, sized: Sized) -> Denial | None:
     """All that could be lost at once is inside the limit, this order and what no look shows yet included."""
     percent, held, equity = (
         case.limits.max_open_risk_percent,
-        open_risk(case.report.valuation),
+        open_risk(case.report),
         case.report.account.equity,
     )
     if percent is None:
