@@ -21,7 +21,7 @@ from hybrid_bridge.control import local_commands
 from hybrid_bridge.core import account_watch, state
 from hybrid_bridge.journal import sqlite_thread
 from hybrid_bridge.streams import reader, signal_consumer, stop_watcher
-from hybrid_bridge.terminal import backoff, commission, lane, session
+from hybrid_bridge.terminal import backoff, bookings, commission, lane, session
 
 if TYPE_CHECKING:
     from scripts.simulation.world import World
@@ -83,6 +83,7 @@ def _changes(world: "World") -> list[tuple[Any, str, Any]]:
         (lane, "WorkerProcess", SimulatedWorker),
         (session, "time", time),
         (commission, "time", time),
+        (bookings, "time", time),
         (backoff, "random", random.Random(f"{world.seed}/backoff")),
         (reader, "random", random.Random(f"{world.seed}/reader")),
         (reader, "explain", topic.explain),

@@ -20,6 +20,7 @@ from hybrid_bridge.terminal.operations import (
     REPORT,
     TICKS,
     Nothing,
+    ReportArgs,
     SelectReply,
     TickPage,
     TickRequest,
@@ -108,12 +109,12 @@ class TerminalMarketLane:
         self._server_clock.observe(reply.newest, self._clock.utc_msc())
 
     async def report(self) -> AccountReport:
-        """Look at account, positions and orders.
+        """Look at account, positions and orders, with what is open valued.
 
         Raises:
             LaneError: when it cannot be had.
         """
-        reply = await self._route().call(REPORT, Nothing())
+        reply = await self._route().call(REPORT, ReportArgs(valued=True))
         utc_msc = self._clock.utc_msc()
         self._server_clock.observe(reply.newest, utc_msc)
         return values.account_report(reply, self._server_clock, utc_msc)

@@ -1,7 +1,7 @@
 """The closed list of what a worker can be asked: each operation's arguments, reply, priority and deadline.
 
-Shared by both ends, so it stays light. Rows carry the package's own field names; times in them are the
-broker's wall clock. The worker fills them, `market_lane` and `trade_lane` turn them into core values.
+Shared by both ends, so it stays light. What replies are made of is in `rows`. The worker fills them,
+`market_lane` and `trade_lane` turn them into core values.
 
 Deadlines, in seconds: the package has none of its own, so a worker whose call takes longer is killed; and a
 request that got no turn within its wait is withdrawn, certainly unwritten.
@@ -24,6 +24,19 @@ from enum import IntEnum
 from typing import Any, Generic, TypeVar
 
 import msgspec
+
+from hybrid_bridge.terminal.rows import (
+    AccountRow,
+    BookingRow,
+    DealRow,
+    OrderRow,
+    PositionRow,
+    QuoteRow,
+    SendRow,
+    SymbolRow,
+    TerminalRow,
+    WorthRow,
+)
 
 A = TypeVar("A", bound=msgspec.Struct)
 R = TypeVar("R", bound=msgspec.Struct)
@@ -64,28 +77,6 @@ class SelectArgs(msgspec.Struct, frozen=True):
     """Which symbols must be in the Market Watch."""
 
     symbols: list[str]
-
-
-class SymbolRow(msgspec.Struct, frozen=True, array_like=True):
-    """The fields of SymbolInfo that rules are made of."""
-
-    name: str
-    digits: int
-    point: float
-    trade_tick_size: float
-    trade_contract_size: float
-    volume_min: float
-    volume_max: float
-    volume_step: float
-    volume_limit: float
-    trade_stops_level: int
-    trade_freeze_level: int
-    filling_mode: int
-    trade_exemode: int
-    trade_mode: int
-    currency_base: str
-    currency_profit: str
-    currency_margin: str
 
 
 class SelectReply(msgspec.Struct, frozen=True):
@@ -148,98 +139,43 @@ class NewestReply(msgspec.Struct, frozen=True):
     newest: dict[str, int]
 
 
-class AccountRow(msgspec.Struct, frozen=True, array_like=True):
-    """The fields of AccountInfo in use."""
+class ReportArgs(msgspec.Struct, frozen=True):
+    """How much of the account is wanted.
 
-    login: int
-    server: str
-    currency: str
-    balance: float
-    equity: float
-    profit: float
-    margin: float
-    margin_free: float
-    margin_level: float
-    leverage: int
-    trade_allowed: bool
-    trade_expert: bool
-    margin_mode: int
+    Attributes:
+        valued: whether what is open is to be valued: a call for each position, order and symbol.
+    """
+
+    valued: bool
 
 
-class TerminalRow(msgspec.Struct, frozen=True, array_like=True):
-    """The fields of TerminalInfo in use."""
+class ValuationReply(msgspec.Struct, frozen=True):
+    """What all that is open could lose and is worth, with None for what cannot be known.
 
-    path: str
-    build: int
-    connected: bool
-    trade_allowed: bool
-    tradeapi_disabled: bool
+    Attributes:
+        position_losses, order_losses: by ticket; an order and the position that it became share one.
+    """
 
-
-class PositionRow(msgspec.Struct, frozen=True, array_like=True):
-    """The fields of TradePosition in use."""
-
-    ticket: int
-    identifier: int
-    symbol: str
-    type: int
-    volume: float
-    price_open: float
-    price_current: float
-    sl: float
-    tp: float
-    profit: float
-    swap: float
-    magic: int
-    comment: str
-    time_msc: int
-
-
-class OrderRow(msgspec.Struct, frozen=True, array_like=True):
-    """The fields of TradeOrder in use, for waiting and for historic orders."""
-
-    ticket: int
-    position_id: int
-    symbol: str
-    type: int
-    state: int
-    volume_initial: float
-    volume_current: float
-    price_open: float
-    price_stoplimit: float
-    sl: float
-    tp: float
-    magic: int
-    comment: str
-
-
-class DealRow(msgspec.Struct, frozen=True, array_like=True):
-    """The fields of TradeDeal in use."""
-
-    ticket: int
-    order: int
-    position_id: int
-    symbol: str
-    type: int
-    entry: int
-    volume: float
-    price: float
-    profit: float
-    commission: float
-    swap: float
-    magic: int
-    comment: str
-    time_msc: int
+    position_losses: dict[int, float | None]
+    order_losses: dict[int, float | None]
+    worths: list[WorthRow]
 
 
 class ReportReply(msgspec.Struct, frozen=True):
-    """One look at the account."""
+    """One look at the account.
+
+    Attributes:
+        bookings: the latest money paid in and out, oldest first.
+        valuation: None where it was not asked for.
+    """
 
     account: AccountRow
     terminal: TerminalRow
     positions: list[PositionRow]
     orders: list[OrderRow]
     newest: dict[str, int]
+    bookings: list[BookingRow]
+    valuation: ValuationReply | None = None
 
 
 class AppraiseArgs(msgspec.Struct, frozen=True):
@@ -248,21 +184,15 @@ class AppraiseArgs(msgspec.Struct, frozen=True):
     Attributes:
         type: ORDER_TYPE_BUY 0 or ORDER_TYPE_SELL 1.
         stop_loss: price, 0.0 for none.
-        open_risk: whether the worst loss of all that is open is wanted.
+        valued: whether what is open is to be valued: a call for each position, order and symbol.
+        entry_price: what loss and margin are reckoned from; 0.0 for the present price.
     """
 
     symbol: str
     type: int
     stop_loss: float
-    open_risk: bool = True
-
-
-class QuoteRow(msgspec.Struct, frozen=True, array_like=True):
-    """The fields of Tick in use."""
-
-    bid: float
-    ask: float
-    time_msc: int
+    valued: bool = True
+    entry_price: float = 0.0
 
 
 class AppraiseReply(msgspec.Struct, frozen=True):
@@ -272,7 +202,6 @@ class AppraiseReply(msgspec.Struct, frozen=True):
     quote: QuoteRow | None
     profit_at_stop: float | None
     margin: float | None
-    open_risk: float | None
     commission_per_lot: float
     report: ReportReply
 
@@ -294,21 +223,6 @@ class SubmitArgs(msgspec.Struct, frozen=True):
     order: int
     position: int
     comment: str
-
-
-class SendRow(msgspec.Struct, frozen=True, array_like=True):
-    """The fields of OrderSendResult in use."""
-
-    retcode: int
-    deal: int
-    order: int
-    volume: float
-    price: float
-    bid: float
-    ask: float
-    comment: str
-    request_id: int
-    retcode_external: int
 
 
 class SubmitReply(msgspec.Struct, frozen=True):
@@ -379,7 +293,7 @@ SELECT = Operation("select", SelectArgs, SelectReply, Priority.LOOK, 60.0, 0.0)
 IDENTITY = Operation("identity", Nothing, ConnectReply, Priority.REPORT, 5.0, 0.0, shows_account=True)
 TICKS = Operation("ticks", TicksArgs, TicksReply, Priority.TICKS, 60.0, 5.0)
 NEWEST_TICKS = Operation("newest", Nothing, NewestReply, Priority.TICKS, 10.0, 5.0)
-REPORT = Operation("report", Nothing, ReportReply, Priority.REPORT, 10.0, 5.0, shows_account=True)
+REPORT = Operation("report", ReportArgs, ReportReply, Priority.REPORT, 10.0, 5.0, shows_account=True)
 APPRAISE = Operation(
     "appraise", AppraiseArgs, AppraiseReply, Priority.APPRAISE, 10.0, 2.0, shows_account=True
 )

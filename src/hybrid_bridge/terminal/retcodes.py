@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from hybrid_bridge.core.orders import Answer, SubmitOutcome
-from hybrid_bridge.terminal.operations import SendRow, SubmitReply
+from hybrid_bridge.terminal.operations import SubmitReply
 from hybrid_bridge.terminal.package import SUCCESS
+from hybrid_bridge.terminal.rows import SendRow
 
 ACTION_DEAL, ACTION_PENDING = 1, 5
 CHANGE_ACTIONS = (6, 7)  # TRADE_ACTION_SLTP, TRADE_ACTION_MODIFY

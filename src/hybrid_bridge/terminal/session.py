@@ -9,22 +9,19 @@ import math
 import time
 from typing import Any, Protocol
 
+from hybrid_bridge.terminal.bookings import Bookings
 from hybrid_bridge.terminal.commission import CommissionBook
 from hybrid_bridge.terminal.operations import (
-    AccountRow,
     ConnectArgs,
     ConnectReply,
     NewestReply,
     Nothing,
-    OrderRow,
-    PositionRow,
     ReportReply,
     SelectArgs,
     SelectReply,
-    SymbolRow,
-    TerminalRow,
 )
 from hybrid_bridge.terminal.package import Package, PackageError, row
+from hybrid_bridge.terminal.rows import AccountRow, OrderRow, PositionRow, SymbolRow, TerminalRow
 
 NEAR_MATCHES_MAX = 5
 SPEC_AGE_S_MAX = 5.0
@@ -47,6 +44,7 @@ class Session:
         self.log = log
         self.symbols: list[str] = []
         self.commission = CommissionBook()
+        self._bookings = Bookings()
         self._specs: dict[str, tuple[float, Any]] = {}
         self._password = ""
         self._verified: tuple[int, str] | None = None
@@ -99,6 +97,7 @@ class Session:
     def connect(self, args: ConnectArgs) -> ConnectReply:
         """Drop any connection, connect anew and say who answered."""
         self._specs.clear()
+        self._bookings = Bookings()
         self._verified = None
         self._password = args.password
         package = self.package
@@ -126,19 +125,16 @@ class Session:
         return self._stranger
 
     def select(self, args: SelectArgs) -> SelectReply:
-        """Put symbols into the Market Watch and warm what the first order needs."""
+        """Put symbols into the Market Watch and warm what the first order and look at the account need."""
         specs = {name: self._select(name) for name in args.symbols}
         self.symbols = [name for name, spec in specs.items() if spec is not None]
         missing = [name for name, spec in specs.items() if spec is None]
         self.commission.refresh(self.package, self.log)
+        self._account()
         return SelectReply(
             [row(SymbolRow, spec) for spec in specs.values() if spec is not None],
             self._near_matches(missing) if missing else {},
         )
-
-    def report(self, _args: Nothing) -> ReportReply:
-        """Look at account, terminal, positions, orders and every selected symbol's newest tick."""
-        return self.look_at_account(self.newest(Nothing()).newest)
 
     def newest(self, _args: Nothing) -> NewestReply:
         """Return the newest tick's time of each selected symbol that has one."""
@@ -148,15 +144,23 @@ class Session:
     def look_at_account(self, newest: dict[str, int]) -> ReportReply:
         """Look at account, terminal, positions and orders; every one of them must answer."""
         package = self.package
-        account = package.call("account_info")
-        self._compare(account)
         return ReportReply(
-            account=row(AccountRow, account),
+            account=row(AccountRow, self._account()),
             terminal=row(TerminalRow, package.call("terminal_info")),
             positions=[row(PositionRow, position) for position in package.call("positions_get")],
             orders=[row(OrderRow, order) for order in package.call("orders_get")],
             newest=newest,
+            bookings=self._bookings.latest,
         )
+
+    def _account(self) -> Any:
+        """Return the account's figures, as of the instant of the bookings that are known."""
+        account = self.package.call("account_info")
+        self._compare(account)
+        if not self._stranger:
+            account = self._bookings.catch_up(self.package, self.log, account)
+            self._compare(account)
+        return account
 
     def _compare(self, account: Any) -> None:
         if self._verified is not None and (account.login, account.server) != self._verified:

@@ -22,7 +22,7 @@ from hybrid_bridge.terminal.operations import (
     AppraiseArgs,
     AppraiseReply,
     LookArgs,
-    Nothing,
+    ReportArgs,
     ReportReply,
     SubmitArgs,
 )
@@ -47,7 +47,8 @@ class TerminalTradeLane:
         Raises:
             LaneError: when it cannot be had.
         """
-        args = AppraiseArgs(query.symbol, values.ORDER_TYPES[query.side], query.stop_loss, query.valued)
+        side = values.ORDER_TYPES[query.side]
+        args = AppraiseArgs(query.symbol, side, query.stop_loss, query.valued, query.entry_price)
         reply = await self._route().call(APPRAISE, args)
         return self._appraisal(query.symbol, reply)
 
@@ -91,12 +92,12 @@ class TerminalTradeLane:
         )
 
     async def report(self) -> AccountReport:
-        """Look at account, positions and orders.
+        """Look at account, positions and orders; what is open is not valued.
 
         Raises:
             LaneError: when it cannot be had.
         """
-        return self._report(await self._route().call(REPORT, Nothing()))
+        return self._report(await self._route().call(REPORT, ReportArgs(valued=False)))
 
     def _appraisal(self, symbol: str, reply: AppraiseReply) -> Appraisal:
         spec = None if reply.spec is None else values.symbol_spec(reply.spec)

@@ -11,23 +11,16 @@ import msgspec
 from hybrid_bridge.terminal.operations import (
     AppraiseArgs,
     AppraiseReply,
-    DealRow,
     LookArgs,
     LookReply,
-    OrderRow,
-    PositionRow,
-    QuoteRow,
-    SendRow,
     SubmitArgs,
     SubmitReply,
-    SymbolRow,
 )
-from hybrid_bridge.terminal.package import SUCCESS, Package, PackageError, row
+from hybrid_bridge.terminal.package import SUCCESS, PackageError, row
+from hybrid_bridge.terminal.rows import DealRow, OrderRow, PositionRow, QuoteRow, SendRow, SymbolRow
 from hybrid_bridge.terminal.session import Session
+from hybrid_bridge.terminal.valuing import ORDER_TYPE_BUY, valued
 
-ORDER_TYPE_BUY = 0
-# Pending types alternate between buying (even) and selling; these two enter at their second price.
-STOP_LIMIT_TYPES = (6, 7)
 ACTION_DEAL, ACTION_PENDING = 1, 5
 
 
@@ -39,7 +32,8 @@ def appraise(session: Session, args: AppraiseArgs) -> AppraiseReply:
     quote = None if spec is None else package.ask("symbol_info_tick", args.symbol)
     newest = {args.symbol: quote.time_msc} if quote and quote.time_msc else {}
     report = session.look_at_account(newest)
-    entry = 0.0 if quote is None else quote.ask if args.type == ORDER_TYPE_BUY else quote.bid
+    present = 0.0 if quote is None else quote.ask if args.type == ORDER_TYPE_BUY else quote.bid
+    entry = args.entry_price or present
     profit = margin = None
     if spec is not None and entry > 0:
         reference = (args.type, args.symbol, spec.volume_max, entry)
@@ -51,40 +45,9 @@ def appraise(session: Session, args: AppraiseArgs) -> AppraiseReply:
         quote=None if quote is None else row(QuoteRow, quote),
         profit_at_stop=profit,
         margin=margin,
-        open_risk=open_risk(package, report.positions, report.orders) if args.open_risk else None,
         commission_per_lot=session.commission.per_lot(args.symbol),
-        report=report,
+        report=valued(session, report, args.symbol) if args.valued else report,
     )
-
-
-def open_risk(package: Package, positions: list[PositionRow], orders: list[OrderRow]) -> float | None:
-    """Add up what is lost if every open position and pending order ends at its stop.
-
-    Returns:
-        Money from the opening price to the stop, profits counted as 0; None when one has no stop or
-        could not be calculated.
-    """
-    total = 0.0
-    for position in positions:
-        entry = (position.type, position.symbol, position.volume, position.price_open)
-        loss = _loss(package, entry, position.sl)
-        if loss is None:
-            return None
-        total += loss
-    for order in orders:
-        price = order.price_stoplimit if order.type in STOP_LIMIT_TYPES else order.price_open
-        loss = _loss(package, (order.type % 2, order.symbol, order.volume_current, price), order.sl)
-        if loss is None:
-            return None
-        total += loss
-    return total
-
-
-def _loss(package: Package, entry: tuple[int, str, float, float], stop: float) -> float | None:
-    if stop <= 0:
-        return None
-    profit = package.ask("order_calc_profit", *entry, stop)
-    return None if profit is None else max(0.0, -profit)
 
 
 def submit(session: Session, args: SubmitArgs) -> SubmitReply:

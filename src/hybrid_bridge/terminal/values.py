@@ -6,23 +6,28 @@ Pure. Used by `market_lane` and `trade_lane`.
 from hybrid_bridge.core.account import (
     Account,
     AccountReport,
+    BalanceOperation,
     Deal,
     HistoricOrder,
     PendingOrder,
     Position,
     TerminalStatus,
+    Valuation,
+    Worth,
 )
 from hybrid_bridge.core.market import Quote, Side, SymbolSpec
 from hybrid_bridge.terminal.clock import ServerClock
-from hybrid_bridge.terminal.operations import (
+from hybrid_bridge.terminal.operations import ReportReply, ValuationReply
+from hybrid_bridge.terminal.rows import (
     AccountRow,
+    BookingRow,
     DealRow,
     OrderRow,
     PositionRow,
     QuoteRow,
-    ReportReply,
     SymbolRow,
     TerminalRow,
+    WorthRow,
 )
 
 MARGIN_MODE_HEDGING = 2  # ACCOUNT_MARGIN_MODE_RETAIL_HEDGING
@@ -152,6 +157,26 @@ def _deal(row: DealRow, clock: ServerClock) -> Deal:
         magic=row.magic,
         comment=row.comment,
         time_msc=clock.to_utc_msc(row.time_msc),
+        fee=row.fee,
+    )
+
+
+def balance_operation(row: BookingRow, clock: ServerClock) -> BalanceOperation:
+    """Return money paid in or out."""
+    return BalanceOperation(row.ticket, row.profit, clock.to_utc_msc(row.time_msc))
+
+
+def worth(row: WorthRow) -> Worth:
+    """Return what one lot of a symbol is worth."""
+    return Worth(row.symbol, row.currency_base, row.currency_profit, row.money_per_lot)
+
+
+def valuation(reply: ValuationReply) -> Valuation:
+    """Return what all that is open could lose and is worth."""
+    return Valuation(
+        position_losses=reply.position_losses,
+        order_losses=reply.order_losses,
+        worths={row.symbol: worth(row) for row in reply.worths},
     )
 
 
@@ -168,4 +193,6 @@ def account_report(reply: ReportReply, clock: ServerClock, utc_msc: int) -> Acco
         orders=tuple(pending_order(row) for row in reply.orders),
         at_msc=utc_msc,
         server_day=clock.server_day(utc_msc),
+        valuation=None if reply.valuation is None else valuation(reply.valuation),
+        balance_operations=tuple(balance_operation(row, clock) for row in reply.bookings),
     )

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from hybrid_bridge.terminal import process_care, tick_pages, trading
+from hybrid_bridge.terminal import process_care, tick_pages, trading, valuing
 from hybrid_bridge.terminal.framing import LOG, REPLY, Failure, pack, read_payload
 from hybrid_bridge.terminal.operations import OPERATIONS
 from hybrid_bridge.terminal.package import PackageError
@@ -39,7 +39,7 @@ class Worker:
             "select": session.select,
             "ticks": lambda args: tick_pages.read_pages(session.package, args),
             "newest": session.newest,
-            "report": session.report,
+            "report": lambda args: valuing.report(session, args),
             "identity": session.identify,
             "appraise": lambda args: trading.appraise(session, args),
             "submit": lambda args: trading.submit(session, args),
