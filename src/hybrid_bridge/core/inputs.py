@@ -119,10 +119,10 @@ class TighteningRequested:
     """Make limits stricter from now on.
 
     Attributes:
-        limits: name of the setting in lower case, and its value; true is 1.0, false 0.0.
+        limits: names in lower case as they were sent, and their values; neither is judged yet.
     """
 
-    limits: tuple[tuple[str, float], ...]
+    limits: tuple[tuple[str, bool | float], ...]
     reason: str
     source: Source
     received_msc: int
@@ -130,7 +130,11 @@ class TighteningRequested:
 
 @dataclass(frozen=True, slots=True)
 class LimitsRestoreRequested:
-    """Let the limits be those of the settings again; a person's act on this PC."""
+    """Let the limits be those of the settings again; a person's act on this PC.
+
+    Attributes:
+        received_msc: when it was typed: it must not undo a tightening that came meanwhile.
+    """
 
     reason: str
     source: Source

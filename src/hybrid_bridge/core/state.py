@@ -140,6 +140,7 @@ class EngineState:
         loss_streak: trades of this bridge that lost, since the last that won.
         last_loss_msc, last_loss_day: when the latest of them ended, UTC milliseconds and broker's day.
         tightened: limits made stricter while the bridge ran, by the setting's name in lower case.
+        tightenings: the event that did it, by the same names.
         entries: instants (UTC ms) and intents of recent entries that reached SENDING, oldest first.
     """
 
@@ -169,6 +170,7 @@ class EngineState:
     last_loss_msc: int = 0
     last_loss_day: int | None = None
     tightened: dict[str, float] = field(default_factory=dict)
+    tightenings: dict[str, LimitsTightened] = field(default_factory=dict)
     entries: deque[tuple[int, Intent]] = field(default_factory=deque)
 
     def in_doubt(self) -> list[OrderRecord]:
@@ -419,10 +421,12 @@ def _settle(state: EngineState, event: TradeClosed) -> None:
 
 def _tighten(state: EngineState, event: LimitsTightened) -> None:
     state.tightened.update(event.limits)
+    state.tightenings.update((name, event) for name, _ in event.limits)
 
 
 def _restore_limits(state: EngineState, _: LimitsRestored) -> None:
     state.tightened.clear()
+    state.tightenings.clear()
 
 
 def _keep_for_the_record(state: EngineState, event: DuplicateReceived) -> None:
