@@ -16,10 +16,12 @@ from hybrid_bridge.control.local_commands import FOLDER, LocalCommands, leave_co
 from hybrid_bridge.core.inputs import (
     CloseRequested,
     EmergencyStopRequested,
+    LimitsRestoreRequested,
     MalformedReceived,
     ResumeRequested,
+    TighteningRequested,
 )
-from hybrid_bridge.core.orders import Channel
+from hybrid_bridge.core.orders import Channel, Source
 from hybrid_bridge.errors import BridgeError
 from hybrid_bridge.execution.inbox import Delivery, PriorityInbox
 from hybrid_bridge.messages.inbound import MESSAGE_BYTES_MAX
@@ -214,6 +216,31 @@ async def test_a_draft_that_is_still_being_written_is_left_alone(tmp_path, inbox
     await commands.take_all()
     assert (await next_fact(inbox)).item.reason == "whole"
     assert "1-1.draft" in left(tmp_path)
+
+
+async def test_a_restore_of_limits_is_obeyed_at_most_once_and_was_given_when_it_was_typed(
+    tmp_path, inbox, commands
+):
+    file = leave_command(tmp_path, "restore_limits", {"reason": "calm"})
+    minute_ago_ns = CLOCK.utc_msc() * 1_000_000 - 60_000_000_000
+    file = file.rename(file.with_name(f"{minute_ago_ns}-1.json"))
+    await commands.take_all()
+    item = (await next_fact(inbox)).item
+    assert LimitsRestoreRequested("calm", Source(Channel.LOCAL), minute_ago_ns // 1_000_000) == item
+    assert not wait_taken(file, 0.01), "it is not settled"
+    await LocalCommands(tmp_path, inbox, CLOCK).take_all()
+    assert [] == left(tmp_path)
+
+
+async def test_a_tightening_is_obeyed_at_least_once(tmp_path, inbox, commands):
+    leave_command(tmp_path, "tighten_limits", {"limits": {"MAX_VOLUME": 1}, "reason": "news"})
+    for life in (commands, LocalCommands(tmp_path, inbox, CLOCK)):
+        await life.take_all()
+        delivery = await next_fact(inbox)
+        assert isinstance(delivery.item, TighteningRequested)
+        assert ((("max_volume", 1.0),), Channel.LOCAL) == (delivery.item.limits, delivery.item.source.channel)
+    delivery.settled()
+    assert [] == left(tmp_path)
 
 
 async def test_no_folder_is_no_command(commands):

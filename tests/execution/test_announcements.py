@@ -9,6 +9,8 @@ from tests.core.builders import MAGIC_BASE, make_limits, make_position, make_rep
 from hybrid_bridge.core.events import (
     BrokerDayOpened,
     EquityPeakRaised,
+    LimitsRestored,
+    LimitsTightened,
     PositionAdopted,
     PositionChanged,
     PositionEnded,
@@ -127,3 +129,21 @@ def test_a_position_with_our_mark_that_we_did_not_open_is_warned_of_with_what_to
     assert ("warning", 501) == (said["log_level"], said["ticket"])
     assert "give each its own MT5_MAGIC" in said["advice"]
     assert "STATE_DIR" in said["advice"]
+
+
+def test_limits_that_change_are_told_with_who_and_why():
+    limits = (("max_risk_percent", 1.0), ("trading_enabled", 0.0))
+    with capture_logs() as logged:
+        announce_event(LimitsTightened(limits, "news", Source(Channel.WEBSOCKET), 1))
+        announce_event(LimitsRestored("calm", Source(Channel.LOCAL), 2))
+    assert [
+        {
+            "event": "Limits tightened",
+            "log_level": "warning",
+            "MAX_RISK_PERCENT": "1",
+            "TRADING_ENABLED": "false",
+            "reason": "news",
+            "by": "websocket",
+        },
+        {"event": "Limits restored", "log_level": "warning", "reason": "calm", "by": "local"},
+    ] == logged

@@ -7,7 +7,13 @@ import pytest
 from tests.core.builders import make_account, make_close, make_report, make_signal
 from tests.execution.rig import make_stop
 
-from hybrid_bridge.core.inputs import AccountObserved, Input, MalformedReceived, ResumeRequested
+from hybrid_bridge.core.inputs import (
+    AccountObserved,
+    Input,
+    MalformedReceived,
+    ResumeRequested,
+    TighteningRequested,
+)
 from hybrid_bridge.core.orders import Channel, Source
 from hybrid_bridge.execution.inbox import FACTS_MAX, ORDERS_MAX, STOPS_MAX, PriorityInbox
 
@@ -120,6 +126,19 @@ async def test_of_observations_only_the_latest_waits_in_the_place_of_the_first(i
     assert [AccountObserved(reports[2]), malformed(1)] == await take_facts(inbox, 2)
     await inbox.put(AccountObserved(reports[0]))
     assert [AccountObserved(reports[0])] == await take_facts(inbox, 1)
+
+
+async def test_what_came_after_a_tightening_can_wait_until_it_is_taken(inbox):
+    await inbox.tightenings_taken()
+    for item in (malformed(1), TighteningRequested((), "", SOURCE, 1), malformed(2)):
+        await inbox.put(item)
+    waiting = asyncio.ensure_future(inbox.tightenings_taken())
+    await take_facts(inbox, 1)
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    await take_facts(inbox, 1)
+    async with asyncio.timeout(1):
+        await waiting
 
 
 async def test_a_stop_overtakes_facts_but_neither_stops_nor_resumes_that_came_before(inbox):

@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from hybrid_bridge.core.inputs import (
     CloseRequested,
     EmergencyStopRequested,
+    LimitsRestoreRequested,
     MalformedReceived,
     ModifyRequested,
     ResumeRequested,
     SignalReceived,
+    TighteningRequested,
 )
 from hybrid_bridge.core.market import Side
 from hybrid_bridge.core.orders import Channel, Source
@@ -159,6 +161,17 @@ def test_unknown_fields_are_ignored_at_every_level() -> None:
             EmergencyStopRequested("emergency_stop fallback-7", None, True, SOURCE, NOW),
         ),
         (message("resume_trading", reason="checked"), ResumeRequested("checked", SOURCE, NOW)),
+        (
+            message(
+                "tighten_limits", limits={"MAX_RISK_PERCENT": 1, "trading_enabled": False}, reason="news"
+            ),
+            TighteningRequested((("max_risk_percent", 1.0), ("trading_enabled", False)), "news", SOURCE, NOW),
+        ),
+        (
+            message("tighten_limits", limits={"Max_Lots": -0.5}),
+            TighteningRequested((("max_lots", -0.5),), "tighten_limits fallback-7", SOURCE, NOW),
+        ),
+        (message("restore_limits", reason="calm"), LimitsRestoreRequested("calm", SOURCE, NOW)),
         (message("get_data", request="account_info"), DataRequested("account_info")),
         (message("get_data", request="positions"), DataRequested("positions")),
         (message("get_data", request="status"), DataRequested("status")),
@@ -271,6 +284,25 @@ def test_an_emergency_stop_is_not_refused_for_a_long_reason() -> None:
     assert read_from(SOURCE, message("emergency_stop", reason="x" * 501)).reason == "x" * 500
 
 
+def test_a_tightening_has_no_age_and_is_not_refused_for_a_long_reason() -> None:
+    found = read_from(RECORDED, message("tighten_limits", limits={"a": 1}, reason="x" * 501))
+
+    assert (found.received_msc, found.reason) == (NOW, "x" * 500)
+
+
+def test_names_that_differ_in_case_alone_are_both_kept_for_the_judgement() -> None:
+    found = read(message("tighten_limits", limits={"MAX_VOLUME": 1, "max_volume": 2}))
+
+    assert found.limits == (("max_volume", 1.0), ("max_volume", 2.0))
+
+
+def test_true_stays_true_and_one_a_number() -> None:
+    found = read(message("tighten_limits", limits={"a": True, "b": 1}))
+
+    assert [True, 1.0] == [value for _, value in found.limits]
+    assert [bool, float] == [type(value) for _, value in found.limits]
+
+
 # What tells a repetition from a conflict
 
 
@@ -376,7 +408,11 @@ def test_what_is_no_envelope_is_refused(raw: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", ["trading_signal", "close_position", "modify_position", "resume_trading", "get_data"]
+    "kind",
+    [
+        *("trading_signal", "close_position", "modify_position", "resume_trading"),
+        *("tighten_limits", "restore_limits", "get_data"),
+    ],
 )
 @pytest.mark.parametrize("data", [b"null", b"[]", b"1", b'"text"', b"{}", b"true"])
 def test_data_that_lacks_its_fields_is_refused(kind: str, data: bytes) -> None:
@@ -458,6 +494,17 @@ def test_a_number_beyond_a_double_is_refused(field: str, number: str) -> None:
         message("emergency_stop", close_positions=1),
         message("emergency_stop", cancel_orders=None),
         message("emergency_stop", reason=5),
+        message("tighten_limits"),
+        message("tighten_limits", limits={}),
+        message("tighten_limits", limits=None),
+        message("tighten_limits", limits=[["MAX_VOLUME", 1]]),
+        message("tighten_limits", limits={"MAX_VOLUME": "1"}),
+        message("tighten_limits", limits={"MAX_VOLUME": None}),
+        message("tighten_limits", limits={"MAX_VOLUME": [1]}),
+        message("tighten_limits", limits={"MAX_VOLUME": 10**400}),
+        message("tighten_limits", limits={f"name-{number}": 1 for number in range(51)}),
+        message("restore_limits"),
+        message("restore_limits", reason=""),
         message("resume_trading", reason=""),
         message("resume_trading", reason=None),
         message("resume_trading", reason="x" * 501),
@@ -535,7 +582,7 @@ JSON = st.recursive(
     max_leaves=12,
 )
 FIELDS = st.sampled_from(
-    [*WRONG_FIELDS, "expires_at", "ticket", "close_positions", "cancel_orders", "reason", "request"]
+    [*WRONG_FIELDS, "expires_at", "ticket", "close_positions", "cancel_orders", "reason", "request", "limits"]
 )
 KINDS = st.sampled_from(
     [
@@ -544,6 +591,8 @@ KINDS = st.sampled_from(
         "modify_position",
         "emergency_stop",
         "resume_trading",
+        "tighten_limits",
+        "restore_limits",
         "get_data",
         "other",
     ]

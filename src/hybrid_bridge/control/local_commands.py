@@ -5,8 +5,9 @@ before anything else at its next start. Owns that folder, both ends of it. Local
 own: `resume_trading` is always permitted here.
 
 A file's name tells when its command was typed and, whatever the PC's clock did in between, which came first.
-A command is obeyed at least once, so that no stop is lost; a resume at most once, so that none which was
-obeyed before a crash undoes the stop that came after it.
+A command is obeyed at least once, so that no stop is lost; one that gives something back (a resume, limits as
+the settings have them) at most once, so that none which was obeyed before a crash undoes the stop or the
+tightening that came after it.
 """
 
 import asyncio
@@ -19,7 +20,7 @@ from pathlib import Path
 
 import structlog
 
-from hybrid_bridge.core.inputs import MalformedReceived, ResumeRequested
+from hybrid_bridge.core.inputs import LimitsRestoreRequested, MalformedReceived, ResumeRequested
 from hybrid_bridge.core.orders import Channel, Source
 from hybrid_bridge.errors import BridgeError
 from hybrid_bridge.messages.inbound import MESSAGE_BYTES_MAX, DataRequested, decode_or_reject
@@ -28,7 +29,8 @@ from hybrid_bridge.ports import Clock, Inbox
 log = structlog.get_logger(__name__)
 
 FOLDER = "commands"
-TAKEN = ".taken"  # In place of .json: a resume that a bridge has taken and not settled yet.
+TAKEN = ".taken"  # In place of .json: one that gives back, taken by a bridge and not settled yet.
+GIVES_BACK = ResumeRequested | LimitsRestoreRequested
 LOOK_INTERVAL_S = 0.25
 TAKEN_POLL_S = 0.05
 NS_PER_MS = 1_000_000
@@ -101,7 +103,7 @@ class LocalCommands:
         if isinstance(item, DataRequested):
             detail = "get_data is answered on the WebSocket"
             item = MalformedReceived("not_here", detail, "get_data", source, now_msc, name)
-        elif isinstance(item, ResumeRequested):
+        elif isinstance(item, GIVES_BACK):
             file = path.with_suffix(TAKEN)
             if not await asyncio.to_thread(self._rename, path, file):
                 return
@@ -111,10 +113,11 @@ class LocalCommands:
         await self._inbox.put(item, self._forgetting(path.name, file))
 
     def _drop_half_obeyed(self) -> None:
-        """Void the resumes that an earlier bridge took and may or may not have obeyed."""
+        """Void what gives back and what an earlier bridge took and may or may not have obeyed."""
         for path in self._folder.glob(f"*{TAKEN}"):
-            mend = "type `hybrid-bridge resume` again if trading is still halted"
-            log.warning("A resume was under way when the bridge ended; it is void", file=str(path), mend=mend)
+            mend = "type `hybrid-bridge resume` or `hybrid-bridge limits --restore` again if it was not obeyed"
+            title = "A resume or restore was under way when the bridge ended; it is void"
+            log.warning(title, file=str(path), mend=mend)
             self._remove(path)
 
     def _list(self) -> list[Path]:

@@ -204,6 +204,12 @@ def shown_value(value: Any) -> str:
     return f"{value:.10g}" if isinstance(value, float) else str(value)
 
 
+def shown_setting(name: str, value: float) -> str:
+    """Return a journaled value as one would write it; there true is 1.0 and false 0.0."""
+    rule = RULES.get(name)
+    return shown_value(bool(value) if rule is not None and rule.kind is bool else value)
+
+
 def _find_reason(limits: Limits, name: str, value: float) -> str:
     """Say why a limit cannot have a value; "" when it can, or has it already."""
     rule = RULES.get(name)

@@ -12,6 +12,8 @@ from hybrid_bridge.core import engine
 from hybrid_bridge.core.events import (
     BrokerDayOpened,
     Event,
+    LimitsRestored,
+    LimitsTightened,
     OrderRetried,
     PositionAdopted,
     PositionChanged,
@@ -22,6 +24,7 @@ from hybrid_bridge.core.events import (
 from hybrid_bridge.core.inputs import AccountObserved, OrderAppraised
 from hybrid_bridge.core.limits import Limits
 from hybrid_bridge.core.results import TradeResult
+from hybrid_bridge.core.tightening import shown_name, shown_setting
 
 log = structlog.get_logger(__name__)
 
@@ -68,6 +71,11 @@ def announce_event(event: Event) -> None:
             _announce_position(event)
         case BrokerDayOpened():
             log.info("Broker day opened", equity=event.equity)
+        case LimitsTightened():
+            limits = {shown_name(name): shown_setting(name, value) for name, value in event.limits}
+            log.warning("Limits tightened", **limits, reason=event.reason, by=event.source.channel.value)
+        case LimitsRestored():
+            log.warning("Limits restored", reason=event.reason, by=event.source.channel.value)
         case OrderRetried(order=order):
             facts = {"symbol": order.request.symbol, "volume": order.request.volume}
             shown = {**facts, "price": order.request.price, "retcode": event.retcode, "reason": event.reason}

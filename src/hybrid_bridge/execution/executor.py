@@ -7,6 +7,7 @@ account is `clearing`'s. app drives `run_orders` and `run_facts`.
 """
 
 import asyncio
+import functools
 from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
@@ -18,9 +19,11 @@ from hybrid_bridge.core.inputs import (
     AccountObserved,
     EmergencyStopRequested,
     Input,
+    LimitsRestoreRequested,
     MalformedReceived,
     ResumeRequested,
     SignalReceived,
+    TighteningRequested,
     Wanted,
 )
 from hybrid_bridge.core.results import explain
@@ -29,6 +32,7 @@ from hybrid_bridge.errors import AlreadyJournaled, JournalError
 from hybrid_bridge.execution.announcements import announce_strays
 from hybrid_bridge.execution.appraising import appraise
 from hybrid_bridge.execution.inbox import Delivery, PriorityInbox
+from hybrid_bridge.execution.limit_changes import change_limits
 from hybrid_bridge.execution.recorder import Recorder
 from hybrid_bridge.execution.sender import OrderSender
 from hybrid_bridge.figures import ExecutorFigures, Laps
@@ -170,6 +174,7 @@ class Executor:
             self._lane, recorder.limits, wanted, lambda: self._now_msc(wanted, delivery)
         )
         laps.end("appraise")
+        await self._inbox.tightenings_taken()
         async with recorder.lock:
             appraised = recorder.mark_if_superseded(appraised)
             refused = self._refuse(wanted, delivery)
@@ -217,6 +222,9 @@ class Executor:
                 await self._stop_trading(fact)
             case ResumeRequested():
                 await self._until_written(lambda: self._resume(fact), "Resume not journaled, trying again")
+            case TighteningRequested() | LimitsRestoreRequested():
+                change = functools.partial(change_limits, self._recorder, fact, self._clock)
+                await self._until_written(change, "Limits not journaled, trying again")
             case AccountObserved():
                 try:
                     await self.observe(fact.report)

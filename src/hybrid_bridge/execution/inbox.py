@@ -15,6 +15,7 @@ from hybrid_bridge.core.inputs import (
     EmergencyStopRequested,
     Input,
     ResumeRequested,
+    TighteningRequested,
     Wanted,
 )
 from hybrid_bridge.ports import Clock
@@ -45,6 +46,10 @@ class Delivery:
         """Return the time by which it may be too late: a PC clock set back makes nothing fresh again."""
         waited_s = clock.monotonic() - self.received_s
         return max(clock.utc_msc(), received_msc + int(waited_s * 1000))
+
+
+def _tightens(delivery: Delivery) -> bool:
+    return isinstance(delivery.item, TighteningRequested)
 
 
 class PriorityInbox:
@@ -87,6 +92,11 @@ class PriorityInbox:
     async def next_fact(self) -> Delivery:
         """Wait for the next fact."""
         return await self._next(self._facts)
+
+    async def tightenings_taken(self) -> None:
+        """Wait until no tightening of limits is left: what came after one is to be judged by it."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: not any(map(_tightens, self._facts)))
 
     @property
     def orders_waiting(self) -> int:

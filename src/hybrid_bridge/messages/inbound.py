@@ -7,7 +7,7 @@ that does not follow the contract is refused with what was seen and what was exp
 How old a message is tells its sender's `timestamp`, else the time of the Redpanda record that carried it,
 else its arrival: a backlog or a replayed topic is stale, whether or not its signals say so themselves. That
 holds for signals, closes, changes and resumes. An emergency stop has no age: one that nobody could obey for
-an hour is obeyed then.
+an hour is obeyed then; nor has a tightening of limits.
 """
 
 import hashlib
@@ -24,10 +24,12 @@ from hybrid_bridge.core.inputs import (
     CloseRequested,
     EmergencyStopRequested,
     Input,
+    LimitsRestoreRequested,
     MalformedReceived,
     ModifyRequested,
     ResumeRequested,
     SignalReceived,
+    TighteningRequested,
 )
 from hybrid_bridge.core.market import Side
 from hybrid_bridge.core.orders import Source
@@ -37,6 +39,7 @@ MESSAGE_BYTES_MAX = 65_536
 EXCERPT_CHARS = 200
 ID_CHARS_MAX = 128
 TEXT_CHARS_MAX = 500
+LIMITS_MAX = 50  # More than there are; each one that is refused is named in the answer.
 DATA_REQUESTS = ("account_info", "positions", "status")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -91,6 +94,11 @@ class _Stop(msgspec.Struct):
 
 class _Resume(msgspec.Struct):
     reason: Annotated[str, msgspec.Meta(min_length=1, max_length=TEXT_CHARS_MAX)]
+
+
+class _Tighten(msgspec.Struct):
+    limits: Annotated[dict[str, bool | float], msgspec.Meta(min_length=1, max_length=LIMITS_MAX)]
+    reason: str | None = None
 
 
 class _GetData(msgspec.Struct):
@@ -198,6 +206,7 @@ def _typed(kind: type) -> Any:
 
 _signals, _closes, _modifies = _typed(_Signal), _typed(_Close), _typed(_Modify)
 _stops, _resumes, _queries = _typed(_Stop), _typed(_Resume), _typed(_GetData)
+_tightenings = _typed(_Tighten)
 
 
 def _decode_signal(raw: bytes, source: Source, received_msc: int, fallback_id: str) -> SignalReceived:
@@ -271,6 +280,19 @@ def _decode_resume(raw: bytes, source: Source, received_msc: int, _: str) -> Res
     )
 
 
+def _decode_tightening(
+    raw: bytes, source: Source, received_msc: int, fallback_id: str
+) -> TighteningRequested:
+    asked = _convert(_tightenings, raw)
+    limits = tuple((name.lower(), value) for name, value in asked.limits.items())
+    reason = (asked.reason or f"tighten_limits {fallback_id}")[:TEXT_CHARS_MAX]  # As for a stop.
+    return TighteningRequested(limits, reason, source, received_msc)
+
+
+def _decode_restore(raw: bytes, source: Source, received_msc: int, _: str) -> LimitsRestoreRequested:
+    return LimitsRestoreRequested(_convert(_resumes, raw).reason, source, received_msc)
+
+
 def _decode_query(raw: bytes, _: Source, __: int, ___: str) -> DataRequested:
     request = _convert(_queries, raw).request
     if request not in DATA_REQUESTS:
@@ -285,6 +307,8 @@ _DECODERS: dict[str, Callable[[bytes, Source, int, str], Input | DataRequested]]
     "modify_position": _decode_modify,
     "emergency_stop": _decode_stop,
     "resume_trading": _decode_resume,
+    "tighten_limits": _decode_tightening,
+    "restore_limits": _decode_restore,
     "get_data": _decode_query,
 }
 
