@@ -21,6 +21,8 @@ from typing import Any
 import websockets
 from confluent_kafka import Consumer, Producer, TopicPartition
 
+from hybrid_bridge.simulator.control_client import SimulatorControl
+
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 30.0
 TOKEN = "scenario-token-4711"
@@ -81,6 +83,9 @@ class Simulator(Program):
     def address(self) -> str:
         return str(self.ready["simulator"])
 
+    def control(self) -> SimulatorControl:
+        return SimulatorControl(str(self.ready["control"]))
+
     def deals(self) -> list[dict[str, Any]]:
         if not self.ledger.exists():
             return []
@@ -128,6 +133,17 @@ class BridgeProcess:
                 stderr=errors,
             )
         return self
+
+    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Type a command of the bridge on its PC."""
+        return subprocess.run(
+            [sys.executable, self.launcher, *arguments, "--env-file", str(self.folder / "bridge.env")],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
 
     def kill(self) -> None:
         assert self.process is not None
