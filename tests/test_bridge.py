@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import dataclasses
 import json
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -12,41 +11,16 @@ from typing import Any
 
 import psutil
 import pytest
-from pydantic import ValidationError
 from tests.scenarios.harness import Backend, Simulator, running_backend
 
-from hybrid_bridge.bridge import Bridge, Loop, account_of, limits_of
+from hybrid_bridge.bridge import Bridge, Loop
 from hybrid_bridge.control.local_commands import FOLDER, leave_command
 from hybrid_bridge.core.events import TradingState
 from hybrid_bridge.core.inputs import EmergencyStopRequested
-from hybrid_bridge.core.limits import Limits
 from hybrid_bridge.core.orders import Channel, Source
 from hybrid_bridge.errors import ConfigurationError, JournalError, RecoveryRefused
 from hybrid_bridge.messages.inbound import DataRequested
 from hybrid_bridge.settings import Settings
-
-# Settings that neither limit an order nor reach a part through one of the slices: the folder of all files,
-# and an address that nothing in this version asks.
-ELSEWHERE = {"state_dir", "backend_api_url", "journal_retention_days"}
-# One of these differs from any setting's default and is accepted for it.
-CANDIDATES = (
-    *(
-        True,
-        False,
-        7,
-        20_000,
-        33.0,
-        "reduce",
-        "deny",
-        "flatten",
-        "simulator",
-        "netting",
-        "latest",
-        "DEBUG",
-        "3600",
-    ),
-    *(("AAA",), "wss://other/ws", "https://other/api", "other:1", "other"),
-)
 
 
 @pytest.fixture(scope="module")
@@ -110,110 +84,13 @@ async def until(condition: Callable[[], object]) -> None:
             await asyncio.sleep(0.01)
 
 
-def changed(settings: Settings, name: str) -> Settings:
-    """Return the settings with another value for one of them."""
-    for candidate in CANDIDATES:
-        with contextlib.suppress(ValidationError):
-            value = getattr(Settings(**{name: candidate}), name)
-            if value != getattr(settings, name):
-                return settings.model_copy(update={name: value})
-    raise AssertionError(f"no candidate is another value for {name}: add one")
-
-
-def slices(settings: Settings) -> tuple[object, ...]:
-    return (settings.terminal, settings.streams, settings.control, settings.logs, settings.simulator)
-
-
 def ask(bridge: Bridge, request: str) -> tuple[str, Any]:
     (message,) = bridge.answer(DataRequested(request))
     envelope = json.loads(message)
     return envelope["type"], envelope["data"]
 
 
-class TestLimits:
-    def test_every_setting_is_a_limit_or_reaches_a_part(self):
-        """One that is added to Settings and forgotten in limits_of is seen here."""
-        base = Settings()
-        without_effect = {
-            name
-            for name in Settings.model_fields
-            if limits_of(changed(base, name)) == limits_of(base)
-            and slices(changed(base, name)) == slices(base)
-        }
-        assert without_effect == ELSEWHERE
-
-    def test_every_limit_follows_a_setting(self):
-        """One that is added to Limits with a constant here is seen too."""
-        base = limits_of(Settings())
-        variants = [limits_of(changed(Settings(), name)) for name in Settings.model_fields]
-        moved = {
-            field.name
-            for field in dataclasses.fields(Limits)
-            if any(getattr(variant, field.name) != getattr(base, field.name) for variant in variants)
-        }
-        assert {field.name for field in dataclasses.fields(Limits)} == moved
-
-    def test_limits_of_the_same_name_have_the_same_value(self):
-        """No two of them are crossed."""
-        settings = Settings()
-        for name in Settings.model_fields:
-            settings = changed(settings, name)
-        limits = limits_of(settings)
-        shared = {field.name for field in dataclasses.fields(Limits)} & set(Settings.model_fields)
-        assert len(shared) >= 15
-        for name in shared - {"symbols"}:
-            assert getattr(settings, name) == getattr(limits, name), name
-
-    def test_units_and_names_that_differ_are_translated(self):
-        settings = Settings(
-            mt5_login=7001,
-            mt5_server="Broker-Live",
-            mt5_path="C:/t/terminal64.exe",
-            mt5_magic=55,
-            symbols=("EURUSD", "XAUUSD"),
-            signal_max_age_s=1.5,
-            duplicate_window_s=0.25,
-            max_quote_age_s=2,
-            oversized="deny",
-            max_consecutive_losses=3,
-            cooldown_minutes=1.5,
-            on_breach="flatten",
-            emergency_close_positions=True,
-        )
-        limits = limits_of(settings)
-        assert (7001, "Broker-Live", settings.mt5_path, 55) == (
-            limits.login,
-            limits.server,
-            limits.terminal_path,
-            limits.magic,
-        )
-        assert frozenset({"EURUSD", "XAUUSD"}) == limits.symbols
-        assert (1500, 250, 2000) == (
-            limits.signal_max_age_ms,
-            limits.duplicate_window_ms,
-            limits.max_quote_age_ms,
-        )
-        assert (False, True) == (limits.reduce_oversized, limits.close_positions_on_stop)
-        assert (90_000, True) == (limits.cooldown_ms, limits.flatten_on_breach)
-
-    def test_the_path_of_a_real_terminal_does_not_bind_the_simulated_one(self):
-        path = "C:/t/terminal64.exe"
-        assert "" == limits_of(Settings(mt5_path=path, simulation_mode=True)).terminal_path
-
-
 class TestFiles:
-    @pytest.mark.parametrize(
-        ("settings", "account"),
-        [
-            ({"mt5_login": 7001}, "7001"),
-            ({"mt5_login": 7001, "simulation_mode": True}, "simulator-7001"),
-            ({"mt5_login": 7001, "mt5_backend": "simulator"}, "simulator-7001"),
-            ({"simulation_mode": True}, "simulator"),
-        ],
-    )
-    def test_what_was_simulated_is_no_part_of_a_real_accounts_history(self, settings, account):
-        assert account == account_of(Settings(**settings))
-
     async def test_journal_and_cursors_carry_the_accounts_name(self, make_bridge, tmp_path):
         make_bridge()
         names = {path.name for path in tmp_path.glob("*.sqlite")}

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hybrid_bridge.clock import SystemClock
+from hybrid_bridge.configured import account_of, limits_of
 from hybrid_bridge.control.client import ControlClient
 from hybrid_bridge.control.local_commands import LocalCommands
 from hybrid_bridge.control.ticks import WebSocketTickSink
@@ -17,7 +18,6 @@ from hybrid_bridge.core.account import AccountReport
 from hybrid_bridge.core.events import TradingState
 from hybrid_bridge.core.identity import find_terminal_denial
 from hybrid_bridge.core.inputs import AccountObserved
-from hybrid_bridge.core.limits import Limits
 from hybrid_bridge.core.results import TradeResult, explain
 from hybrid_bridge.execution.clearing import EmergencyClearing
 from hybrid_bridge.execution.executor import Executor
@@ -47,54 +47,6 @@ from hybrid_bridge.terminal.trade_lane import TerminalTradeLane
 
 Loop = Callable[[], Coroutine[Any, Any, None]]
 FILLED = ("filled", "partial")
-
-
-def limits_of(settings: Settings) -> Limits:
-    """Return the limits in force as the core reads them."""
-    return Limits(
-        login=settings.mt5_login,
-        server=settings.mt5_server,
-        terminal_path="" if settings.simulated else settings.mt5_path,
-        symbols=frozenset(settings.symbols),
-        magic=settings.mt5_magic,
-        trading_enabled=settings.trading_enabled,
-        emergency_stop=settings.emergency_stop,
-        signal_max_age_ms=round(settings.signal_max_age_s * 1000),
-        duplicate_window_ms=round(settings.duplicate_window_s * 1000),
-        max_quote_age_ms=round(settings.max_quote_age_s * 1000),
-        max_spread_points=settings.max_spread_points,
-        max_price_drift_points=settings.max_price_drift_points,
-        require_stop_loss=settings.require_stop_loss,
-        max_volume=settings.max_volume,
-        max_risk_percent=settings.max_risk_percent,
-        reduce_oversized=settings.oversized == "reduce",
-        max_open_risk_percent=settings.max_open_risk_percent,
-        max_daily_trades=settings.max_daily_trades,
-        max_daily_loss_percent=settings.max_daily_loss_percent,
-        max_drawdown_percent=settings.max_drawdown_percent,
-        max_open_positions=settings.max_open_positions,
-        max_positions_per_symbol=settings.max_positions_per_symbol,
-        max_exposure_percent=settings.max_exposure_percent,
-        min_margin_level_percent=settings.min_margin_level_percent,
-        max_orders_per_minute=settings.max_orders_per_minute,
-        max_consecutive_losses=settings.max_consecutive_losses,
-        cooldown_ms=None if settings.cooldown_minutes is None else round(settings.cooldown_minutes * 60_000),
-        slippage_reserve_points=settings.slippage_reserve_points,
-        flatten_on_breach=settings.on_breach == "flatten",
-        breach_readings=settings.breach_readings,
-        close_positions_on_stop=settings.emergency_close_positions,
-        allow_remote_resume=settings.allow_remote_resume,
-    )
-
-
-def account_of(settings: Settings) -> str:
-    """Return under which name an account's journal and cursors are kept.
-
-    What was traded on the simulated terminal is no part of a real account's history, whatever MT5_LOGIN says.
-    """
-    if not settings.simulated:
-        return str(settings.mt5_login)
-    return "simulator" if settings.mt5_login is None else f"simulator-{settings.mt5_login}"
 
 
 class Bridge:

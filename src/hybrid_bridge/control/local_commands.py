@@ -115,7 +115,7 @@ class LocalCommands:
     def _drop_half_obeyed(self) -> None:
         """Void what gives back and what an earlier bridge took and may or may not have obeyed."""
         for path in self._folder.glob(f"*{TAKEN}"):
-            mend = "type `hybrid-bridge resume` or `hybrid-bridge limits --restore` again if it was not obeyed"
+            mend = "type `hybrid-bridge resume` or `hybrid-bridge limits --restore` again if not obeyed"
             title = "A resume or restore was under way when the bridge ended; it is void"
             log.warning(title, file=str(path), mend=mend)
             self._remove(path)
