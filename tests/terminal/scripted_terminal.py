@@ -1,11 +1,11 @@
 """A MetaTrader5-shaped module whose answers a test writes into a file, for what no healthy terminal does.
 
 The file named by SCRIPTED_TERMINAL holds a JSON object, read again at every call, so that a test can change
-the terminal's mind while a worker runs. Keys: login, server, path, build, symbols, ticks (symbol -> rows of
-[time_msc, bid, ask]), positions, orders, deals, history_orders (lists of field mappings), check, send (result
-mappings, or null), errors (function -> [code, text]), raises (function -> text), stall (functions that never
-return and hold the GIL, as the package does), prints (functions that print), garbage (functions that write
-nonsense into every pipe there is), halves (functions that write half a frame there and end the process),
+the terminal's mind while a worker runs. Keys: the fields of ACCOUNT and TERMINAL, symbols, ticks (symbol ->
+rows of [time_msc, bid, ask]), positions, orders, deals, history_orders (lists of field mappings), check, send
+(result mappings, or null), errors (function -> [code, text]), raises (function -> text), stall (functions that
+never return and hold the GIL, as the package does), prints (functions that print), garbage (functions that
+write nonsense into every pipe there is), halves (functions that write half a frame there and end the process),
 sticky (an error that every call gives until the next initialize).
 """
 
@@ -123,8 +123,8 @@ DEAL = {
     "swap": 0.0,
     "magic": 0,
     "comment": "",
-    "time": 1,
-    "time_msc": 1000,
+    "time": 1_700_000_000,
+    "time_msc": 1_700_000_000_000,
 }
 SENT = {
     "retcode": 10009,
@@ -223,7 +223,7 @@ def shutdown():
 
 def account_info():
     script = _begin("account_info")
-    return script and _record(ACCOUNT, {key: script[key] for key in ("login", "server") if key in script})
+    return script and _record(ACCOUNT, {key: script[key] for key in ACCOUNT if key in script})
 
 
 def terminal_info():

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from hybrid_bridge.settings import Settings, TerminalSettings
+from hybrid_bridge.terminal.operations import ReportArgs
 
 HERE = Path(__file__).parent
 MODULE = "scripted_terminal"
+PLAIN = ReportArgs(valued=False)
 
 
 class Script:

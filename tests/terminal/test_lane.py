@@ -3,7 +3,7 @@ import os
 import signal
 
 import pytest
-from tests.terminal.support import until
+from tests.terminal.support import PLAIN, until
 
 from hybrid_bridge.errors import CallFailed, LaneInterrupted, LaneUnavailable
 from hybrid_bridge.terminal import lane as lane_module
@@ -34,7 +34,7 @@ async def ready(lane):
 async def test_a_lane_connects_selects_and_answers(start_lane, script):
     script.say(login=5, positions=[{"ticket": 8}])
     lane = await ready(start_lane(mt5_login=5))
-    report = await lane.call(REPORT, Nothing())
+    report = await lane.call(REPORT, PLAIN)
     assert [position.ticket for position in report.positions] == [8]
     assert [spec.name for spec in lane.selection.specs] == ["EURUSD"]
     state = lane.state
@@ -52,10 +52,10 @@ async def test_a_terminals_error_is_the_callers_and_the_lane_goes_on(start_lane,
     lane = await ready(start_lane())
     script.say(errors={"positions_get": [-1, "Terminal: Call failed"]})
     with pytest.raises(CallFailed) as caught:
-        await lane.call(REPORT, Nothing())
+        await lane.call(REPORT, PLAIN)
     assert (caught.value.call, caught.value.code) == ("positions_get", -1)
     script.say(errors=None)
-    await lane.call(REPORT, Nothing())
+    await lane.call(REPORT, PLAIN)
     assert lane.state.connects == 1
 
 
@@ -64,7 +64,7 @@ async def test_a_killed_worker_is_replaced_and_waiting_callers_are_served(start_
     first = lane.state.pid
     os.kill(first, signal.SIGKILL)
     await until(lambda: not lane.ready)
-    await lane.call(REPORT, Nothing())
+    await lane.call(REPORT, PLAIN)
     assert lane.state.restarts == 1
     assert lane.state.pid != first
 
@@ -83,11 +83,11 @@ async def test_a_call_past_its_deadline_is_interrupted_and_the_loop_never_stands
 
     beating = asyncio.create_task(beat())
     with pytest.raises(LaneInterrupted, match=r"report took longer than 0\.3 s"):
-        await lane.call(quick(REPORT), Nothing())
+        await lane.call(quick(REPORT), PLAIN)
     beating.cancel()
     assert beats > 10
     script.say(stall=None)
-    await lane.call(REPORT, Nothing())
+    await lane.call(REPORT, PLAIN)
     assert lane.state.pid != first
 
 
@@ -109,7 +109,7 @@ async def test_without_a_connection_a_call_is_certainly_not_written(start_lane, 
         await lane.call(quick(SUBMIT, wait_s=0.1), CLOSE)
     script.say(errors=None)
     await ready(lane)
-    await lane.call(REPORT, Nothing())
+    await lane.call(REPORT, PLAIN)
     assert script.orders_sent() == []
 
 
@@ -119,9 +119,9 @@ async def test_an_error_that_sticks_is_ended_by_connecting_again(start_lane, scr
     worker = lane.state.pid
     script.say(sticky=[code, "IPC"])
     with pytest.raises(CallFailed):
-        await lane.call(REPORT, Nothing())
+        await lane.call(REPORT, PLAIN)
     script.say(sticky=None)
-    await lane.call(REPORT, Nothing())
+    await lane.call(REPORT, PLAIN)
     assert lane.state.connects == 2
     assert lane.state.pid == worker
 
@@ -141,17 +141,17 @@ async def test_the_wrong_account_closes_the_lane_until_it_is_right(start_lane, s
     lane = start_lane(mt5_login=5)
     await until(lambda: lane.state.phase is LanePhase.MISMATCH)
     with pytest.raises(LaneUnavailable, match="account 7 is logged in, MT5_LOGIN expects 5"):
-        await lane.call(REPORT, Nothing())
+        await lane.call(REPORT, PLAIN)
     script.say(login=5)
     await ready(lane)
-    await lane.call(REPORT, Nothing())
+    await lane.call(REPORT, PLAIN)
 
 
 async def test_an_account_switched_meanwhile_is_noticed_at_the_next_connect(start_lane, script):
     lane = await ready(start_lane(mt5_login=1001))
     script.say(login=7, sticky=[-10001, "IPC send failed"])
     with pytest.raises(CallFailed):
-        await lane.call(REPORT, Nothing())
+        await lane.call(REPORT, PLAIN)
     script.say(sticky=None)
     await until(lambda: lane.state.phase is LanePhase.MISMATCH)
     assert not lane.ready
@@ -270,7 +270,7 @@ async def test_an_order_behind_a_hanging_look_is_refused_in_time_and_never_sent(
     script.say(stall=None)
     await until(lambda: lane.state.restarts > 0)
     await ready(lane)
-    await lane.call(REPORT, Nothing())
+    await lane.call(REPORT, PLAIN)
     assert script.orders_sent() == []
 
 
@@ -281,7 +281,7 @@ async def test_a_torn_stream_replaces_the_worker_and_leaves_the_outcome_unknown(
     with pytest.raises(LaneInterrupted, match="not known"):
         await lane.call(SUBMIT, CLOSE)
     script.say(**{way: None})
-    await lane.call(REPORT, Nothing())
+    await lane.call(REPORT, PLAIN)
     assert lane.state.restarts == 1
     assert len(script.orders_sent()) == 1
 
@@ -292,7 +292,7 @@ async def test_a_stopped_worker_is_killed_at_the_deadline(start_lane, script):
     os.kill(first, signal.SIGSTOP)
     with pytest.raises(LaneInterrupted, match=r"submit took longer than 0\.3 s"):
         await lane.call(quick(SUBMIT), CLOSE)
-    await lane.call(REPORT, Nothing())
+    await lane.call(REPORT, PLAIN)
     assert lane.state.pid != first
     assert script.orders_sent() == []
 
@@ -318,7 +318,7 @@ async def test_a_worker_that_dies_after_its_answer_has_answered(start_lane, scri
     assert (await lane.call(SUBMIT, CLOSE)).sent
     os.kill(lane.state.pid, signal.SIGKILL)
     await until(lambda: lane.state.restarts == 1)
-    await lane.call(REPORT, Nothing())
+    await lane.call(REPORT, PLAIN)
     assert len(script.orders_sent()) == 1
 
 
@@ -347,7 +347,7 @@ async def test_orders_overtake_ticks_in_the_queue(start_lane, script):
         await lane.call(operation, args)
         served.append(operation.name)
 
-    calls = [(NEWEST_TICKS, Nothing())] * 5 + [(REPORT, Nothing())] * 2 + [(SUBMIT, CLOSE)]
+    calls = [(NEWEST_TICKS, Nothing())] * 5 + [(REPORT, PLAIN)] * 2 + [(SUBMIT, CLOSE)]
     async with asyncio.TaskGroup() as group:
         for operation, args in calls:
             group.create_task(call(operation, args))
@@ -358,8 +358,7 @@ async def test_too_many_waiting_calls_are_turned_away_at_once(start_lane, script
     lane = await ready(start_lane())
     script.say(stall=["positions_get"])
     calls = [
-        asyncio.create_task(lane.call(quick(REPORT, timeout_s=1.0), Nothing()))
-        for _ in range(WAITING_MAX + 2)
+        asyncio.create_task(lane.call(quick(REPORT, timeout_s=1.0), PLAIN)) for _ in range(WAITING_MAX + 2)
     ]
     await until(lambda: script.stalled)
     turned_away = [call for call in calls if call.done()]
@@ -370,7 +369,7 @@ async def test_too_many_waiting_calls_are_turned_away_at_once(start_lane, script
         call.cancel()
     results = await asyncio.gather(*calls, return_exceptions=True)
     assert type(results[0]) is LaneInterrupted
-    await lane.call(REPORT, Nothing())
+    await lane.call(REPORT, PLAIN)
 
 
 async def test_a_caller_that_gives_up_is_never_written_for(start_lane, script):
@@ -384,13 +383,13 @@ async def test_a_caller_that_gives_up_is_never_written_for(start_lane, script):
         await call
     script.say(errors=None)
     await ready(lane)
-    await lane.call(REPORT, Nothing())
+    await lane.call(REPORT, PLAIN)
     assert script.orders_sent() == []
 
 
 async def test_a_caller_that_gives_up_during_the_call_does_not_upset_the_next(start_lane, script):
     lane = await ready(start_lane())
-    calls = [asyncio.create_task(lane.call(REPORT, Nothing())) for _ in range(3)]
+    calls = [asyncio.create_task(lane.call(REPORT, PLAIN)) for _ in range(3)]
     await asyncio.sleep(0.001)
     calls[0].cancel()
     results = await asyncio.gather(*calls, return_exceptions=True)
@@ -410,8 +409,8 @@ async def test_a_stopped_lane_leaves_no_process_and_turns_callers_away(script, s
     await ready(lane)
     pid = lane.state.pid
     script.say(stall=["positions_get"])
-    in_flight = asyncio.create_task(lane.call(REPORT, Nothing()))
-    waiting = asyncio.create_task(lane.call(REPORT, Nothing()))
+    in_flight = asyncio.create_task(lane.call(REPORT, PLAIN))
+    waiting = asyncio.create_task(lane.call(REPORT, PLAIN))
     await until(lambda: script.stalled)
     running = next(task for task in asyncio.all_tasks() if "Lane.run" in repr(task))
     running.cancel()
@@ -423,6 +422,6 @@ async def test_a_stopped_lane_leaves_no_process_and_turns_callers_away(script, s
     with pytest.raises(LaneUnavailable, match="stopped"):
         await waiting
     with pytest.raises(LaneUnavailable, match="stopped"):
-        await lane.call(REPORT, Nothing())
+        await lane.call(REPORT, PLAIN)
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)

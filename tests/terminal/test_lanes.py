@@ -2,14 +2,14 @@ import asyncio
 import contextlib
 
 import pytest
-from tests.terminal.support import MODULE, Script, terminal_settings, until
+from tests.terminal.support import MODULE, PLAIN, Script, terminal_settings, until
 
 from hybrid_bridge.errors import LaneUnavailable
 from hybrid_bridge.terminal import lanes as lanes_module
 from hybrid_bridge.terminal.backoff import Backoff
 from hybrid_bridge.terminal.lane import Lane, LaneOptions
 from hybrid_bridge.terminal.lanes import SHARE_AFTER_FAILURES, Lanes, lane_options
-from hybrid_bridge.terminal.operations import REPORT, SUBMIT, Nothing, SubmitArgs
+from hybrid_bridge.terminal.operations import REPORT, SUBMIT, SubmitArgs
 
 CLOSE = SubmitArgs(1, "EURUSD", 0.1, 1.1, 0.0, 0.0, 10, 1, 1, 0, 42, 0, 5, "")
 
@@ -64,7 +64,7 @@ async def test_when_one_cannot_connect_both_share_the_other_until_it_can(monkeyp
         sound = lanes.trade if broken == "market" else lanes.market
         assert lanes.for_orders() is lanes.for_market() is sound
         assert lanes.status()["shared"]
-        await lanes.for_orders().call(REPORT, Nothing())
+        await lanes.for_orders().call(REPORT, PLAIN)
         script.say(errors=None)
         await until(lambda: not lanes.shared)
         assert lanes.for_market() is lanes.market

@@ -134,8 +134,12 @@ async def test_an_order_goes_its_way_and_the_terminal_shows_it(simulator):
         assert [deal.volume for deal in findings.deals] == [0.1]
         assert abs(findings.deals[0].time_msc - now_msc) < 60_000
         assert [row["volume"] for row in simulator.deals(MAGIC)] == [0.1]
-        risk = (await entry(bridge))[0].open_risk
-        assert risk == pytest.approx(50.0, abs=5.0)
+        valuation = (await entry(bridge))[0].report.valuation
+        assert valuation.position_losses == {outcome.order: pytest.approx(50.0, abs=5.0)}
+        per_lot = valuation.worths["EURUSD"].money_per_lot
+        assert per_lot == pytest.approx(100_000 * appraisal.quote.bid, rel=0.01)
+        (deposit,) = (await bridge.trade.report()).balance_operations
+        assert deposit.amount == 10_000.0
 
 
 async def test_a_reply_that_is_lost_leaves_an_unknown_which_a_look_resolves(tmp_path):

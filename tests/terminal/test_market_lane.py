@@ -4,6 +4,7 @@ import struct
 import pytest
 from tests.terminal.support import WallClock
 
+from hybrid_bridge.core.account import BalanceOperation
 from hybrid_bridge.errors import LaneUnavailable
 from hybrid_bridge.terminal.clock import ServerClock
 from hybrid_bridge.terminal.market_lane import TICK_ROW, TerminalMarketLane, decode_ticks
@@ -64,6 +65,19 @@ async def test_looks_teach_the_servers_clock(lane, script, way):
         await asyncio.sleep(0.002)
     assert clock.offset_s == 10_800
     assert (await view.report()).server_day is not None
+
+
+async def test_the_look_at_the_account_is_valued_and_tells_what_was_paid_in(lane, script):
+    script.say(
+        balance=10_500.0,
+        ticks={"EURUSD": [[1000, 1.1, 1.2]]},
+        positions=[{"sl": 1.09, "volume": 0.1}],
+        deals=[{"ticket": 9, "type": 2, "profit": 500.0, "time_msc": 3 * H + 1}],
+    )
+    report = await market(lane, ServerClock(10_800)).report()
+    assert report.valuation.position_losses == {1: pytest.approx(100.0)}
+    assert report.valuation.worths["EURUSD"].money_per_lot == pytest.approx(110_000.0)
+    assert report.balance_operations == (BalanceOperation(9, 500.0, 1),)
 
 
 async def test_only_pages_that_reach_the_newest_tick_teach_the_clock(lane, script):

@@ -1,7 +1,7 @@
 import pytest
 
-from hybrid_bridge.terminal.operations import AccountRow
 from hybrid_bridge.terminal.package import Package, PackageError, row
+from hybrid_bridge.terminal.rows import AccountRow
 
 
 def test_a_result_is_handed_on(package):

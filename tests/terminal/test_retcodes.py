@@ -2,8 +2,9 @@ import pytest
 
 from hybrid_bridge.core.orders import Answer
 from hybrid_bridge.simulator import constants
-from hybrid_bridge.terminal.operations import SendRow, SubmitReply
+from hybrid_bridge.terminal.operations import SubmitReply
 from hybrid_bridge.terminal.retcodes import LAST_ERRORS, RETCODES, Authority, advise, classify_reply
+from hybrid_bridge.terminal.rows import SendRow
 
 DEAL, PENDING, SLTP, MODIFY, REMOVE = 1, 5, 6, 7, 8
 YES, NO, UNKNOWN = Answer.YES, Answer.NO, Answer.UNKNOWN

@@ -15,14 +15,15 @@ def test_connect_says_who_answered(session, script):
 
 def test_another_account_on_a_sound_connection_is_found_by_every_look_that_shows_one(session, script):
     session.connect(ARGS)
-    for look in (session.identify, session.report):
+    looks = (lambda: session.identify(Nothing()), lambda: session.look_at_account({}))
+    for look in looks:
         session.begin()
-        look(Nothing())
+        look()
         assert session.stranger == ""
     script.say(login=7)
-    for look in (session.identify, session.report):
+    for look in looks:
         session.begin()
-        look(Nothing())
+        look()
         assert "account 7" in session.stranger
 
 
@@ -104,27 +105,53 @@ def test_a_symbol_that_cannot_be_selected_is_left_out_and_said(session, module, 
     assert remarks == [("error", "EURUSD")]
 
 
-def test_a_report_has_account_terminal_positions_orders_and_newest_ticks(session, script):
+def test_a_look_has_account_terminal_positions_orders_and_what_was_paid_in(session, script):
     script.say(
         positions=[{"ticket": 5, "volume": 0.3}],
         orders=[{"ticket": 6}],
-        ticks={"EURUSD": [[1000, 1.1, 1.2], [2500, 1.1, 1.2]]},
-        symbols=["EURUSD", "GBPUSD"],
+        deals=[{"ticket": 7, "type": 2, "profit": 250.0}, {"ticket": 8}],
     )
-    session.select(SelectArgs(["EURUSD", "GBPUSD"]))
-    report = session.report(Nothing())
+    report = session.look_at_account({"EURUSD": 2500})
     assert report.account.login == 1001
     assert report.terminal.connected
     assert [(position.ticket, position.volume) for position in report.positions] == [(5, 0.3)]
     assert [order.ticket for order in report.orders] == [6]
     assert report.newest == {"EURUSD": 2500}
+    assert [(booking.ticket, booking.profit) for booking in report.bookings] == [(7, 250.0)]
+    assert report.valuation is None
 
 
 @pytest.mark.parametrize("call", ["account_info", "terminal_info", "positions_get", "orders_get"])
-def test_a_report_with_a_hole_is_no_report(session, script, call):
+def test_a_look_with_a_hole_is_no_look(session, script, call):
     script.say(errors={call: [-1, "Terminal: Call failed"]})
     with pytest.raises(PackageError, match=call):
-        session.report(Nothing())
+        session.look_at_account({})
+
+
+def test_what_was_paid_in_is_known_before_the_first_look(session, script):
+    script.say(deals=[{"ticket": 7, "type": 2}])
+    session.connect(ARGS)
+    session.select(SelectArgs(["EURUSD"]))
+    script.say(errors={"history_deals_get": [-1, "no"]})
+    assert [booking.ticket for booking in session.look_at_account({}).bookings] == [7]
+
+
+def test_what_another_account_was_paid_is_not_learned(session, script):
+    session.connect(ARGS)
+    script.say(login=7, deals=[{"ticket": 7, "type": 2}])
+    assert session.look_at_account({}).bookings == []
+    session.begin()
+    script.say(login=None, deals=[{"ticket": 8, "type": 2}])
+    assert [booking.ticket for booking in session.look_at_account({}).bookings] == [8]
+
+
+def test_an_account_connected_to_anew_has_bookings_of_its_own(session, script):
+    script.say(deals=[{"ticket": 7, "type": 2}])
+    session.connect(ARGS)
+    assert [booking.ticket for booking in session.look_at_account({}).bookings] == [7]
+    script.say(login=7, deals=[{"ticket": 8, "type": 2}])
+    session.connect(ARGS)
+    assert [booking.ticket for booking in session.look_at_account({}).bookings] == [8]
 
 
 def test_a_missing_module_is_an_error_at_its_first_use():

@@ -139,8 +139,17 @@ async def test_an_appraisal_is_in_core_values_and_utc(trade, script):
     assert (appraisal.quote.ask, appraisal.quote.time_msc) == (1.1002, server_msc - 3 * H)
     assert appraisal.loss_at_stop == pytest.approx(100_000)
     assert appraisal.margin == pytest.approx(110_020)
-    assert appraisal.open_risk == pytest.approx(100)
+    assert appraisal.report.valuation.position_losses == {1: pytest.approx(100)}
+    assert appraisal.report.valuation.worths["EURUSD"].money_per_lot == pytest.approx(110_000)
     assert appraisal.report.account.hedging
+
+
+async def test_an_appraisal_is_as_the_query_wants_it(trade, script):
+    script.say(ticks={"EURUSD": [[1000, 1.1, 1.1002]]}, positions=[{"sl": 1.09, "volume": 0.1}])
+    query = AppraisalQuery("EURUSD", Side.SELL, 1.25, valued=False, entry_price=1.2)
+    appraisal = await trade.appraise(query)
+    assert appraisal.loss_at_stop == pytest.approx(500_000)
+    assert appraisal.report.valuation is None
 
 
 async def test_an_unknown_symbol_is_appraised_as_such(trade):
@@ -171,8 +180,10 @@ async def test_a_look_that_was_not_answered_raises(trade, script):
         await trade.look(LookQuery(42, "", 1_700_000_000_000))
 
 
-async def test_a_report_knows_the_servers_day(trade):
+async def test_a_report_knows_the_servers_day_and_values_nothing(trade, script):
+    script.say(positions=[{"sl": 1.09}])
     report = await trade.report()
+    assert report.valuation is None
     assert report.server_day == (report.at_msc + 3 * H) // 86_400_000
     assert (report.account.login, report.terminal.build) == (1001, 5000)
 

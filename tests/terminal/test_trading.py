@@ -21,7 +21,7 @@ def test_an_appraisal_has_the_facts_of_one_instant(session, script):
     assert (reply.quote.bid, reply.quote.ask, reply.quote.time_msc) == (1.1, 1.1002, 5000)
     assert reply.profit_at_stop == pytest.approx(-0.01 * 100 * 100_000)
     assert reply.margin == pytest.approx(100 * 1.1002 * 1000)
-    assert reply.open_risk == 0.0
+    assert reply.report.valuation.position_losses == {}
     assert reply.report.account.equity == 10000.0
 
 
@@ -50,35 +50,25 @@ def test_what_cannot_be_calculated_is_none(session, script):
     errors = {name: [-1, "no"] for name in ("order_calc_profit", "order_calc_margin")}
     script.say(ticks=TICK, errors=errors, positions=[{"sl": 1.0}])
     reply = trading.appraise(session, AppraiseArgs("EURUSD", BUY, 1.0))
-    assert (reply.profit_at_stop, reply.margin, reply.open_risk) == (None, None, None)
+    assert (reply.profit_at_stop, reply.margin) == (None, None)
+    assert reply.report.valuation.position_losses == {1: None}
+    assert [worth.money_per_lot for worth in reply.report.valuation.worths] == [None]
 
 
-@pytest.mark.parametrize(
-    ("positions", "orders", "risk"),
-    [
-        ([{"type": BUY, "price_open": 1.1, "sl": 1.09, "volume": 0.1}], [], 100.0),
-        ([{"type": SELL, "price_open": 1.1, "sl": 1.11, "volume": 0.1}], [], 100.0),
-        ([{"type": BUY, "price_open": 1.1, "sl": 1.12}], [], 0.0),
-        (
-            [],
-            [{"type": 3, "price_open": 1.1, "sl": 1.11, "volume_current": 0.2, "volume_initial": 9.0}],
-            200.0,
-        ),
-        ([], [{"type": 4, "price_open": 1.1, "sl": 1.09, "volume_current": 0.1}], 100.0),
-        (
-            [],
-            [{"type": 6, "price_open": 1.3, "price_stoplimit": 1.1, "sl": 1.09, "volume_current": 0.1}],
-            100.0,
-        ),
-        ([{"sl": 1.09, "volume": 0.1}], [{"sl": 1.09, "volume_current": 0.1}], 200.0),
-        ([{"sl": 1.09}, {"sl": 0.0}], [], None),
-        ([], [{"sl": 0.0}], None),
-    ],
-)
-def test_open_risk_is_the_loss_of_everything_at_its_stop(session, script, positions, orders, risk):
-    script.say(ticks=TICK, positions=positions, orders=orders)
+def test_a_loss_is_reckoned_from_the_price_that_was_asked_about(session, script):
+    script.say(ticks=TICK)
+    reply = trading.appraise(session, AppraiseArgs("EURUSD", BUY, 1.09, entry_price=1.15))
+    assert reply.profit_at_stop == pytest.approx(-0.06 * 100 * 100_000)
+    assert reply.margin == pytest.approx(100 * 1.15 * 1000)
+    script.say(ticks=None)
+    without_quote = trading.appraise(session, AppraiseArgs("EURUSD", BUY, 1.09, entry_price=1.15))
+    assert (without_quote.quote, without_quote.profit_at_stop) == (None, reply.profit_at_stop)
+
+
+def test_the_symbol_asked_about_is_valued_with_what_is_open(session, script):
+    script.say(ticks=TICK, symbols=["EURUSD", "GBPUSD"], positions=[{"symbol": "GBPUSD", "sl": 1.0}])
     reply = trading.appraise(session, AppraiseArgs("EURUSD", BUY, 1.0))
-    assert reply.open_risk == (None if risk is None else pytest.approx(risk))
+    assert [worth.symbol for worth in reply.report.valuation.worths] == ["GBPUSD", "EURUSD"]
 
 
 def test_commission_is_learned_from_deals(session, script):
@@ -205,12 +195,14 @@ def test_a_look_with_an_unanswered_question_is_an_error(session, script, call):
         trading.look(session, LookArgs(42, "", 0, 1, 2))
 
 
-def test_the_risk_of_all_that_is_open_is_asked_for_only_when_it_is_wanted(session, script):
+def test_what_is_open_is_valued_only_when_that_is_wanted(session, script):
     script.say(ticks=TICK, positions=[{"type": BUY, "price_open": 1.1, "sl": 1.09, "volume": 0.1}])
-    assert trading.appraise(session, AppraiseArgs("EURUSD", BUY, 1.0, open_risk=False)).open_risk is None
-    assert trading.appraise(session, AppraiseArgs("EURUSD", BUY, 1.0)).open_risk == pytest.approx(100.0)
+    plain = trading.appraise(session, AppraiseArgs("EURUSD", BUY, 1.0, valued=False))
+    assert plain.report.valuation is None
+    valued = trading.appraise(session, AppraiseArgs("EURUSD", BUY, 1.0))
+    assert valued.report.valuation.position_losses == {1: pytest.approx(100.0)}
     script.say(errors={"order_calc_profit": [-1, "no"]})
-    assert trading.appraise(session, AppraiseArgs("EURUSD", BUY, 0.0, open_risk=False)).spec is not None
+    assert trading.appraise(session, AppraiseArgs("EURUSD", BUY, 0.0, valued=False)).spec is not None
 
 
 def test_a_symbol_s_rules_are_kept_for_a_few_seconds_and_not_beyond(session, script, monkeypatch):

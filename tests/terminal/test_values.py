@@ -1,16 +1,20 @@
 import pytest
 
+from hybrid_bridge.core.account import BalanceOperation, Worth
 from hybrid_bridge.core.market import Side
 from hybrid_bridge.terminal import values
 from hybrid_bridge.terminal.clock import ServerClock
-from hybrid_bridge.terminal.operations import (
+from hybrid_bridge.terminal.operations import ReportReply, ValuationReply
+from hybrid_bridge.terminal.rows import (
     AccountRow,
+    BookingRow,
     DealRow,
     OrderRow,
     PositionRow,
     QuoteRow,
     SymbolRow,
     TerminalRow,
+    WorthRow,
 )
 
 CLOCK = ServerClock(7200)
@@ -76,9 +80,38 @@ def test_orders_keep_their_places():
 
 
 def test_deals_keep_their_places_and_bookings_are_left_out():
-    row = DealRow(1, 2, 3, "X", 0, 1, 0.5, 1.1, 9.0, -1.0, -0.2, 42, "c", 7_200_003)
-    booking = DealRow(9, 0, 0, "", 2, 0, 0.0, 0.0, 1000.0, 0.0, 0.0, 0, "deposit", 1)
+    row = DealRow(1, 2, 3, "X", 0, 1, 0.5, 1.1, 9.0, -1.0, -0.2, -0.3, 42, "c", 7_200_003)
+    booking = DealRow(9, 0, 0, "", 2, 0, 0.0, 0.0, 1000.0, 0.0, 0.0, 0.0, 0, "deposit", 1)
     (deal,) = values.deals([booking, row], CLOCK)
     assert (deal.ticket, deal.order, deal.position_id, deal.symbol, deal.side) == (1, 2, 3, "X", Side.BUY)
     assert (deal.entry, deal.volume, deal.price, deal.profit) == (1, 0.5, 1.1, 9.0)
-    assert (deal.commission, deal.swap, deal.magic, deal.comment, deal.time_msc) == (-1.0, -0.2, 42, "c", 3)
+    assert (deal.commission, deal.swap, deal.fee) == (-1.0, -0.2, -0.3)
+    assert (deal.magic, deal.comment, deal.time_msc) == (42, "c", 3)
+
+
+ACCOUNT = AccountRow(7, "S", "EUR", 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 30, True, False, 2)
+TERMINAL = TerminalRow("P", 5, True, False, True)
+
+
+def report_of(clock=CLOCK, **fields):
+    reply = {"positions": [], "orders": [], "newest": {}, "bookings": []} | fields
+    return values.account_report(ReportReply(ACCOUNT, TERMINAL, **reply), clock, 5)
+
+
+def test_a_valuation_keeps_what_is_known_and_what_is_not():
+    worths = [WorthRow("X", "B", "P", 1.5), WorthRow("Y", "", "", None)]
+    valuation = report_of(valuation=ValuationReply({1: 2.0, 2: None}, {1: 3.0}, worths)).valuation
+    assert valuation.position_losses == {1: 2.0, 2: None}
+    assert valuation.order_losses == {1: 3.0}
+    assert valuation.worths == {"X": Worth("X", "B", "P", 1.5), "Y": Worth("Y", "", "", None)}
+    assert report_of().valuation is None
+
+
+def test_what_was_paid_in_or_out_is_in_utc_as_soon_as_that_is_known():
+    bookings = [BookingRow(8, -50.0, 7_200_004), BookingRow(9, 100.0, 7_200_005)]
+    assert report_of(bookings=bookings).balance_operations == (
+        BalanceOperation(8, -50.0, 4),
+        BalanceOperation(9, 100.0, 5),
+    )
+    (operation,) = report_of(UNKNOWN_CLOCK, bookings=bookings[:1]).balance_operations
+    assert operation == BalanceOperation(8, -50.0, None)

@@ -1,0 +1,190 @@
+"""Money paid in or out is told with the look that shows it, and the history is asked no more than it must."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from hybrid_bridge.terminal import bookings
+from hybrid_bridge.terminal.bookings import BOOKINGS_KEPT, OVERLAP_S, SETTLING_S, Bookings
+from hybrid_bridge.terminal.package import PackageError
+
+NOW_S = 1_700_000_000
+DAY_S = 86_400
+
+
+class Account:
+    """The package over an account whose money moves when a test says so."""
+
+    def __init__(self) -> None:
+        self.balance, self.credit = 1000.0, 0.0
+        self.deals: list[SimpleNamespace] = []
+        self.asked: list[tuple[int, int]] = []
+        self.failing = self.link_lost = False
+        self.before_answering = lambda: None
+        self.remarks: list[str] = []
+        self.bookings = Bookings()
+
+    def pay(self, ticket, amount, kind=2, time_s=NOW_S):
+        """Book money, in the history and in the balance or the credit."""
+        self.record(ticket, amount, kind, time_s)
+        if kind == 2:
+            self.balance += amount
+        else:
+            self.credit += amount
+
+    def record(self, ticket, amount, kind=2, time_s=NOW_S):
+        """Put a deal into the history."""
+        self.deals.append(
+            SimpleNamespace(ticket=ticket, type=kind, profit=amount, time=time_s, time_msc=time_s * 1000)
+        )
+
+    def call(self, name, *arguments):
+        """Answer as the package does."""
+        if name == "account_info":
+            return SimpleNamespace(balance=self.balance, credit=self.credit)
+        self.asked.append(arguments)
+        self.before_answering()
+        if self.failing:
+            raise PackageError(name, -1, "Terminal: Call failed")
+        return tuple(deal for deal in self.deals if arguments[0] <= deal.time <= arguments[1])
+
+    def look(self):
+        """Look at the account; return the bookings known then, and the figures that go with them."""
+        account = self.bookings.catch_up(
+            self, lambda level, event, **fields: self.remarks.append(level), self.call("account_info")
+        )
+        return [(booking.ticket, booking.profit) for booking in self.bookings.latest], account
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    made = SimpleNamespace(now_s=1000.0)
+    made.time, made.monotonic = lambda: NOW_S + made.now_s - 1000, lambda: made.now_s
+    monkeypatch.setattr(bookings, "time", made)
+    return made
+
+
+@pytest.fixture
+def account(clock):
+    return Account()
+
+
+def settle(account, clock):
+    account.look()
+    clock.now_s += SETTLING_S
+    account.asked.clear()
+
+
+def test_the_first_look_learns_what_was_paid_in_the_last_month(account):
+    account.pay(1, 500.0)
+    found, _ = account.look()
+    assert found == [(1, 500.0)]
+    assert account.asked == [(NOW_S - 30 * DAY_S, NOW_S + DAY_S)]
+
+
+def test_deposits_credits_and_bonuses_are_bookings_and_trades_and_charges_are_none(account):
+    for kind in range(18):
+        account.record(kind + 1, 10.0 * kind, kind)
+    found, _ = account.look()
+    assert found == [(3, 20.0), (4, 30.0), (7, 60.0)]
+
+
+@pytest.mark.parametrize(("kind", "amount"), [(2, 300.0), (2, -300.0), (3, 50.0), (3, -50.0)])
+def test_a_change_of_balance_or_credit_is_looked_up(account, clock, kind, amount):
+    settle(account, clock)
+    account.pay(7, amount, kind)
+    assert account.look()[0] == [(7, amount)]
+
+
+def test_the_history_is_left_alone_while_nothing_changes(account, clock):
+    settle(account, clock)
+    account.look()
+    clock.now_s += 3600
+    account.look()
+    assert account.asked == []
+
+
+def test_a_deal_that_shows_a_moment_after_its_money_is_found(account, clock):
+    settle(account, clock)
+    account.balance += 300
+    assert account.look()[0] == []
+    clock.now_s += SETTLING_S - 1
+    account.record(7, 300.0)
+    assert account.look()[0] == [(7, 300.0)]
+    clock.now_s += 1
+    account.asked.clear()
+    account.look()
+    assert account.asked == []
+
+
+def test_figures_and_bookings_are_of_one_instant(account, clock):
+    settle(account, clock)
+    account.pay(7, 300.0)
+    payments = iter([lambda: account.pay(8, 40.0), lambda: None])
+    account.before_answering = lambda: next(payments)()
+    found, figures = account.look()
+    assert (found, figures.balance) == ([(7, 300.0), (8, 40.0)], 1340.0)
+    assert len(account.asked) == 2
+
+
+def test_money_that_never_stands_still_does_not_hold_up_the_look(account, clock):
+    settle(account, clock)
+    account.balance += 1
+
+    def move():
+        account.balance += 1
+
+    account.before_answering = move
+    account.look()
+    assert len(account.asked) == bookings.QUESTIONS_MAX
+    account.look()
+    assert len(account.asked) == 2 * bookings.QUESTIONS_MAX
+
+
+def test_later_questions_begin_a_little_before_the_newest_deal(account, clock):
+    account.record(1, 0.0, kind=0, time_s=NOW_S - 5)
+    settle(account, clock)
+    account.pay(2, 10.0)
+    account.look()
+    assert account.asked[0][0] == NOW_S - 5 - OVERLAP_S
+
+
+def test_a_payment_from_before_the_newest_deal_is_found_after_the_clocks_were_set_back(account, clock):
+    account.record(1, 0.0, kind=0, time_s=NOW_S)
+    settle(account, clock)
+    account.pay(2, 10.0, time_s=NOW_S - 3600)
+    assert account.look()[0] == [(2, 10.0)]
+
+
+def test_a_history_that_does_not_answer_fails_no_look_is_told_once_and_asked_again(account, clock):
+    settle(account, clock)
+    account.pay(7, 300.0)
+    account.failing = True
+    for _ in range(2):
+        found, figures = account.look()
+        assert (found, figures.balance) == ([], 1300.0)
+    assert account.remarks == ["warning"]
+    clock.now_s += 2 * SETTLING_S
+    account.failing = False
+    assert account.look()[0] == [(7, 300.0)]
+
+
+def test_a_lost_connection_fails_the_look(account):
+    account.failing = account.link_lost = True
+    with pytest.raises(PackageError):
+        account.look()
+
+
+def test_the_latest_are_kept_in_the_order_of_their_time(account, clock):
+    settle(account, clock)
+    for ticket in range(1, BOOKINGS_KEPT + 3):
+        account.pay(ticket, 1.0, time_s=NOW_S - ticket)
+    found, _ = account.look()
+    assert [ticket for ticket, _ in found] == list(range(BOOKINGS_KEPT, 0, -1))
+
+
+def test_what_is_told_again_is_one_booking(account, clock):
+    account.pay(7, 300.0)
+    settle(account, clock)
+    account.pay(8, 20.0)
+    assert account.look()[0] == [(7, 300.0), (8, 20.0)]
