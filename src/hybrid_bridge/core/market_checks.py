@@ -24,8 +24,7 @@ def check_symbol_tradable(case: AppraisedCase) -> Denial | None:
     spec, side = case.appraisal.spec, case.signal.side
     if spec is None:
         return Denial("symbol_allowed", "a symbol the terminal knows", case.signal.symbol, "not found")
-    lacking = [name for name in POSITIVE_FACTS if not is_positive(getattr(spec, name))]
-    lacking += [] if spec.volume_limit >= 0 else ["volume_limit"]
+    lacking = find_lacking(spec)
     if lacking:
         return Denial("symbol_allowed", "known trading rules", f"no {', '.join(lacking)}", "not yet loaded")
     if TRADE_MODES_OF_SIDE[side] & {spec.trade_mode}:
@@ -33,6 +32,12 @@ def check_symbol_tradable(case: AppraisedCase) -> Denial | None:
     names = {mode.value: mode.name.lower() for mode in TradeMode}
     seen = names.get(spec.trade_mode, f"trade mode {spec.trade_mode}")
     return Denial("symbol_allowed", f"{side} permitted", seen, "venue's rule")
+
+
+def find_lacking(spec: SymbolSpec) -> list[str]:
+    """Name the facts that nothing can be sized or rounded without and that are not loaded."""
+    lacking = [name for name in POSITIVE_FACTS if not is_positive(getattr(spec, name))]
+    return lacking if spec.volume_limit >= 0 else [*lacking, "volume_limit"]
 
 
 def check_quote_fresh(case: AppraisedCase) -> Denial | None:
@@ -94,11 +99,12 @@ def find_stops_denial(
 ) -> Denial | None:
     """Judge stops against the price a position would close at (bid for BUY, ask for SELL).
 
-    Source: MQL5 reference, SYMBOL_TRADE_STOPS_LEVEL.
+    Source: MQL5 reference, SYMBOL_TRADE_STOPS_LEVEL, SYMBOL_TRADE_FREEZE_LEVEL.
     """
     if (stop_loss or take_profit) and not (is_positive(spec.point) and is_positive(spec.tick_size)):
         return Denial("stop_loss", "a known tick size", f"{spec.tick_size}", f"{spec.name} is not loaded yet")
     direction = 1 if side is Side.BUY else -1
+    level = max(spec.stops_level, spec.freeze_level)
     for name, price, sign in (("stop_loss", stop_loss, -1), ("take_profit", take_profit, 1)):
         if not price:
             continue
@@ -108,7 +114,23 @@ def find_stops_denial(
         if not distance > 0:
             where = "below" if sign * direction < 0 else "above"
             return Denial("stop_loss", f"{name} {where} {exit_price}", f"{price}", f"wrong side for {side}")
-        if distance < spec.stops_level - 1e-6:  # A rounding error, far below one point.
-            least = f"{name} at least {spec.stops_level} points away"
-            return Denial("stop_loss", least, f"{distance:.1f} points", "inside the venue's stops level")
+        if distance < level - 1e-6:  # A rounding error, far below one point.
+            whose = "stops" if spec.stops_level == level else "freeze"
+            least = f"{name} at least {level} points away"
+            return Denial("stop_loss", least, f"{distance:.1f} points", f"inside the venue's {whose} level")
+    return None
+
+
+def find_frozen(stop_loss: float, take_profit: float, exit_price: float, spec: SymbolSpec) -> Denial | None:
+    """Say which of a position's present stops is so near the price that the venue lets nobody change them.
+
+    Source: MQL5 reference, SYMBOL_TRADE_FREEZE_LEVEL.
+    """
+    if not spec.freeze_level or not is_positive(spec.point):
+        return None
+    for name, price in (("stop_loss", stop_loss), ("take_profit", take_profit)):
+        distance = abs(price - exit_price) / spec.point
+        if price and distance <= spec.freeze_level + 1e-6:  # As above.
+            limit = f"{name} more than {spec.freeze_level} points away"
+            return Denial("stop_loss", limit, f"{distance:.1f} points", "frozen: it is about to be hit")
     return None

@@ -136,16 +136,10 @@ def open_risk(report: AccountReport, unseen: Sequence[OrderRecord] = ()) -> floa
     return float(sum((Decimal(repr(loss)) for loss in losses), NOTHING))
 
 
-def find_unbounded(report: AccountReport, unseen: Sequence[OrderRecord] = (), but_position: int = 0) -> str:
-    """Name the first thing whose loss has no bound or is not known; "" when there is none.
-
-    Args:
-        but_position: a position, by ticket, that is not looked at.
-    """
-    for name, loss in _losses(report, unseen):
-        if (loss is None or not math.isfinite(loss)) and name != f"position {but_position}":
-            return name
-    return ""
+def find_unbounded(report: AccountReport, unseen: Sequence[OrderRecord] = ()) -> str:
+    """Name the first thing whose loss has no bound or is not known; "" when there is none."""
+    losses = _losses(report, unseen)
+    return next((name for name, loss in losses if loss is None or not math.isfinite(loss)), "")
 
 
 def _losses(report: AccountReport, unseen: Sequence[OrderRecord]) -> Iterable[tuple[str, float | None]]:

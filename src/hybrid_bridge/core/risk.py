@@ -1,13 +1,14 @@
 """The risk guard: every pre-trade check by its name, in the order in which they are asked.
 
-`screen` runs the checks that need no terminal, `judge` all of them; the sizing follows in `approval`. Each
-check sees one case and returns a Denial or None; every denial that can be known is reported, not only the
-first. The engine calls these; nobody else approves an order.
+`screen` runs the checks that need no terminal, `judge` all but those that depend on the volume: these are
+`bounds`, in their order, and `approval` sizes by them. Each check sees one case and returns a Denial or None;
+every denial that can be known is reported, not only the first. The engine calls these; nobody else approves
+an order.
 """
 
 from hybrid_bridge.core.cases import AppraisedCase, AppraisedCheck, Case, Check
 from hybrid_bridge.core.events import Denial
-from hybrid_bridge.core.identity import check_account
+from hybrid_bridge.core.identity import check_account, find_account_denial
 from hybrid_bridge.core.losses import check_daily_loss, check_drawdown
 from hybrid_bridge.core.market_checks import (
     check_price_collar,
@@ -15,6 +16,7 @@ from hybrid_bridge.core.market_checks import (
     check_spread,
     check_stop_loss,
     check_symbol_tradable,
+    find_lacking,
 )
 from hybrid_bridge.core.position_checks import check_open_positions, check_reducing
 from hybrid_bridge.core.screening import (
@@ -59,6 +61,18 @@ def screen(case: Case) -> tuple[Denial, ...]:
 
 
 def judge(case: AppraisedCase) -> tuple[Denial, ...]:
-    """Run every check but the sizing's; empty means the entry may be sized."""
+    """Run every check but those that depend on the volume; empty means nothing against the entry so far."""
     appraised = tuple(denial for check in JUDGING if (denial := check(case)) is not None)
     return screen(case) + appraised
+
+
+def is_sizeable(case: AppraisedCase) -> bool:
+    """Tell whether symbol, quote, stops and account are known well enough to find a volume, denied or not."""
+    spec = case.appraisal.spec
+    return (
+        spec is not None
+        and not find_lacking(spec)
+        and find_account_denial(case.report, case.limits) is None
+        and check_quote_fresh(case) is None
+        and check_stop_loss(case) is None
+    )

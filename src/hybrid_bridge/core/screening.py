@@ -13,6 +13,11 @@ def check_trading_enabled(case: Case) -> Denial | None:
     """Entries only when the trader switched trading on."""
     if case.limits.trading_enabled:
         return None
+    if "trading_enabled" in case.state.tightened:
+        mend = (
+            "switched off while the bridge runs; `hybrid-bridge limits --restore` on the trading PC undoes it"
+        )
+        return Denial("trading_enabled", "TRADING_ENABLED=true", "false", mend)
     return Denial(
         "trading_enabled", "TRADING_ENABLED=true", "false", "set TRADING_ENABLED=true and restart to trade"
     )
@@ -70,8 +75,10 @@ def check_symbol_listed(case: Case) -> Denial | None:
 
 
 def check_daily_trades(case: Case) -> Denial | None:
-    """At most so many entries a broker day."""
-    limit, seen = case.limits.max_daily_trades, case.state.daily_entries
+    """At most so many entries a broker day; a day that no look has opened yet is a fresh one."""
+    limit, today = case.limits.max_daily_trades, case.server_day
+    fresh = today is not None and (case.state.server_day is None or today > case.state.server_day)
+    seen = 0 if fresh else case.state.daily_entries
     if seen < limit:
         return None
     return Denial("daily_trades", f"{limit} a day", str(seen), "entries resume on the broker's next day")

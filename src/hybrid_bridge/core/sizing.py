@@ -1,20 +1,26 @@
-"""How many lots: steps, caps and the size that keeps the worst loss inside the risk.
+"""How many lots: whole steps, never rounded up; and prices on the grid of ticks.
 
-Pure arithmetic. Steps are computed in Decimal and always downwards: a volume is never rounded up.
+Pure arithmetic. Steps and caps are computed in Decimal, from the numbers as they are written.
 Source: MQL5 reference, SYMBOL_VOLUME_MIN, _MAX, _STEP, _LIMIT.
 """
 
 import math
-from decimal import ROUND_FLOOR, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from hybrid_bridge.core.market import SymbolSpec
 
+ROUNDING_OF_DIVISION = Decimal("1e-18")  # Of a step: Decimal divides to 28 digits, a third is never whole.
 VOLUME_DIGITS_MAX = 8  # The platform keeps volumes in units of 1e-8 lots; beyond is a float's rounding error.
 
 
 def is_positive(value: float | None) -> bool:
     """Tell whether a value is a finite number above zero; anything unknown is not."""
     return value is not None and math.isfinite(value) and value > 0
+
+
+def exact(value: float) -> Decimal:
+    """Return what a float says in decimal: 0.1 is a tenth."""
+    return Decimal(repr(value))
 
 
 def floor_to_step(volume: float, step: float) -> float:
@@ -28,41 +34,38 @@ def floor_to_step(volume: float, step: float) -> float:
     """
     if not (is_positive(volume) and is_positive(step)):
         return 0.0
-    steps = (Decimal(repr(volume)) / Decimal(repr(step))).to_integral_value(ROUND_FLOOR)
-    return float(steps * Decimal(repr(step)))
+    return float(whole_steps(exact(volume), step))
 
 
-def volume_for_risk(risk_money: float, loss_per_lot: float, step: float) -> float:
-    """Find the largest volume whose loss at the stop is not above the risk.
+def whole_steps(lots: Decimal, step: float) -> Decimal:
+    """Return the greatest multiple of a step that is not above the lots, which may be infinite.
 
     Args:
-        risk_money: account currency, > 0.
-        loss_per_lot: account currency per lot at the stop, > 0.
         step: lots, > 0.
-    Returns:
-        Lots, a whole number of steps; one step more would lose more than risk_money.
     """
-    risk, loss, size = (Decimal(repr(value)) for value in (risk_money, loss_per_lot, step))
-    return float((risk / (loss * size)).to_integral_value(ROUND_FLOOR) * size)
+    size = exact(step)
+    return (lots / size + ROUNDING_OF_DIVISION).to_integral_value(ROUND_FLOOR) * size
 
 
-def largest_volume(spec: SymbolSpec, same_side_volume: float, max_volume: float | None) -> float:
-    """Return the most lots that symbol, account and limits allow in one order.
+def least_volume(spec: SymbolSpec) -> Decimal:
+    """Return the fewest lots that the symbol takes: a whole number of steps, not below its volume_min."""
+    size = exact(spec.volume_step)
+    return (exact(spec.volume_min) / size).to_integral_value(ROUND_CEILING) * size
+
+
+def most_lots(room: Decimal, per_lot: Decimal) -> Decimal:
+    """Return the most lots that fit into what a limit has left.
 
     Args:
-        same_side_volume: lots open or pending in the same direction (for volume_limit).
-        max_volume: our own cap in lots, None for none.
+        room: what is left; below zero when the limit is broken already.
+        per_lot: what one lot takes of it, in the same unit.
     Returns:
-        Lots, a whole number of steps; 0.0 where nothing is left or one of the limits is not known.
+        Lots, not cut to steps; infinitely many where one takes nothing of it, and less than none where
+        nothing is left for them.
     """
-    caps = [spec.volume_max]
-    if max_volume is not None:
-        caps.append(max_volume)
-    if spec.volume_limit > 0:
-        caps.append(round(spec.volume_limit - same_side_volume, VOLUME_DIGITS_MAX))
-    if any(math.isnan(cap) for cap in caps):
-        return 0.0
-    return floor_to_step(min(caps), spec.volume_step)
+    if per_lot > 0:
+        return room / per_lot
+    return Decimal("Infinity") if room >= 0 else Decimal(-1)
 
 
 def round_to_tick(price: float, spec: SymbolSpec) -> float:

@@ -20,12 +20,12 @@ from hybrid_bridge.core.inputs import (
 )
 from hybrid_bridge.core.limits import Limits
 from hybrid_bridge.core.market import Quote, SymbolSpec
-from hybrid_bridge.core.market_checks import find_stops_denial
 from hybrid_bridge.core.orders import ApprovedOrder, Intent, IntentKind, OrderRequest, OrderState
 from hybrid_bridge.core.requests import cancel_request, close_request, make_magic, modify_request
 from hybrid_bridge.core.risk import screen
 from hybrid_bridge.core.sizing import VOLUME_DIGITS_MAX, floor_to_step
 from hybrid_bridge.core.state import SHOWN_LATE_MS, EngineState
+from hybrid_bridge.core.stop_changes import find_change_denials
 from hybrid_bridge.core.traces import VOLUME_TOLERANCE
 
 SENT_LATELY_MS = 60_000  # What was sent before that has been answered and shown.
@@ -40,22 +40,34 @@ def judge_intent(state: EngineState, limits: Limits, appraised: OrderAppraised, 
         The order to send, or every denial that could be found.
     """
     wanted, appraisal = appraised.wanted, appraised.appraisal
-    if appraisal is None:
-        silent = Denial("account", "an answering terminal", "none", appraised.problem)
-        if isinstance(wanted, SignalReceived):
-            unseen = Case(wanted, state, limits, appraised.now_msc, state.server_day)
-            return (*screen(unseen), silent)
-        return (silent,)
     if isinstance(wanted, SignalReceived):
-        early = find_future(wanted, intent)
-        if early is not None:
-            return (early,)
-        case = AppraisedCase(wanted, state, limits, appraised.now_msc, state.server_day, appraisal)
-        return approve(case, intent)
+        return _judge_entry(state, limits, appraised, wanted, intent)
+    if appraisal is None:
+        return (_silent(appraised),)
     wrong = find_account_denial(appraisal.report, limits)
     if wrong is not None:
         return (wrong,)
     return _judge_command(state, limits, appraised, appraisal, intent)
+
+
+def _judge_entry(
+    state: EngineState, limits: Limits, appraised: OrderAppraised, signal: SignalReceived, intent: Intent
+) -> Verdict:
+    early, now_msc = find_future(signal, intent), appraised.now_msc
+    verdict: Verdict
+    if appraised.appraisal is None:
+        unseen = Case(signal, state, limits, now_msc, state.server_day)
+        verdict = (*screen(unseen), _silent(appraised))
+    else:
+        case = AppraisedCase(signal, state, limits, now_msc, state.server_day, appraised.appraisal)
+        verdict = approve(case, intent)
+    if early is None:
+        return verdict
+    return (early, *verdict) if isinstance(verdict, tuple) else (early,)
+
+
+def _silent(appraised: OrderAppraised) -> Denial:
+    return Denial("account", "an answering terminal", "none", appraised.problem)
 
 
 def find_future(signal: SignalReceived, intent: Intent) -> Denial | None:
@@ -77,7 +89,9 @@ def _judge_command(
     if position is None or spec is None:
         return (Denial("position", "an open position", f"ticket {intent.ticket}", "no such position"),)
     if isinstance(wanted, ModifyRequested):
-        return _judge_change(intent, position, spec, appraisal.quote, magic)
+        now_msc = appraised.now_msc
+        denials = find_change_denials(state, limits, appraisal, spec, position, intent, now_msc)
+        return denials or _unrisked(intent, modify_request(intent, position, spec, magic))
     assert isinstance(wanted, CloseRequested)  # noqa: S101 - a signal has been judged before
     volume = position.volume if wanted.volume is None else floor_to_step(wanted.volume, spec.volume_step)
     if volume > position.volume or volume < min(spec.volume_min, position.volume):
@@ -154,16 +168,6 @@ def _find_unshown_close(state: EngineState, position: Position, now_msc: int) ->
             "on a netting account a second close could open the opposite position; send it again in a moment",
         )
     return None
-
-
-def _judge_change(
-    intent: Intent, position: Position, spec: SymbolSpec, quote: Quote | None, magic: int
-) -> Verdict:
-    price = quote.exit_price(position.side) if quote is not None else position.price_current
-    denial = find_stops_denial(position.side, intent.stop_loss, intent.take_profit, price, spec)
-    if denial is not None:
-        return (denial,)
-    return _unrisked(intent, modify_request(intent, position, spec, magic))
 
 
 def _unrisked(intent: Intent, request: OrderRequest) -> ApprovedOrder:

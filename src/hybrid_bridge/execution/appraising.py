@@ -7,7 +7,13 @@ from collections.abc import Callable
 
 from hybrid_bridge.core.account import AccountReport, Position
 from hybrid_bridge.core.appraisal import Appraisal, AppraisalQuery, account_only
-from hybrid_bridge.core.inputs import CancelRequested, OrderAppraised, SignalReceived, Wanted
+from hybrid_bridge.core.inputs import (
+    CancelRequested,
+    ModifyRequested,
+    OrderAppraised,
+    SignalReceived,
+    Wanted,
+)
 from hybrid_bridge.core.limits import Limits
 from hybrid_bridge.errors import LaneError
 from hybrid_bridge.ports import TradeLane
@@ -33,11 +39,23 @@ async def appraise(
             position = _find_position(report, wanted)
             appraisal = account_only(report)
             if position is not None:
-                query = AppraisalQuery(position.symbol, position.side.opposite, 0.0, valued=False)
-                appraisal = await lane.appraise(query)
+                appraisal = await lane.appraise(_query(limits, wanted, position))
     except LaneError as error:
         appraisal, problem = None, str(error)
     return OrderAppraised(wanted, appraisal, position, problem, now_msc())
+
+
+def _query(limits: Limits, wanted: Wanted, position: Position) -> AppraisalQuery:
+    """Ask about a new stop as of the position's opening, about anything else as of what closes it."""
+    if not isinstance(wanted, ModifyRequested):
+        return AppraisalQuery(position.symbol, position.side.opposite, 0.0, valued=False)
+    return AppraisalQuery(
+        position.symbol,
+        position.side,
+        wanted.stop_loss or 0.0,
+        valued=limits.max_open_risk_percent is not None,
+        entry_price=position.price_open,
+    )
 
 
 def _find_position(report: AccountReport, wanted: Wanted) -> Position | None:
