@@ -12,8 +12,8 @@ from pathlib import Path
 from scripts.sizing.kinds import KINDS, WORTHLESS_KIND, AccountKind
 from scripts.sizing.stage import SPECS, Stage
 
-from hybrid_bridge.bridge import limits_of
 from hybrid_bridge.clock import SystemClock
+from hybrid_bridge.configured import limits_of
 from hybrid_bridge.core import engine
 from hybrid_bridge.core.events import IntentDenied, OrderApproved
 from hybrid_bridge.core.inputs import SignalReceived
@@ -76,7 +76,8 @@ class Trial:
         """
         if self.denial:
             return self.kind == WORTHLESS_KIND
-        return self.over <= self.account.unit and (self.spare < 1 or self.slipped < self.reserve)
+        used_up = -self.over < self.step + self.account.unit
+        return self.over <= self.account.unit and (used_up or self.slipped < self.reserve)
 
     @property
     def spare(self) -> float:
