@@ -239,13 +239,15 @@ class FundsMoved:
     Attributes:
         ticket: of the deal that booked it; it counts once.
         amount: account currency, negative when paid out.
-        today: whether it was booked since the broker's day was opened.
+        today: whether it was booked since the broker's day was opened: then the day's equity moves.
+        peak: whether it was booked since the highest equity was seen: then that moves.
     """
 
     ticket: int
     amount: float
     today: bool
     at_msc: int
+    peak: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +255,8 @@ class TradeClosed:
     """A trade of this bridge is over and its result is known.
 
     Attributes:
-        numbers: the intents that opened it, several where a netting account made one position of them.
+        numbers: the entries that took part in it last, several where a netting account made one position of
+            them; each is told of by an EntrySettled as well.
         position: the position's identifier.
         deal: the deal that ended it.
         profit: account currency, swap, commission and fees included.
@@ -268,6 +271,22 @@ class TradeClosed:
     profit: float
     closed_msc: int
     server_day: int | None
+    at_msc: int
+
+
+@dataclass(frozen=True, slots=True)
+class EntrySettled:
+    """Nothing more is awaited of the trade that an entry opened.
+
+    Attributes:
+        profit: of the whole trade, account currency, swap, commission and fees included; None when it could
+            not be learned: then it counts neither as a loss nor as a win.
+        deal: that ended the trade, 0 when that was not learned.
+    """
+
+    number: int
+    profit: float | None
+    deal: int
     at_msc: int
 
 
@@ -313,6 +332,7 @@ Event = (
     | EquityPeakReset
     | FundsMoved
     | TradeClosed
+    | EntrySettled
     | LimitsTightened
     | LimitsRestored
 )
