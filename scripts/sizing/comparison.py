@@ -25,7 +25,7 @@ from hybrid_bridge.execution.appraising import appraise
 from hybrid_bridge.settings import Settings
 
 RISK_PERCENT = 0.25
-RESERVE_POINTS = 50.0
+RESERVE_POINTS = 200.0
 DISTANCES = (0.004, 0.0171)  # To the stop, as shares of the price.
 # SLIPPAGE_RESERVE_POINTS and by how many points the stop slips.
 SLIPS = ((0.0, 0.0), (RESERVE_POINTS, 0.0), (RESERVE_POINTS, RESERVE_POINTS))
