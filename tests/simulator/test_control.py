@@ -110,13 +110,15 @@ async def test_a_price_comes_and_money_is_paid_in_and_out(parts: Parts) -> None:
             simulator.quote("EURUSD", 1.2, 1.2002)
             simulator.deposit(500)
             simulator.deposit(-200.5)
+            simulator.deposit(50, credit=True)
 
     await asyncio.to_thread(control)
     exchange = parts.server._accounts.current.exchange
     tick = exchange.symbol_info_tick("EURUSD")
     assert (tick.bid, tick.ask) == (1.2, 1.2002)
     assert parts.server.ticks["EURUSD"] == 1
-    assert exchange.account_info().balance == 10_299.5
+    account = exchange.account_info()
+    assert (account.balance, account.credit, account.equity) == (10_299.5, 50.0, 10_349.5)
 
 
 async def test_stop_and_kill_reach_the_server(parts: Parts) -> None:
@@ -145,6 +147,7 @@ async def test_stop_and_kill_reach_the_server(parts: Parts) -> None:
         (b'{"do": "quote", "symbol": "NOPE", "bid": 1, "ask": 1}', "tick of NOPE: the simulated server has"),
         (b'{"do": "deposit"}', "amount must be a number, got None"),
         (b'{"do": "deposit", "amount": "inf"}', "amount must be a number, got 'inf'"),
+        (b'{"do": "deposit", "amount": 5, "credit": 1}', "credit must be true or false, got 1"),
     ],
 )
 async def test_a_line_that_makes_no_sense_is_refused(parts: Parts, line: bytes, error: str) -> None:

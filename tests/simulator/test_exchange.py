@@ -178,6 +178,35 @@ def test_money_is_paid_in_and_out_to_the_cent_and_a_restart_knows_it(tmp_path: P
         assert Account(state=state, balance=1_000.0).balance() == 1_150.13
 
 
+def test_a_credit_is_equity_and_no_balance_and_a_restart_knows_it(tmp_path: Path) -> None:
+    config = ExchangeConfig(balance=1_000.0)
+    with SavedState(tmp_path / "state.jsonl", config) as state:
+        account = Account(state=state, balance=1_000.0)
+        account.exchange.deposit(200.0, credit=True)
+        account.exchange.deposit(-50.0, credit=True)
+    deals = account.exchange.history_deals(0, 2**40)[1:]
+    assert [(deal.type, deal.profit) for deal in deals] == [
+        (mt5.DEAL_TYPE_CREDIT, 200.0),
+        (mt5.DEAL_TYPE_CREDIT, -50.0),
+    ]
+    with SavedState(tmp_path / "state.jsonl", config) as state:
+        info = Account(state=state, balance=1_000.0).exchange.account_info()
+    assert (info.balance, info.credit, info.equity, info.margin_free) == (1_000.0, 150.0, 1_150.0, 1_150.0)
+
+
+def test_a_credit_carries_positions_and_its_withdrawal_stops_them_out() -> None:
+    account = dollar_account(balance=600.0)
+    account.buy("EURUSD", 1.0, price=1.08510)
+    assert account.exchange.positions() == ()
+    account.exchange.deposit(600.0, credit=True)
+    account.buy("EURUSD", 1.0, price=1.08510)
+    assert account.position().volume == 1.0
+    account.exchange.deposit(-600.0, credit=True)
+    assert account.position().volume == 1.0
+    account.exchange.deposit(-100.0)
+    assert account.exchange.positions() == ()
+
+
 def test_what_a_withdrawal_leaves_uncovered_is_stopped_out() -> None:
     account = dollar_account(balance=10_000.0)
     account.buy("EURUSD", 1.0, price=1.08510)

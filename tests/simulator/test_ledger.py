@@ -31,6 +31,7 @@ def test_a_deal_is_on_disk_before_the_answer(tmp_path: Path) -> None:
             "profit": 0.0,
             "commission": -0.7,
             "swap": 0.0,
+            "fee": 0.0,
             "magic": 7,
             "comment": "é 1",
             "reason": mt5.DEAL_REASON_EXPERT,

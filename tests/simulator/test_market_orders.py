@@ -252,14 +252,16 @@ def test_a_closed_market_takes_no_orders_but_checks_them() -> None:
 
 
 def test_no_money_is_said_to_the_cent() -> None:
-    # 1 lot blocks 1085.10; commission 3.50 is paid at once.
-    account = Account(balance=1088.59, commission_per_lot=3.5)
+    # 1 lot blocks 1085.10; commission and fee, 3.50 together, are paid at once.
+    account = Account(balance=1088.59, commission_per_lot=3.0, fee_per_lot=0.5)
     account.quote("EURUSD", 1.08500, 1.08510)
     refused = account.buy("EURUSD", 1.0)
     assert (mt5.TRADE_RETCODE_NO_MONEY, "No money") == (refused.retcode, refused.comment)
-    enough = Account(balance=1088.60, commission_per_lot=3.5)
+    enough = Account(balance=1088.60, commission_per_lot=3.0, fee_per_lot=0.5)
     enough.quote("EURUSD", 1.08500, 1.08510)
     assert DONE == enough.buy("EURUSD", 1.0).retcode
+    deal = enough.last_deal()
+    assert (deal.commission, deal.fee, enough.balance()) == (-3.0, -0.5, 1085.1)
 
 
 def test_an_unknown_symbol_is_an_invalid_request_and_one_without_a_quote_has_no_prices() -> None:

@@ -19,7 +19,7 @@ def test_every_option_is_read() -> None:
         "--symbols EURUSD,USDJPY --login 5 --password pw --server srv --utc-offset -3600 "
         "--order-latency-ms 80..200 --faults api_off --ready-file r.json --die-with-parent "
         "--zone NY+7 --at 2026-03-29T00:59:00 --enforce-sessions --liquidity 2.5 --leverage 30 "
-        "--commission 3.5 --state s.jsonl --currency jpy"
+        "--commission 3.5 --fee 0.5 --state s.jsonl --currency jpy"
     )
     assert SimulatorOptions(
         listen=("0.0.0.0", 0),  # noqa: S104 - only read, not opened
@@ -46,6 +46,7 @@ def test_every_option_is_read() -> None:
         liquidity=2.5,
         leverage=30,
         commission_per_lot=3.5,
+        fee_per_lot=0.5,
         state=Path("s.jsonl"),
         currency="JPY",
     ) == parse_options(line.split())

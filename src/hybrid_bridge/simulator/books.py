@@ -59,6 +59,7 @@ class Books:
         self._log: ChangeLog | None = None
         self.now_msc = config.opened_server_s * 1000
         self.balance = Decimal(0)
+        self.credit = Decimal(0)
         # Counts changes of positions; what is derived from them is renewed when it moves.
         self.revision = 0
         self.positions: dict[int, Position] = {}
@@ -180,24 +181,29 @@ class Books:
             self._ledger.write(deal, utc_msc=utc_msc, balance=float(self.balance))
 
     def enter_deal(self, deal: TradeDeal) -> None:
-        """Put a deal into history and its money into the balance."""
+        """Put a deal into history and its money into the balance, or into the credit if it is one."""
         self.history.add_deal(deal)
-        self.balance += sum(
+        money = sum(
             (Decimal(repr(part)) for part in (deal.profit, deal.commission, deal.swap, deal.fee)),
             Decimal(0),
         )
+        if deal.type == mt5.DEAL_TYPE_CREDIT:
+            self.credit += money
+        else:
+            self.balance += money
         self.last_deal = max(self.last_deal, deal.ticket)
         self.now_msc = max(self.now_msc, deal.time_msc)
 
-    def deposit(self, amount: Decimal) -> None:
-        """Book money that comes in, or goes out where the amount is negative."""
+    def deposit(self, amount: Decimal, *, credit: bool = False) -> None:
+        """Book money that comes in, or goes out where the amount is negative; the broker's own as credit."""
+        paid = "Deposit" if amount >= 0 else "Withdrawal"
         self.record_deal(
             TradeDeal(
                 ticket=self.next_deal(),
                 time=self.now_msc // 1000,
                 time_msc=self.now_msc,
-                type=mt5.DEAL_TYPE_BALANCE,
+                type=mt5.DEAL_TYPE_CREDIT if credit else mt5.DEAL_TYPE_BALANCE,
                 profit=float(amount),
-                comment="Deposit" if amount >= 0 else "Withdrawal",
+                comment="Credit" if credit else paid,
             )
         )

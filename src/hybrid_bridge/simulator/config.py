@@ -21,7 +21,7 @@ class ExchangeConfig:
     """The account, the trade server and the terminal that are simulated.
 
     `utc_offset_s` is the server's wall clock minus UTC; `zone`, where given, goes
-    before it. `commission_per_lot` is charged on each deal,
+    before it. `commission_per_lot` and `fee_per_lot` are charged on each deal,
     in and out, in the account's currency. `margin_so_so` is the margin level in percent at which
     positions are closed. `limit_orders` is how many orders may wait at once, 0 for any number.
     `enforce_sessions` makes the market close when the symbol's sessions do; it is off by default
@@ -43,6 +43,7 @@ class ExchangeConfig:
     utc_offset_s: int = 10800
     zone: ServerZone | None = None
     commission_per_lot: float = 0.0
+    fee_per_lot: float = 0.0
     margin_so_call: float = 100.0
     margin_so_so: float = 50.0
     limit_orders: int = 200

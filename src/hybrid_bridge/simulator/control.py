@@ -13,6 +13,7 @@ the server and the fault board. `control_client` is its other end.
     {"do": "speed", "speed": 10}                      prices so many times faster
     {"do": "quote", "symbol": "EURUSD", "bid": 1.1, "ask": 1.1002}  a price now, paused or not
     {"do": "deposit", "amount": 500}                  pay money in; out where it is negative
+    {"do": "deposit", "amount": 50, "credit": true}   the same as the broker's credit
     {"do": "trade", "action": 1, "symbol": "EURUSD"}  trade by hand, with the fields of a request
     {"do": "stop"}                                    end in order
     {"do": "kill"}                                    end at once, in the middle of whatever it does
@@ -122,7 +123,10 @@ class ControlPort:
             raise FaultError(str(error)) from None
 
     def _deposit(self, request: dict[str, Any]) -> None:
-        self._server.deposit(read_number(request.get("amount"), "amount"))
+        credit = request.get("credit", False)
+        if not isinstance(credit, bool):
+            raise FaultError(f"credit must be true or false, got {credit!r}")
+        self._server.deposit(read_number(request.get("amount"), "amount"), credit=credit)
 
     def _change_speed(self, request: dict[str, Any]) -> None:
         try:

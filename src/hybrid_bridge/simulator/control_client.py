@@ -106,9 +106,13 @@ class SimulatorControl:
         """
         self._ask({"do": "quote", "symbol": symbol, "bid": bid, "ask": ask})
 
-    def deposit(self, amount: float) -> None:
-        """Pay money into the account that is logged in, or out of it where the amount is negative."""
-        self._ask({"do": "deposit", "amount": amount})
+    def deposit(self, amount: float, *, credit: bool = False) -> None:
+        """Pay money into the account that is logged in, or out of it where the amount is negative.
+
+        Args:
+            credit: as money that the broker lends: it counts in the equity, not in the balance.
+        """
+        self._ask({"do": "deposit", "amount": amount, "credit": credit})
 
     def trade(self, **request: Any) -> dict[str, Any]:
         """Trade by hand, as a person at the terminal does.

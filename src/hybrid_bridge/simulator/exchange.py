@@ -139,9 +139,9 @@ class Exchange:
         self._rollover.move_clock(server_msc)
         self._books.commit()
 
-    def deposit(self, amount: float) -> None:
+    def deposit(self, amount: float, *, credit: bool = False) -> None:
         """Book money paid in, or paid out where it is negative; what is no longer covered is closed."""
-        self._books.deposit(self._venue.valuation.money(exact(amount)))
+        self._books.deposit(self._venue.valuation.money(exact(amount)), credit=credit)
         run_stop_out(self._venue)
         self._books.commit()
 

@@ -29,6 +29,7 @@ class Figures(NamedTuple):
     """The account at the current quotes, in its currency, rounded. `profit` includes swap."""
 
     balance: Decimal
+    credit: Decimal
     profit: Decimal
     equity: Decimal
     margin: Decimal
@@ -112,7 +113,8 @@ class Funds:
         """Compute the account to the cent; a new quote or position costs a look at all of its symbol's."""
         profit = sum((self._open_profit(i) for i in self._active()), ZERO)
         margin = self._valuation.money(self._margin())
-        return Figures(self._books.balance, profit, self._books.balance + profit, margin)
+        books = self._books
+        return Figures(books.balance, books.credit, profit, books.balance + books.credit + profit, margin)
 
     def floating(self, position: Position) -> Decimal:
         """Give a position's floating profit without swap; computed once at the same quotes."""
@@ -181,7 +183,7 @@ class Funds:
         """Tell whether the equity covers an account margin after a cost (commission) is paid."""
         needed = margin + cost
         estimate = self._current_estimate()
-        spare = float(self._books.balance) + estimate.floating - float(needed)
+        spare = float(self._books.balance + self._books.credit) + estimate.floating - float(needed)
         if abs(spare) > estimate.slack:
             return spare > 0
         return self.figures().equity >= needed
@@ -195,7 +197,7 @@ class Funds:
         if not self._books.positions:
             return False
         estimate = self._current_estimate()
-        spare = float(self._books.balance) + estimate.floating
+        spare = float(self._books.balance + self._books.credit) + estimate.floating
         spare -= estimate.margin * float(self._stop_out)
         if spare > estimate.slack:
             return False

@@ -5,8 +5,8 @@ trades. Tests judge the bridge by it, so a line is in the hands of the operating
 reply leaves. A restarted server goes on with ticket numbers above those in it.
 
 A line's keys: deal, order, position, symbol, type (0 buy, 1 sell), entry (0 in, 1 out, 2 in/out,
-3 out by), volume (lots), price, profit, commission, swap, magic, comment, reason, time_msc (server's
-clock), utc_msc, balance (after the deal).
+3 out by), volume (lots), price, profit, commission, swap, fee, magic, comment, reason, time_msc
+(server's clock), utc_msc, balance (after the deal).
 """
 
 from __future__ import annotations
@@ -67,6 +67,7 @@ class Ledger:
             "profit": deal.profit,
             "commission": deal.commission,
             "swap": deal.swap,
+            "fee": deal.fee,
             "magic": deal.magic,
             "comment": deal.comment,
             "reason": deal.reason,

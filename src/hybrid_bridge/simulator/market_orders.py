@@ -116,7 +116,7 @@ def _check_money(
 ) -> Decimal:
     """Refuse what the account cannot pay for; give its margin afterwards."""
     margin = margin_after(venue, instrument, order_type, opened)
-    if not venue.funds.can_afford(margin, venue.matching.commission(volume)):
+    if not venue.funds.can_afford(margin, venue.matching.cost(volume)):
         raise RefusedError(mt5.TRADE_RETCODE_NO_MONEY)
     return margin
 
@@ -136,7 +136,7 @@ def can_pay(venue: Venue, instrument: Instrument, order: TradeOrder) -> bool:
     if not opened:
         return True
     margin = margin_after(venue, instrument, order.type, opened)
-    return venue.funds.can_afford(margin, venue.matching.commission(volume))
+    return venue.funds.can_afford(margin, venue.matching.cost(volume))
 
 
 def execute_deal(

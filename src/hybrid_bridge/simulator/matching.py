@@ -43,9 +43,15 @@ class Matching:
         self._valuation = valuation
         self._instruments = instruments
 
-    def commission(self, volume: Decimal) -> Decimal:
-        """Give what a deal costs, as a positive amount of the account's currency."""
+    def cost(self, volume: Decimal) -> Decimal:
+        """Give what a deal costs, commission and fee, as a positive amount of the account's currency."""
+        return self._commission(volume) + self._fee(volume)
+
+    def _commission(self, volume: Decimal) -> Decimal:
         return self._valuation.money(exact(self._config.commission_per_lot) * volume)
+
+    def _fee(self, volume: Decimal) -> Decimal:
+        return self._valuation.money(exact(self._config.fee_per_lot) * volume)
 
     def fill(self, order: TradeOrder, price: float, closing: Position | None = None) -> TradeDeal:
         """Fill an order entirely at a price.
@@ -242,7 +248,7 @@ class Matching:
 
         It stays the same position, with its levels and its time; its profit and swap are realised. A
         reading of the reference, which has a reason for such deals and none for orders: two deals
-        without an order. They cost no commission, for nobody has traded.
+        without an order. They cost nothing, for nobody has traded.
 
         Args:
             position: the position.
@@ -313,7 +319,8 @@ class Matching:
             reason=order.reason,
             volume=float(volume),
             price=price,
-            commission=float(-self.commission(volume)),
+            commission=float(-self._commission(volume)),
+            fee=float(-self._fee(volume)),
             swap=float(swap),
             profit=float(profit),
             symbol=order.symbol,

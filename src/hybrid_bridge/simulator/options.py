@@ -68,6 +68,7 @@ class SimulatorOptions:
     liquidity: float = 0.0
     leverage: int = 100
     commission_per_lot: float = 0.0
+    fee_per_lot: float = 0.0
     state: Path | None = None
     order_latency_ms: str = "0"
     faults: str = ""
@@ -225,6 +226,13 @@ def _add_account_options(parser: argparse.ArgumentParser) -> None:
         type=_amount,
         metavar="AMOUNT",
         help="what each lot of each deal costs, in the account's currency (default 0)",
+    )
+    group.add_argument(
+        "--fee",
+        dest="fee_per_lot",
+        type=_amount,
+        metavar="AMOUNT",
+        help="the same as a fee instead of a commission (default 0)",
     )
     group.add_argument("--account-mode", choices=ACCOUNT_MODES, help="default hedging")
     group.add_argument("--login", type=int, help="account number (default 10000001)")

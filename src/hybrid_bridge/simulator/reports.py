@@ -38,6 +38,7 @@ def account_report(venue: Venue, permissions: Permissions) -> AccountInfo:
         margin_mode=margin_mode,
         currency_digits=config.currency_digits,
         balance=float(figures.balance),
+        credit=float(figures.credit),
         profit=float(figures.profit),
         equity=float(figures.equity),
         margin=float(figures.margin),

@@ -121,6 +121,7 @@ def _exchange_config(options: SimulatorOptions) -> ExchangeConfig:
         zone=ServerZone.read(options.zone) if options.zone else None,
         leverage=options.leverage,
         commission_per_lot=options.commission_per_lot,
+        fee_per_lot=options.fee_per_lot,
         enforce_sessions=options.enforce_sessions,
         login=options.login,
         password=options.password,

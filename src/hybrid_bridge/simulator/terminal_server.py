@@ -240,9 +240,9 @@ class TerminalServer:
 
     # Money and trades by hand
 
-    def deposit(self, amount: float) -> None:
+    def deposit(self, amount: float, *, credit: bool = False) -> None:
         """Pay money into the account that is logged in, or out of it where the amount is negative."""
-        self._accounts.current.exchange.deposit(amount)
+        self._accounts.current.exchange.deposit(amount, credit=credit)
 
     def trade_by_hand(self, request: TradeRequest) -> OrderSendResult:
         """Trade as a person at the terminal does: reason CLIENT, no magic.
