@@ -138,8 +138,22 @@ async def test_an_order_goes_its_way_and_the_terminal_shows_it(simulator):
         assert valuation.position_losses == {outcome.order: pytest.approx(50.0, abs=5.0)}
         per_lot = valuation.worths["EURUSD"].money_per_lot
         assert per_lot == pytest.approx(100_000 * appraisal.quote.bid, rel=0.01)
-        (deposit,) = (await bridge.trade.report()).balance_operations
-        assert deposit.amount == 10_000.0
+
+
+async def test_money_paid_in_or_out_is_told_by_both_lanes_with_the_look_that_shows_it(simulator):
+    async with bridge_on(simulator) as bridge:
+        await until(lambda: bridge.server_clock.offset_s is not None)
+        looks = (bridge.market.report, bridge.trade.report)
+        assert [(await look()).balance_operations for look in looks] == [(), ()]
+        with simulator.control() as control:
+            control.deposit(500)
+            control.deposit(-120.5)
+            control.deposit(30, credit=True)
+        for look in looks:
+            report = await look()
+            assert (report.account.balance, report.account.equity) == (10_379.5, 10_409.5)
+            assert [paid.amount for paid in report.balance_operations] == [500.0, -120.5, 30.0]
+            assert all(abs(paid.time_msc - report.at_msc) < 60_000 for paid in report.balance_operations)
 
 
 async def test_a_reply_that_is_lost_leaves_an_unknown_which_a_look_resolves(tmp_path):
