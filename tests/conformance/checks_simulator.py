@@ -6,6 +6,7 @@ margin can be worked out by hand. Expected amounts are: contract 100,000, levera
 
 import time
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from checking import Client, Terminal
@@ -16,6 +17,7 @@ OFFSET_S = 7200
 EURUSD = [(1.09 + n / 1000, 1.0901 + n / 1000) for n in range(10)]
 USDJPY = [(150.0, 150.01), (150.0, 150.02)]
 BID, ASK = EURUSD[-1]
+WORTHS = {"EURUSD": 1.1, "XAUUSD": 2350.0, "US500": 5200.0, "BTCUSD": 64_000.0, "AAPL": 190.0}
 # What a request gets for its mistake, each in an order that is right otherwise.
 MISTAKES = {
     "volume too small": ({"volume": 0.001}, 10014),
@@ -190,6 +192,16 @@ def check_sums(trader: Trader) -> None:
     call("margin in dollars", 100.0, SUCCESS, lambda: mt5.order_calc_margin(0, "USDJPY", 0.1, 150.0))
     call("profit", 100.0, SUCCESS, lambda: round(mt5.order_calc_profit(0, "EURUSD", 0.1, 1.09, 1.1), 8))
     call("loss", -100.0, SUCCESS, lambda: round(mt5.order_calc_profit(1, "EURUSD", 0.1, 1.09, 1.1), 8))
+    # A purchase whose price doubles earns what it is worth: so a client learns it whatever the symbol's kind.
+    for name, price in WORTHS.items():
+        info = mt5.symbol_info(name)
+        value = info.volume_max * info.trade_contract_size * price
+        worth = partial(mt5.order_calc_profit, 0, name, info.volume_max, price, 2 * price)
+        call(f"worth of {name}", round(value, 2), SUCCESS, worth)
+    yen = 150.0 * 100_000 / USDJPY[-1][1]
+    call(
+        "worth in yen", round(yen, 2), SUCCESS, lambda: mt5.order_calc_profit(0, "USDJPY", 1.0, 150.0, 300.0)
+    )
     trader.check("mistaken sums", [None, None], [
         mt5.order_calc_margin(0, "NOSUCH", 0.1, 1.0), mt5.order_calc_profit(0, "NOSUCH", 0.1, 1.0, 1.1),
     ])  # fmt: skip
