@@ -9,11 +9,12 @@ request that got no turn within its wait is withdrawn, certainly unwritten.
     operation  deadline  wait  because
     connect    120       0     initialize() waits up to 100 s for a terminal that it starts; the lane adds
                                MT5_TIMEOUT_MS, which the package spends on the login after that
-    select     60        0     near matches need the whole symbol list, 30 MB at brokers with thousands
+    select     60        0     near matches need the whole symbol list, 30 MB at brokers with thousands; and a
+                               month of the account's history is read
     identity   5         0     two questions to the terminal's memory, milliseconds; asked while idle only
     ticks      60        5     the first question for a symbol downloads its missing history, 45 s reported
     newest     10        5     the terminal's memory, milliseconds
-    report     10        5     the terminal's memory, milliseconds
+    report     10        5     the terminal's memory, milliseconds; of the history only what is new
     appraise   10        2     the terminal's memory; an order looked at late is worse than one refused
     submit     15        1     brokers answer in 0.1 to 0.3 s, at bad moments in seconds; killing the lane
                                costs a reconciliation, and an order sent late is worse than one refused
