@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from scripts.simulation.timeline import Timeline
 
 from hybrid_bridge.control.state import ControlState, Link
-from hybrid_bridge.core.inputs import EmergencyStopRequested, ResumeRequested
+from hybrid_bridge.core.inputs import EmergencyStopRequested, ResumeRequested, TighteningRequested
 from hybrid_bridge.core.market import SequencedTick, TickCursor
 from hybrid_bridge.core.orders import Channel, Source
 from hybrid_bridge.errors import ChannelError
@@ -203,7 +203,7 @@ class SimulatedControl:
             if isinstance(item, DataRequested):
                 continue
             settled = None
-            if isinstance(item, EmergencyStopRequested | ResumeRequested):
+            if isinstance(item, EmergencyStopRequested | ResumeRequested | TighteningRequested):
                 # The status message shows the backend what became of it.
                 settled = self._seen(item.reason)
             await self._inbox.put(item, settled)

@@ -20,7 +20,11 @@ LOTS = 1e-8  # Below any volume step.
 
 @dataclass(frozen=True, slots=True)
 class LedgerDeal:
-    """One line of the exchange's ledger."""
+    """One line of the exchange's ledger.
+
+    Attributes:
+        result: profit, commission and swap together.
+    """
 
     deal: int
     order: int
@@ -28,6 +32,7 @@ class LedgerDeal:
     entry: int
     volume: float
     utc_ms: int
+    result: float = 0.0
 
 
 @dataclass(slots=True)
@@ -72,9 +77,12 @@ def read_ledger(path: Path) -> list[LedgerDeal]:
     """Read the exchange's ledger."""
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     return [
-        LedgerDeal(row["deal"], row["order"], row["position"], row["entry"], row["volume"], row["utc_msc"])
+        LedgerDeal(
+            row["deal"], row["order"], row["position"], row["entry"], row["volume"], row["utc_msc"],
+            row["profit"] + row["commission"] + row["swap"],
+        )
         for row in rows
-    ]
+    ]  # fmt: skip
 
 
 def signal_of(comment: str) -> str:

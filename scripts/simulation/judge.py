@@ -7,8 +7,9 @@ to stop waiting; what it says counts only when the bound has passed.
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from scripts.simulation.case import Case, Failure
 from scripts.simulation.evidence import gather, read_ledger
-from scripts.simulation.rules import Case, Failure, as_told, cleared_after_stop, closes_once, judge_case
+from scripts.simulation.rules import as_told, cleared_after_stop, closes_once, judge_case
 
 if TYPE_CHECKING:
     from scripts.simulation.life import Life
@@ -62,6 +63,9 @@ def make_case(world: "World") -> Case:
         hedging=world.hedging,
         pending_ms=world.market.pending_since_ms(),
         link_down_s=tuple(world.faults.link_down_s),
+        money=world.money,
+        tightenings=tuple(orders.tightenings),
+        struck=frozenset(world.faults.struck),
     )
 
 

@@ -19,7 +19,7 @@ from scripts.simulation.points import all_points
 
 from hybrid_bridge import bridge as bridge_module
 from hybrid_bridge.core.events import Event
-from hybrid_bridge.core.inputs import EmergencyStopRequested, Input, ResumeRequested
+from hybrid_bridge.core.inputs import Input
 from hybrid_bridge.errors import BridgeError
 from hybrid_bridge.execution.inbox import PriorityInbox
 from hybrid_bridge.journal.sqlite import SqliteJournal
@@ -76,12 +76,11 @@ class InlineExecutor(Executor):
 
 
 class WatchedInbox(PriorityInbox):
-    """The real inbox; the world notes when a stop or a resume was received."""
+    """The real inbox; the world notes when a stop, a resume or a limit was received."""
 
     async def put(self, item: Input, settled: Callable[[], None] | None = None) -> None:
         """Hand over one input."""
-        if isinstance(item, EmergencyStopRequested | ResumeRequested):
-            settled = present_life().world.orders.note_received(item, present_life(), settled)
+        settled = present_life().world.orders.note_received(item, present_life(), settled)
         await super().put(item, settled)
 
 
@@ -248,6 +247,7 @@ class Life:
         if self.journal is not None:
             self.world.leave_files(self.file, self.journal, power_cut=power_cut, in_commit=in_commit)
         self.world.orders.note_death(self)
+        self.world.money.ends_s[self.number] = self.world.timeline.now_s
 
     async def _main(self) -> None:
         world = self.world

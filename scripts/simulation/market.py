@@ -5,6 +5,7 @@ unseen is made in a few steps. The exchange is the simulator's own, with its led
 """
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from hybrid_bridge.simulator.exchange import Exchange
 from hybrid_bridge.simulator.ledger import Ledger
 
 SYMBOLS = ("EURUSD", "GBPUSD", "USDJPY")
+POINTS = {spec.name: spec.point for spec in CATALOGUE if spec.name in SYMBOLS}
 LOGIN, SERVER = 7001, "Simulator-Demo"
 STRANGER = (7002, 5_000.0)
 TICK_MS = 1_000
@@ -53,7 +55,9 @@ class Market:
         start_utc_ms: int,
         offset_s: int,
         only_ioc: bool,
+        note_worth: Callable[[float, float], None],
     ) -> None:
+        self._note_worth = note_worth
         self._timeline = timeline
         self._draw = draw
         self.start_utc_ms = start_utc_ms
@@ -88,6 +92,10 @@ class Market:
         """The true time, UTC milliseconds."""
         return self.start_utc_ms + round(self._timeline.now_s * 1000)
 
+    def moment_of(self, server_msc: int) -> float:
+        """The moment, seconds of the world, at which the server's clock showed a time."""
+        return (server_msc - self._offset_ms - self.start_utc_ms) / 1000
+
     def day_of(self, utc_ms: int) -> int:
         """The broker's day at an instant."""
         return (utc_ms + self._offset_ms) // 86_400_000
@@ -121,6 +129,7 @@ class Market:
             for name in SYMBOLS:
                 self._tick(name, at_ms, stretch)
         self._last_ms = now_ms
+        self._note_worth(self._timeline.now_s, self.exchange.account_info().equity)
 
     def _tick(self, name: str, at_ms: int, stretch: float) -> None:
         price = self.prices[name]

@@ -8,12 +8,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from hybrid_bridge.core.inputs import EmergencyStopRequested, ResumeRequested
+from hybrid_bridge.core.inputs import (
+    EmergencyStopRequested,
+    Input,
+    LimitsRestoreRequested,
+    ResumeRequested,
+    TighteningRequested,
+)
 from hybrid_bridge.core.orders import Channel, Source
 
 if TYPE_CHECKING:
     from scripts.simulation.life import Life
 
+Settled = Callable[[], None]
 ACTION_DEAL, ACTION_PENDING = 1, 5
 LOCAL = Source(Channel.LOCAL)
 
@@ -85,6 +92,21 @@ class Resume:
     local: bool
 
 
+@dataclass(slots=True)
+class Tightening:
+    """One wish for stricter limits that reached the inbox, or, without any limit, for those of the settings.
+
+    Attributes:
+        settled_s: when the bridge said that it needs no second delivery; None: never.
+    """
+
+    at_s: float
+    life: int
+    reason: str
+    limits: dict[str, float]
+    settled_s: float | None = None
+
+
 def is_entry(request: Any) -> bool:
     """Tell whether a request opens something rather than closing or changing it."""
     return request.action == ACTION_PENDING or (request.action == ACTION_DEAL and not request.position)
@@ -98,20 +120,50 @@ class Orders:
         self.written: list[Written] = []
         self.stops: list[Stop] = []
         self.resumes: list[Resume] = []
+        self.tightenings: list[Tightening] = []
         self._now_s = now_s
         self._note = note
 
-    def note_received(
-        self, item: EmergencyStopRequested | ResumeRequested, life: "Life", settled: Callable[[], None] | None
-    ) -> Callable[[], None] | None:
-        """Note a stop or resume at the inbox; returns the callback that notes its settling too."""
+    def note_received(self, item: Input, life: "Life", settled: Settled | None) -> Settled | None:
+        """Note what is more than an order at the inbox; returns the callback that notes its settling too."""
         if life.dead:
             return settled
-        if isinstance(item, ResumeRequested):
-            local = item.source.channel is Channel.LOCAL
-            self.resumes.append(Resume(self._now_s(), life.number, item.reason, local))
-            self._note("received", f"{item.reason!r} ({item.source.channel.value})")
-            return settled
+        match item:
+            case ResumeRequested():
+                local = item.source.channel is Channel.LOCAL
+                self.resumes.append(Resume(self._now_s(), life.number, item.reason, local))
+                self._note("received", f"{item.reason!r} ({item.source.channel.value})")
+                return settled
+            case EmergencyStopRequested():
+                return self._note_stop(item, life, settled)
+            case TighteningRequested():
+                return self._note_tightening(item, dict(item.limits), life, settled)
+            case LimitsRestoreRequested():
+                return self._note_tightening(item, {}, life, settled)
+            case _:
+                return settled
+
+    def _note_tightening(
+        self,
+        item: TighteningRequested | LimitsRestoreRequested,
+        limits: dict[str, float],
+        life: "Life",
+        settled: Settled | None,
+    ) -> Settled:
+        wish = Tightening(self._now_s(), life.number, item.reason, limits)
+        self.tightenings.append(wish)
+        self._note("received", f"{item.reason!r} {limits} ({item.source.channel.value})")
+
+        def note_settled() -> None:
+            if life.dead:
+                return
+            wish.settled_s = self._now_s()
+            if settled is not None:
+                settled()
+
+        return note_settled
+
+    def _note_stop(self, item: EmergencyStopRequested, life: "Life", settled: Settled | None) -> Settled:
         now_s, source = self._now_s(), item.source
         stop = Stop(now_s, life.number, item.reason, item.close_positions, item.cancel_orders, source)
         obeyed = [

@@ -4,15 +4,13 @@ Independent of the engine: limits are counted anew from the ledger and the reque
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from scripts.simulation.evidence import ENTRY_IN, ENTRY_INOUT, LOTS, Evidence, positions, signal_of
-from scripts.simulation.orders import Resume, Sent, Stop, Written
-
-from hybrid_bridge.settings import Settings
+from scripts.simulation.case import Case, Failure, entries_of, in_force, lifting
+from scripts.simulation.evidence import ENTRY_IN, ENTRY_INOUT, LOTS, positions, signal_of
+from scripts.simulation.limit_rules import RULES as LIMIT_RULES
 
 CHANNELS = ("websocket", "redpanda")
 FINAL = ("filled", "partial", "rejected", "not_executed", "denied", "expired")
@@ -23,55 +21,12 @@ AGE_S = 1.0
 LOOKS_S = 1.0  # Two looks are farther apart.
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """One thing that must not be.
-
-    Attributes:
-        kind: lost, doubled, unexplained, limit, stop, unconverged or broken.
-        key: the signal or command that it is about; "" for none.
-    """
-
-    kind: str
-    key: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """What is judged.
-
-    Attributes:
-        delivered: ids that certainly reached the bridge.
-        start_ms: the world's beginning, UTC milliseconds.
-        clock_jumped: whether the PC's clock was wrong for a while; what needs it is then not judged.
-        views_hidden: whether the terminal hid what had happened for a while.
-        link_down_s: when the terminal had no link to the broker.
-        pending_ms: when orders still waiting at the venue were placed, by ticket.
-    """
-
-    evidence: Evidence
-    sent: dict[str, Sent]
-    delivered: frozenset[str]
-    written: list[Written]
-    stops: list[Stop]
-    resumes: list[Resume]
-    settings: Settings
-    start_ms: int
-    day_of_ms: Callable[[int], int]
-    clock_jumped: bool
-    views_hidden: bool
-    hedging: bool
-    pending_ms: dict[int, int]
-    link_down_s: tuple[tuple[float, float], ...] = ()
-
-
 def judge_case(case: Case) -> list[Failure]:
     """Go through all the rules."""
     rules = (
         once_only, as_told, known_signals, not_stale, closes_once, magics_unique, stop_present, volume_inside,
         rate_inside, day_inside, count_inside, nothing_beside_doubt, looked_enough, nothing_after_stop,
-        cleared_after_stop,
+        cleared_after_stop, *LIMIT_RULES,
     )  # fmt: skip
     return [failure for rule in rules for failure in rule(case)]
 
@@ -136,7 +91,7 @@ def not_stale(case: Case) -> Iterator[Failure]:
     """No entry for a signal that was too old when its request was written."""
     if case.clock_jumped:
         return
-    for written in _entries(case):
+    for written in entries_of(case):
         sent = case.sent.get(signal_of(written.request.comment))
         stamp = sent.body.get("timestamp") if sent is not None else None
         if sent is None or stamp is None:
@@ -182,15 +137,15 @@ def stop_present(case: Case) -> Iterator[Failure]:
     """Every entry has its stop, where that is required."""
     if not case.settings.require_stop_loss:
         return
-    for written in _entries(case):
+    for written in entries_of(case):
         if not written.request.sl > 0:
             yield Failure("limit", signal_of(written.request.comment), "an entry without a stop")
 
 
 def volume_inside(case: Case) -> Iterator[Failure]:
     """No entry is larger than MAX_VOLUME, or than was asked."""
-    most = case.settings.max_volume
-    for written in _entries(case):
+    for written in entries_of(case):
+        most = in_force(case, "max_volume", written.at_s)
         key, volume = signal_of(written.request.comment), written.request.volume
         sent = case.sent.get(key)
         asked = [row.get("volume") for row in (sent.body, *sent.variants)] if sent is not None else [None]
@@ -204,15 +159,14 @@ def rate_inside(case: Case) -> Iterator[Failure]:
     if case.clock_jumped:
         return
     first: dict[str, float] = {}
-    for written in _entries(case):
+    for written in entries_of(case):
         first.setdefault(signal_of(written.request.comment), written.at_s)
-    times, most = sorted(first.values()), case.settings.max_orders_per_minute
-    for place in range(most, len(times)):
-        if times[place] - times[place - most] < MINUTE_S:
-            text = (
-                f"{most + 1} entries from {times[place - most]:.1f} to {times[place]:.1f} s, {most} a minute"
-            )
-            yield Failure("limit", "", text)
+    times = sorted(first.values())
+    for at_s in times:
+        most = in_force(case, "max_orders_per_minute", at_s)
+        count = sum(at_s - MINUTE_S < earlier <= at_s for earlier in times)
+        if most is not None and count > most:
+            yield Failure("limit", "", f"{count} entries in the minute to {at_s:.1f} s, {most:g} permitted")
             return
 
 
@@ -221,22 +175,27 @@ def day_inside(case: Case) -> Iterator[Failure]:
     if case.clock_jumped:
         return
     days: Counter[int] = Counter()
-    for requests in case.evidence.entries.values():
-        for request in requests:
-            if request.volume > LOTS:
-                sent_ms = case.start_ms + round(request.arrival.at_s * 1000)
-                if case.day_of_ms(sent_ms - round(MIDNIGHT_S * 1000)) == case.day_of_ms(sent_ms):
-                    days[case.day_of_ms(sent_ms)] += 1
-    most = case.settings.max_daily_trades
-    for day, count in days.items():
-        if count > most:
-            yield Failure("limit", "", f"{count} entries on broker day {day}, {most} a day permitted")
+    arrivals = [
+        request.arrival
+        for requests in case.evidence.entries.values()
+        for request in requests
+        if request.volume > LOTS
+    ]
+    for arrival in sorted(arrivals, key=lambda arrival: arrival.at_s):
+        sent_ms = case.start_ms + round(arrival.at_s * 1000)
+        day = case.day_of_ms(sent_ms)
+        if case.day_of_ms(sent_ms - round(MIDNIGHT_S * 1000)) != day:
+            continue
+        days[day] += 1
+        most = in_force(case, "max_daily_trades", arrival.at_s)
+        if most is not None and days[day] > most:
+            yield Failure("limit", "", f"{days[day]} entries on broker day {day}, {most:g} a day permitted")
+            return
 
 
 def count_inside(case: Case) -> Iterator[Failure]:
     """No entry is sent while as many positions are open as are permitted."""
-    most = case.settings.max_open_positions
-    if most is None or not case.hedging or case.views_hidden:
+    if not case.hedging or case.views_hidden:
         return
     sent_s = {
         result.order: request.arrival.at_s
@@ -246,7 +205,10 @@ def count_inside(case: Case) -> Iterator[Failure]:
         for result in request.arrival.results
     }
     spans = positions(case.evidence.deals)
-    for written in _entries(case):
+    for written in entries_of(case):
+        most = in_force(case, "max_open_positions", written.at_s)
+        if most is None:
+            continue
         now_ms = case.start_ms + written.at_s * 1000
         held = 0
         for span in spans:
@@ -255,7 +217,7 @@ def count_inside(case: Case) -> Iterator[Failure]:
             held += known_ms < now_ms and (span.closed_ms is None or span.closed_ms > now_ms)
         if held >= most:
             key = signal_of(written.request.comment)
-            yield Failure("limit", key, f"sent while {held} positions were open, {most} permitted")
+            yield Failure("limit", key, f"sent while {held} positions were open, {most:g} permitted")
 
 
 def nothing_beside_doubt(case: Case) -> Iterator[Failure]:
@@ -268,7 +230,7 @@ def nothing_beside_doubt(case: Case) -> Iterator[Failure]:
             continue
         begins_s = _done_s(case, unknown)
         ends_s = _done_s(case, later[0]) if later[0] is not None else float("inf")
-        for written in _entries(case):
+        for written in entries_of(case):
             other = signal_of(written.request.comment)
             if (
                 written.request.symbol == unknown["symbol"]
@@ -304,11 +266,11 @@ def _done_s(case: Case, told: dict[str, Any]) -> float:
 
 def nothing_after_stop(case: Case) -> Iterator[Failure]:
     """No entry is written after an emergency stop was received, until a resume."""
-    for written in _entries(case):
+    for written in entries_of(case):
         for stop in case.stops:
             if stop.at_s >= written.at_s or (stop.lost_s is not None and stop.lost_s <= written.at_s):
                 continue
-            if not any(stop.first_s < resume.at_s <= written.at_s for resume in _lifting(case)):
+            if not any(stop.first_s < resume.at_s <= written.at_s for resume in lifting(case)):
                 key = signal_of(written.request.comment)
                 late_s = written.at_s - stop.at_s
                 yield Failure("stop", key, f"written {late_s:.3f} s after {stop.reason!r} was received")
@@ -318,7 +280,7 @@ def nothing_after_stop(case: Case) -> Iterator[Failure]:
 def cleared_after_stop(case: Case) -> Iterator[Failure]:
     """What an emergency stop was to close and to cancel is gone, unless trading was resumed meanwhile."""
     for stop in case.stops:
-        if stop.lost_s is not None or any(resume.at_s > stop.first_s for resume in _lifting(case)):
+        if stop.lost_s is not None or any(resume.at_s > stop.first_s for resume in lifting(case)):
             continue
         stopped_ms = case.start_ms + stop.obeyed_s * 1000
         close = case.settings.emergency_close_positions if stop.close is None else stop.close
@@ -331,11 +293,3 @@ def cleared_after_stop(case: Case) -> Iterator[Failure]:
             for ticket, placed_ms in case.pending_ms.items():
                 if placed_ms < stopped_ms:
                     yield Failure("stop", "", f"order {ticket} was not cancelled after {stop.reason!r}")
-
-
-def _entries(case: Case) -> list[Written]:
-    return [written for written in case.written if written.is_entry]
-
-
-def _lifting(case: Case) -> list[Resume]:
-    return [resume for resume in case.resumes if resume.local or case.settings.allow_remote_resume]

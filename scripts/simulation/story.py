@@ -6,7 +6,7 @@ Owns the words and the choice of lines. The same seed gives the same text, byte 
 import re
 from collections.abc import Iterable
 
-from scripts.simulation.rules import Failure
+from scripts.simulation.case import Failure
 from scripts.simulation.world import Line, Outcome
 
 # What concerns everybody.

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scripts.simulation.market import STRANGER, Market
+from scripts.simulation.money import Snapshot, snapshot
+from scripts.simulation.orders import is_entry
 from scripts.simulation.timeline import Timeline
 
 from hybrid_bridge.simulator import constants as mt5
@@ -59,6 +61,7 @@ class Arrival:
     Attributes:
         at_s: when, simulated seconds.
         results: what the venue made of it, each time it acted; more than one is the venue's own doubling.
+        before: the account as it found it; None for what opens nothing.
     """
 
     at_s: float
@@ -66,6 +69,7 @@ class Arrival:
     fate: Fate
     stranger: bool
     results: list[OrderSendResult] = field(default_factory=list)
+    before: Snapshot | None = None
 
 
 class Terminal:
@@ -120,6 +124,9 @@ class Terminal:
         """Take an order request; None where the package returns none."""
         stranger = self.exchange is not self.market.exchange
         arrival = Arrival(self.timeline.now_s, request, fate, stranger)
+        if is_entry(request) and not stranger:
+            self.market.catch_up()
+            arrival.before = snapshot(self.market, request.type, request.symbol, request.volume)
         self.arrivals.append(arrival)
         result: OrderSendResult | None = None
         if fate.executes_s is not None:

@@ -53,6 +53,7 @@ class Traders:
         self._numbers = 0
         self._commands = 0
         self._files = 0
+        self._commands_left = 0
         self._sent: list[Sent] = []
 
     def schedule(self, until_s: float, signals: int, commands: int, hands: int, stops: int) -> None:
@@ -245,23 +246,29 @@ class Traders:
             data["close_positions"] = draw.random() < 0.7
         if draw.random() < 0.2:
             data["cancel_orders"] = False
-        self._by_any_channel("emergency_stop", reason, data)
+        self.by_any_channel("emergency_stop", reason, data)
         if draw.random() < 0.75:
             world.timeline.after(draw.choice((0.5, 5.0, 60.0, 120.0)) * (0.5 + draw.random()), self._resume)
 
     def _resume(self) -> None:
+        if self._draw.random() < 0.7:
+            self.resume_by_file()
+        else:
+            self._files += 1
+            reason = f"resume {self._files}"
+            self.by_any_channel("resume_trading", reason, {"reason": reason})
+
+    def resume_by_file(self) -> None:
+        """Lift a halt as a person at the PC does."""
         self._files += 1
         reason = f"resume {self._files}"
-        data = {"reason": reason}
-        if self._draw.random() < 0.7:
-            self._by_file("resume_trading", reason, data)
-        else:
-            self._by_any_channel("resume_trading", reason, data)
+        self.by_file("resume_trading", {"reason": reason})
 
-    def _by_any_channel(self, kind: str, reason: str, data: dict[str, Any]) -> None:
+    def by_any_channel(self, kind: str, reason: str, data: dict[str, Any]) -> None:
+        """Send a command on a channel that the seed chooses."""
         channel = self._draw.choice(("log", "websocket", "local"))
         if channel == "local":
-            self._by_file(kind, reason, data)
+            self.by_file(kind, data)
             return
         self._world.note("sent", f"{kind} {data} {channel}")
         if channel == "log":
@@ -269,10 +276,10 @@ class Traders:
         else:
             self._world.backend.ask(reason, envelope(kind, data))
 
-    def _by_file(self, kind: str, reason: str, data: dict[str, Any]) -> None:
+    def by_file(self, kind: str, data: dict[str, Any]) -> None:
         """Leave a command as `hybrid-bridge stop` does, under a name that the seed gives."""
-        del reason
+        self._commands_left += 1
         self._world.note("sent", f"{kind} {data} local")
         folder = self._world.state_dir / "commands"
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{self._files:06}.json").write_bytes(envelope(kind, data))
+        (folder / f"{self._commands_left:06}.json").write_bytes(envelope(kind, data))

@@ -9,6 +9,7 @@ import io
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from scripts.simulation.market import LOGIN
 from scripts.simulation.terminal import Fate, Module, describe
 
 from hybrid_bridge.terminal.package import Package
@@ -17,6 +18,8 @@ from hybrid_bridge.terminal.worker_process import Reply, WorkerGone
 
 if TYPE_CHECKING:
     from scripts.simulation.life import Life
+
+LOOKS = ("report", "appraise")
 
 
 class SimulatedWorker:
@@ -89,11 +92,22 @@ class SimulatedWorker:
             return
         back_s = self._world.draw.uniform(0.0002, 0.003)
         answer = Reply(number, ok, encoded, session.link_lost, session.stranger)
-        self._world.timeline.after(back_s, lambda: self._answer(reply, answer))
+        shown = (name, result) if ok and name in LOOKS else None
+        self._world.timeline.after(back_s, lambda: self._answer(reply, answer, shown))
 
-    def _answer(self, reply: asyncio.Future[Reply], answer: Reply) -> None:
+    def _answer(self, reply: asyncio.Future[Reply], answer: Reply, shown: tuple[str, Any] | None) -> None:
         if not self._life.dead and not self._gone.done() and not reply.done():
             reply.set_result(answer)
+            if shown is not None:
+                self._note_look(*shown)
+
+    def _note_look(self, name: str, result: Any) -> None:
+        """Note the account's figures on their way to the bridge."""
+        account = (result if name == "report" else result.report).account
+        if account.login == LOGIN:
+            watch = name == "report" and self._name == "market"
+            now_s, money = self._world.timeline.now_s, self._world.money
+            money.note_look(now_s, self._life.number, account.equity, account.margin_level, watch=watch)
 
     async def read_frames(self) -> None:
         """Return never but by the worker's end."""

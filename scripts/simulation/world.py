@@ -14,11 +14,14 @@ from typing import Any
 from scripts.simulation.backend import Backend
 from scripts.simulation.disk import WatchedFile
 from scripts.simulation.faults import Faults
+from scripts.simulation.fortunes import Fortunes
 from scripts.simulation.hints import Hints, hints_for
 from scripts.simulation.judge import Verdict, judge, what_is_open
 from scripts.simulation.kills import KillPlan, aim_of, plan_kills
 from scripts.simulation.life import Life
+from scripts.simulation.limits import draw_limits
 from scripts.simulation.market import LOGIN, SERVER, SYMBOLS, Market
+from scripts.simulation.money import Money
 from scripts.simulation.orders import Orders
 from scripts.simulation.stage import staged
 from scripts.simulation.terminal import Terminal
@@ -110,6 +113,7 @@ class World:
         self._waiting: asyncio.Future[None] | None = None
         self._calm_s = 0.0
         offset_s = plan.choice((7200, 10800))
+        self.money = Money()
         self.hedging = plan.random() < 0.65
         self.market = Market(
             self.timeline,
@@ -119,6 +123,7 @@ class World:
             start_utc_ms=self._start(plan, offset_s),
             offset_s=offset_s,
             only_ioc=plan.random() < 0.5,
+            note_worth=self.money.note_worth,
         )
         self.market_view: TerminalView = self.market.accounts.current.view
         self.terminal = Terminal(self.timeline, self.market, self._sequence("terminal"), self.note)
@@ -164,6 +169,7 @@ class World:
             max_risk_percent=plan.choice((0.5, 2.0)),
             max_open_risk_percent=plan.choice((None, None, 5.0)),
             state_dir=str(self.state_dir),
+            **draw_limits(self._sequence("limits")),
         )
 
     def _plan(self, plan: random.Random) -> None:
@@ -180,6 +186,7 @@ class World:
         hands, stops = max(hands, hints.hands), max(stops, hints.stops)
         busy_s = SILENT_FROM_S if hints.long_silence else self.chaos_s
         traders.schedule(busy_s, signals, commands, hands, stops)
+        Fortunes(self, traders, self._sequence("fortunes")).schedule(busy_s)
         if hints.flood:
             traders.schedule_flood(hints.flood, plan.uniform(5.0, 30.0))
         if hints.ends_in_order:

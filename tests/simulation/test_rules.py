@@ -4,9 +4,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from scripts.simulation.case import Case
 from scripts.simulation.evidence import Evidence, Executed, LedgerDeal
 from scripts.simulation.orders import Resume, Sent, Stop, Written
-from scripts.simulation.rules import Case, judge_case
+from scripts.simulation.rules import judge_case
 from scripts.simulation.terminal import Arrival, Fate
 
 from hybrid_bridge.settings import Settings
