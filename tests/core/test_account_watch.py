@@ -28,6 +28,7 @@ from tests.core.builders import (
     make_spec,
     make_state,
     make_terminal,
+    make_valuation,
     state_with,
 )
 from tests.core.judging import appraised, denials_of, kinds
@@ -303,12 +304,13 @@ def test_looking_ahead_leaves_the_state_as_it_is() -> None:
     ],
 )
 def test_positions_opened_by_hand_count_in_the_exposure(limits: dict[str, Any]) -> None:
-    report = make_report(positions=(EXTERNAL,))
-    facts = {"report": report, "open_risk": 490.0}
+    valuation = make_valuation(position_losses={EXTERNAL.ticket: 490.0})
+    report = make_report(positions=(EXTERNAL,), valuation=valuation)
 
-    assert kinds(appraised(make_signal(), limits=make_limits(**limits), **facts))[-1] == "IntentDenied"
-    alone = {"open_risk": 0.0}
-    assert kinds(appraised(make_signal(), limits=make_limits(**limits), **alone))[-1] == "OrderSending"
+    events = appraised(make_signal(volume=None), limits=make_limits(**limits), report=report)
+
+    assert events != appraised(make_signal(volume=None), limits=make_limits(), report=report)
+    assert kinds(appraised(make_signal(), limits=make_limits(**limits)))[-1] == "OrderSending"
 
 
 def test_a_position_opened_by_hand_uses_up_the_symbol_s_volume_limit() -> None:

@@ -1,4 +1,4 @@
-"""What follows from a look at the account: the broker's day, the equity's peak, the positions, the identity.
+"""What follows from a look at the account: the broker's day, the equity's marks, the positions, the identity.
 
 Pure. Owns what is taken from a look and when a look is not to be believed: another account's figures, and
 those of a terminal that has not loaded the account yet. The engine offers `observe` to the executor.
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from hybrid_bridge.core.account import AccountReport, Position
+from hybrid_bridge.core.breaches import is_watching, lift_daily_loss, watch
 from hybrid_bridge.core.events import (
     BrokerDayOpened,
     EquityPeakRaised,
@@ -17,6 +18,7 @@ from hybrid_bridge.core.events import (
     PositionChanged,
     PositionEnded,
 )
+from hybrid_bridge.core.funds import find_moves, shows_money
 from hybrid_bridge.core.identity import find_account_denial, is_between_logins
 from hybrid_bridge.core.inputs import AccountObserved
 from hybrid_bridge.core.latch import halt
@@ -39,23 +41,39 @@ def observe(state: EngineState, limits: Limits, observed: AccountObserved) -> tu
 
 
 def take_in(
-    state: EngineState, limits: Limits, report: AccountReport, *, positions: bool = True
+    state: EngineState, limits: Limits, report: AccountReport, *, latest: bool = True
 ) -> tuple[Event, ...]:
     """Return what a look at the account shows that is news; nothing when it is another account's.
 
     Args:
-        positions: False when a later look has shown the positions already.
+        latest: False when a later look has been taken in already: only the broker's day is taken from it.
     """
-    equity, events = report.account.equity, list[Event]()
-    if find_account_denial(report, limits) is not None or not is_positive(equity):
-        return ()  # A terminal that has not loaded the account yet; taken as a reference it would last.
-    if report.server_day is not None and (state.server_day is None or report.server_day > state.server_day):
-        events.append(BrokerDayOpened(report.server_day, equity, report.at_msc))
-    if equity > (state.equity_peak or 0.0):
-        events.append(EquityPeakRaised(equity, report.at_msc))
-    if positions and shows_positions(report):
+    if find_account_denial(report, limits) is not None:
+        return ()
+    events = _take_in_money(state, limits, report, latest=latest)
+    if latest and shows_positions(report):
         events += _compare_positions(state, limits, report)
     return tuple(events)
+
+
+def _take_in_money(state: EngineState, limits: Limits, report: AccountReport, *, latest: bool) -> list[Event]:
+    """Return what a look's equity shows: payments, the broker's day, the highest mark, broken limits."""
+    equity, events = report.account.equity, list[Event]()
+    if not shows_money(state, report):
+        return events
+    if is_positive(equity):  # A terminal that has not loaded the account yet; as a reference it would last.
+        day, seen = report.server_day, state.server_day
+        opens_day = day is not None and (seen is None or day > seen)
+        if latest:
+            events += find_moves(state, report, opens_day=opens_day)
+        if opens_day and day is not None:
+            events.append(BrokerDayOpened(day, equity, report.at_msc))
+            events += lift_daily_loss(state, report.at_msc)
+        if latest and equity > (as_observed(state, events).equity_peak or 0.0):
+            events.append(EquityPeakRaised(equity, report.at_msc))
+    if latest and is_watching(limits):
+        events += watch(as_observed(state, events), limits, report)
+    return events
 
 
 def shows_positions(report: AccountReport) -> bool:
@@ -82,6 +100,7 @@ def as_observed(state: EngineState, observed: Sequence[Event]) -> EngineState:
         positions=dict(state.positions),
         unshown=dict(state.unshown),
         unsettled=dict(state.unsettled),
+        stops_seen=state.stops_seen.copy(),
         funds_moves=state.funds_moves.copy(),
     )
     for event in observed:

@@ -7,6 +7,7 @@ is clear already, and with none when the terminal must be asked first: the execu
 """
 
 from hybrid_bridge.core.account_watch import as_observed, find_strays, observe, take_in
+from hybrid_bridge.core.breaches import flatten, is_believed
 from hybrid_bridge.core.cases import Case
 from hybrid_bridge.core.events import (
     Denial,
@@ -31,8 +32,11 @@ from hybrid_bridge.core.verdict import find_future, judge_intent
 
 __all__ = [
     "answer",
+    "as_observed",
     "find_strays",
+    "flatten",
     "halt",
+    "is_believed",
     "is_repeated",
     "judge_again",
     "judge_appraised",
@@ -87,7 +91,7 @@ def judge_appraised(state: EngineState, limits: Limits, appraised: OrderAppraise
     report = appraised.appraisal.report if appraised.appraisal is not None else None
     observed: tuple[Event, ...] = ()
     if report is not None:
-        observed = take_in(state, limits, report, positions=not appraised.superseded)
+        observed = take_in(state, limits, report, latest=not appraised.superseded)
     verdict = judge_intent(as_observed(state, observed), limits, appraised, intent)
     if not isinstance(verdict, ApprovedOrder):
         return (*observed, received, IntentDenied(intent.number, verdict, now_msc))

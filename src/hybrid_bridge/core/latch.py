@@ -4,10 +4,16 @@ Pure. Setting it never weakens what is set already; lifting it is a person's act
 the executor and to recovery.
 """
 
-from hybrid_bridge.core.events import Denial, Event, TradingState, TradingStateChanged
+from dataclasses import replace
+
+from hybrid_bridge.core.account import AccountReport
+from hybrid_bridge.core.breaches import find_breaches
+from hybrid_bridge.core.events import Denial, EquityPeakReset, Event, TradingState, TradingStateChanged
 from hybrid_bridge.core.inputs import EmergencyStopRequested, ResumeRequested
 from hybrid_bridge.core.limits import Limits
+from hybrid_bridge.core.losses import DRAWDOWN
 from hybrid_bridge.core.orders import Channel, Source
+from hybrid_bridge.core.sizing import is_positive
 from hybrid_bridge.core.state import EngineState
 
 
@@ -63,9 +69,20 @@ def halt(state: EngineState, reason: str, at_msc: int) -> tuple[Event, ...]:
 
 
 def resume(
-    state: EngineState, limits: Limits, request: ResumeRequested, now_msc: int
+    state: EngineState,
+    limits: Limits,
+    request: ResumeRequested,
+    now_msc: int,
+    report: AccountReport | None = None,
 ) -> tuple[Event, ...] | Denial:
-    """Lift the latch, if it is a person here who asks or the trader permits it from afar."""
+    """Lift the latch, if it is a person here who asks or the trader permits it from afar.
+
+    Not while a limit on losses is broken; but a drawdown is measured anew from the present equity where a
+    person here lifts it.
+
+    Args:
+        report: the latest look at the account that is believed; None before the first.
+    """
     local = request.source.channel is Channel.LOCAL
     if not local and not limits.allow_remote_resume:
         mend = "type `hybrid-bridge resume` on the trading PC"
@@ -81,9 +98,31 @@ def resume(
     if early or _is_before_a_stop(state, request.source):
         mend = "send it again" if local else "send it again, or type `hybrid-bridge resume` on the trading PC"
         return Denial("resume", "a resume from after the halt", "one from before it", mend)
-    return (
-        TradingStateChanged(TradingState.ACTIVE, request.reason, request.source, False, request.received_msc),
+    broken = () if report is None else find_breaches(state, limits, report)
+    denial = _find_broken(state, broken, seen=report is not None, local=local)
+    if denial is not None:
+        return denial
+    resumed = TradingStateChanged(
+        TradingState.ACTIVE, request.reason, request.source, False, request.received_msc
     )
+    if report is None or not broken or not is_positive(report.account.equity):
+        return (resumed,)
+    return (EquityPeakReset(report.account.equity, now_msc), resumed)
+
+
+def _find_broken(state: EngineState, broken: tuple[Denial, ...], *, seen: bool, local: bool) -> Denial | None:
+    """Return the limit on losses that forbids to resume now; a drawdown forbids it from afar only."""
+    if not seen and state.breach:
+        mend = "the terminal has not shown the account yet; send it again in a moment"
+        return Denial(state.breach, "an account that was seen", "none", mend)
+    for one in broken:
+        if one.check != DRAWDOWN:
+            mend = "resume once it is no longer so; a day's loss ends with the broker's day"
+            return replace(one, detail=f"{one.detail}; {mend}")
+        if not local:
+            mend = "type `hybrid-bridge resume` on the trading PC: it is measured anew from then on"
+            return replace(one, detail=f"{one.detail}; {mend}")
+    return None
 
 
 def _is_before_a_stop(state: EngineState, source: Source) -> bool:

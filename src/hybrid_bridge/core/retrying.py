@@ -46,7 +46,7 @@ def judge_again(
         return answer(state, replied, f"{late_ms} ms too late by this PC's clock")
     if appraisal is None:
         return answer(state, replied, f"the terminal could not be asked: {appraised.problem}")
-    observed = take_in(state, limits, appraisal.report, positions=not appraised.superseded)
+    observed = take_in(state, limits, appraisal.report, latest=not appraised.superseded)
     closing = record.intent.kind is IntentKind.CLOSE
     if closing and appraised.position is None and _shows_what_is_gone(limits, appraisal.report):
         return (*observed, *already_closed(state, replied))
