@@ -1,5 +1,6 @@
 """Lots: exact to the step, the largest that fits, never rounded up."""
 
+from decimal import Decimal
 from fractions import Fraction
 
 import pytest
@@ -8,11 +9,13 @@ from hypothesis import strategies as st
 from tests.core.builders import INF, NAN, make_spec
 
 from hybrid_bridge.core.sizing import (
+    exact,
     floor_to_step,
     is_positive,
-    largest_volume,
+    least_volume,
+    most_lots,
     round_to_tick,
-    volume_for_risk,
+    whole_steps,
 )
 
 STEPS = st.sampled_from([0.001, 0.01, 0.1, 1.0, 0.25, 5.0])
@@ -22,7 +25,7 @@ LOSSES = st.decimals(min_value="0.01", max_value="10000000", places=6, allow_nan
 RISKS = st.decimals(min_value="0.01", max_value="100000000", places=4, allow_nan=False).map(float)
 
 
-def exact(value: float) -> Fraction:
+def rational(value: float) -> Fraction:
     """Return what a float says in decimal: 0.1 is a tenth."""
     return Fraction(repr(value))
 
@@ -60,10 +63,10 @@ def test_a_volume_or_step_that_is_no_number_gives_no_lots(volume: float, step: f
 
 @given(volume=LOTS, step=STEPS)
 def test_flooring_gives_the_greatest_multiple_that_is_not_above(volume: float, step: float) -> None:
-    floored = exact(floor_to_step(volume, step))
+    floored = rational(floor_to_step(volume, step))
 
-    assert (floored / exact(step)).denominator == 1
-    assert floored <= exact(volume) < floored + exact(step)
+    assert (floored / rational(step)).denominator == 1
+    assert floored <= rational(volume) < floored + rational(step)
 
 
 @given(volume=LOTS, step=STEPS)
@@ -71,6 +74,55 @@ def test_flooring_twice_changes_nothing(volume: float, step: float) -> None:
     once = floor_to_step(volume, step)
 
     assert floor_to_step(once, step) == once
+
+
+@pytest.mark.parametrize(
+    ("lots", "step", "expected"),
+    [
+        ("0.3", 0.1, "0.3"),
+        ("0.2999999999999999999", 0.1, "0.3"),  # Nineteen digits: a division's rounding.
+        ("0.29999999999999999", 0.1, "0.2"),
+        ("-0.01", 0.1, "-0.1"),
+        ("0", 0.1, "0"),
+        ("Infinity", 0.1, "Infinity"),
+        ("1E+30", 0.01, "1E+30"),
+    ],
+)
+def test_lots_are_cut_to_whole_steps_exactly(lots: str, step: float, expected: str) -> None:
+    assert whole_steps(Decimal(lots), step) == Decimal(expected)
+
+
+@pytest.mark.parametrize(
+    ("least", "step", "expected"),
+    [
+        (0.01, 0.01, "0.01"),
+        (0.1, 0.01, "0.10"),
+        (0.015, 0.01, "0.02"),
+        (0.5, 1.0, "1"),
+        (0.1, 0.1, "0.1"),
+        (0.001, 0.01, "0.01"),
+    ],
+)
+def test_the_least_volume_is_the_first_whole_step_that_the_symbol_takes(
+    least: float, step: float, expected: str
+) -> None:
+    assert least_volume(make_spec(volume_min=least, volume_step=step)) == Decimal(expected)
+
+
+@pytest.mark.parametrize(
+    ("room", "per_lot", "expected"),
+    [
+        ("200", "200", "1"),
+        ("200", "400", "0.5"),
+        ("0", "200", "0"),
+        ("-5", "200", "-0.025"),
+        ("200", "0", "Infinity"),
+        ("0", "0", "Infinity"),
+        ("-0.01", "0", "-1"),
+    ],
+)
+def test_what_fits_into_what_a_limit_has_left(room: str, per_lot: str, expected: str) -> None:
+    assert most_lots(Decimal(room), Decimal(per_lot)) == Decimal(expected)
 
 
 @pytest.mark.parametrize(
@@ -89,43 +141,24 @@ def test_flooring_twice_changes_nothing(volume: float, step: float) -> None:
 def test_the_volume_for_a_risk_is_exact_at_the_limit(
     risk: float, loss: float, step: float, expected: float
 ) -> None:
-    assert volume_for_risk(risk, loss, step) == expected
+    assert float(whole_steps(most_lots(exact(risk), exact(loss)), step)) == expected
+
+
+@pytest.mark.parametrize("reference", [3, 7, 30, 49, 70])
+def test_what_divides_to_no_end_still_fits_exactly(reference: int) -> None:
+    # As many lots as were appraised lose exactly the appraised loss, however a lot's share is rounded.
+    for loss in range(1, 400):
+        per_lot = Decimal(loss) / Decimal(reference)
+        assert whole_steps(most_lots(Decimal(loss), per_lot), 0.01) == reference
 
 
 @given(risk=RISKS, loss=LOSSES, step=STEPS)
 def test_one_step_more_would_lose_more_than_the_risk(risk: float, loss: float, step: float) -> None:
-    volume = exact(volume_for_risk(risk, loss, step))
+    volume = Fraction(whole_steps(most_lots(exact(risk), exact(loss)), step))
 
-    assert (volume / exact(step)).denominator == 1
-    assert volume * exact(loss) <= exact(risk)
-    assert (volume + exact(step)) * exact(loss) > exact(risk)
-
-
-@pytest.mark.parametrize(
-    ("limit", "held", "own_cap", "expected"),
-    [
-        (0.0, 0.0, None, 100.0),
-        (0.0, 999.0, None, 100.0),
-        (0.0, 0.0, 0.5, 0.5),
-        (0.0, 0.0, 0.509, 0.5),
-        (0.0, 0.0, 500.0, 100.0),
-        (5.0, 0.0, None, 5.0),
-        (5.0, 4.5, None, 0.5),
-        (5.0, 4.999, None, 0.0),
-        (5.0, 5.0, None, 0.0),
-        (5.0, 6.0, None, 0.0),
-        (5.0, 4.0, 0.3, 0.3),
-        (5.0, 4.8, 0.3, 0.2),
-        (0.5, 0.1 + 0.1 + 0.1, None, 0.2),
-        (5.0, NAN, None, 0.0),
-        (0.0, NAN, None, 100.0),
-        (0.0, 0.0, NAN, 0.0),
-    ],
-)
-def test_the_most_lots_are_what_the_tightest_limit_leaves(
-    limit: float, held: float, own_cap: float | None, expected: float
-) -> None:
-    assert largest_volume(make_spec(volume_limit=limit), held, own_cap) == expected
+    assert (volume / rational(step)).denominator == 1
+    assert volume * rational(loss) <= rational(risk) * (1 + Fraction(1, 10**15))
+    assert (volume + rational(step)) * rational(loss) > rational(risk)
 
 
 @pytest.mark.parametrize(
@@ -140,6 +173,11 @@ def test_the_most_lots_are_what_the_tightest_limit_leaves(
         (17.0, 5.0, 0, 15.0),
         (0.0, 1e-5, 5, 0.0),
         (-1.0, 1e-5, 5, 0.0),
+        (1.1, 5e-324, 5, 0.0),
+        (1e300, 1e-9, 9, 0.0),
+        (NAN, 1e-5, 5, 0.0),
+        (INF, 1e-5, 5, 0.0),
+        (1.1, 1e300, 5, 0.0),
     ],
 )
 def test_a_price_is_rounded_to_the_nearest_tick(

@@ -28,6 +28,8 @@ from hybrid_bridge.core.portfolio import (
 from hybrid_bridge.core.sizing import VOLUME_DIGITS_MAX, exact, is_positive, most_lots, whole_steps
 from hybrid_bridge.core.state import OrderRecord
 
+DIGITS_READABLE = 12
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:
@@ -90,16 +92,16 @@ def bound_volume(facts: Facts) -> Iterator[Finding]:
     caps = [("the symbol's volume_max", exact(spec.volume_max))]
     if cap is not None:
         caps.append(("MAX_VOLUME", exact(cap)))
-    if spec.volume_limit > 0:
-        held = _same_side_lots(facts)
-        if not math.isfinite(held):
-            yield Denial("volume", f"at most {spec.volume_limit:g} lots one way", "not known", "volume_limit")
-            return
+    held = _same_side_lots(facts) if spec.volume_limit > 0 else 0.0
+    if spec.volume_limit > 0 and math.isfinite(held):
         detail = f"the symbol's volume_limit of {spec.volume_limit:g}, {held:g} held or waiting"
         caps.append((detail, exact(spec.volume_limit) - exact(held)))
     for detail, lots in caps:
         allowed = max(Decimal(0), whole_steps(lots, spec.volume_step))
-        yield Bound("volume", f"at most {float(allowed):g} lots", detail, lots, written)
+        yield Bound("volume", f"at most {written(allowed)}", detail, lots, written)
+    if not math.isfinite(held):
+        limit = f"at most {spec.volume_limit:g} lots one way"
+        yield Denial("volume", limit, "not known", "a position or order shows no volume")
 
 
 def bound_risk(facts: Facts) -> Iterator[Finding]:
@@ -263,6 +265,8 @@ def below(value: Decimal, limit: float) -> str:
 
 
 def _texts(value: Decimal) -> Iterator[str]:
+    if value.adjusted() > DIGITS_READABLE:
+        return iter((f"{value:.3e}",))
     return (f"{value:.{digits}f}" for digits in (2, 4, 8))
 
 

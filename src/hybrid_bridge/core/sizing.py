@@ -69,7 +69,11 @@ def most_lots(room: Decimal, per_lot: Decimal) -> Decimal:
 
 
 def round_to_tick(price: float, spec: SymbolSpec) -> float:
-    """Round a price to the symbol's tick size and digits; 0.0 stays 0.0."""
-    if price <= 0:
+    """Round a price to the symbol's tick size and digits.
+
+    Returns:
+        0.0 for none, and for a price that is no number of ticks.
+    """
+    if price <= 0 or not math.isfinite(ticks := price / spec.tick_size):
         return 0.0
-    return round(round(price / spec.tick_size) * spec.tick_size, spec.digits)
+    return round(round(ticks) * spec.tick_size, spec.digits)
