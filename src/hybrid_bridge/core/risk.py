@@ -9,7 +9,7 @@ an order.
 from hybrid_bridge.core.cases import AppraisedCase, AppraisedCheck, Case, Check
 from hybrid_bridge.core.events import Denial
 from hybrid_bridge.core.identity import check_account, find_account_denial
-from hybrid_bridge.core.losses import check_daily_loss, check_drawdown
+from hybrid_bridge.core.losses import check_daily_loss, check_drawdown, check_loss_streak
 from hybrid_bridge.core.market_checks import (
     check_price_collar,
     check_quote_fresh,
@@ -52,6 +52,7 @@ JUDGING: tuple[AppraisedCheck, ...] = (
     check_open_positions,
     check_daily_loss,
     check_drawdown,
+    check_loss_streak,
 )
 
 
