@@ -3,10 +3,10 @@
 The file named by SCRIPTED_TERMINAL holds a JSON object, read again at every call, so that a test can change
 the terminal's mind while a worker runs. Keys: the fields of ACCOUNT and TERMINAL, symbols, ticks (symbol ->
 rows of [time_msc, bid, ask]), positions, orders, deals, history_orders (lists of field mappings), check, send
-(result mappings, or null), errors (function -> [code, text]), raises (function -> text), stall (functions that
-never return and hold the GIL, as the package does), prints (functions that print), garbage (functions that
-write nonsense into every pipe there is), halves (functions that write half a frame there and end the process),
-sticky (an error that every call gives until the next initialize).
+(result mappings, or null), errors (function -> [code, text]), raises (function -> text), stall (functions
+that never return and hold the GIL, as the package does), prints (functions that print), garbage (functions
+that write nonsense into every pipe there is), halves (functions that write half a frame there and end the
+process), sticky (an error that every call gives until the next initialize).
 """
 
 import ctypes

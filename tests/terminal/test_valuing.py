@@ -67,8 +67,8 @@ def test_every_symbol_that_is_open_or_asked_about_has_a_worth_once(session, scri
         orders=[{"symbol": "XAUUSD"}],
     )
     looked = valuing.report(session, ReportArgs(valued=False))
-    found = valuing.valued(session, looked, "EURUSD").valuation
-    expected = [("GBPUSD", 210_000.0), ("XAUUSD", 310_000.0), ("EURUSD", 110_000.0)]
+    found = valuing.valued(session, looked, {"EURUSD": 1.2}, "EURUSD").valuation
+    expected = [("GBPUSD", 210_000.0), ("XAUUSD", 310_000.0), ("EURUSD", 120_000.0)]
     assert [(worth.symbol, pytest.approx(worth.money_per_lot)) for worth in found.worths] == expected
     assert [(worth.currency_base, worth.currency_profit) for worth in found.worths] == [("EUR", "USD")] * 3
 

@@ -138,8 +138,12 @@ class Session:
 
     def newest(self, _args: Nothing) -> NewestReply:
         """Return the newest tick's time of each selected symbol that has one."""
+        return NewestReply({name: tick.time_msc for name, tick in self.ticks().items()})
+
+    def ticks(self) -> dict[str, Any]:
+        """Return the newest tick of each selected symbol that has one."""
         ticks = {name: self.package.ask("symbol_info_tick", name) for name in self.symbols}
-        return NewestReply({name: tick.time_msc for name, tick in ticks.items() if tick and tick.time_msc})
+        return {name: tick for name, tick in ticks.items() if tick and tick.time_msc}
 
     def look_at_account(self, newest: dict[str, int]) -> ReportReply:
         """Look at account, terminal, positions and orders; every one of them must answer."""

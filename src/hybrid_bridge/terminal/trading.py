@@ -32,6 +32,7 @@ def appraise(session: Session, args: AppraiseArgs) -> AppraiseReply:
     quote = None if spec is None else package.ask("symbol_info_tick", args.symbol)
     newest = {args.symbol: quote.time_msc} if quote and quote.time_msc else {}
     report = session.look_at_account(newest)
+    bids = {} if quote is None else {args.symbol: quote.bid}
     present = 0.0 if quote is None else quote.ask if args.type == ORDER_TYPE_BUY else quote.bid
     entry = args.entry_price or present
     profit = margin = None
@@ -46,7 +47,7 @@ def appraise(session: Session, args: AppraiseArgs) -> AppraiseReply:
         profit_at_stop=profit,
         margin=margin,
         commission_per_lot=session.commission.per_lot(args.symbol),
-        report=valued(session, report, args.symbol) if args.valued else report,
+        report=valued(session, report, bids, args.symbol) if args.valued else report,
     )
 
 

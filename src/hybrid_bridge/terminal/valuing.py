@@ -5,11 +5,12 @@ Called by `worker` and by `trading`.
 """
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
-from hybrid_bridge.terminal.operations import Nothing, ReportArgs, ReportReply, ValuationReply
+from hybrid_bridge.terminal.operations import ReportArgs, ReportReply, ValuationReply
 from hybrid_bridge.terminal.package import Package
 from hybrid_bridge.terminal.rows import OrderRow, PositionRow, WorthRow
 from hybrid_bridge.terminal.session import Session
@@ -21,14 +22,17 @@ STOP_LIMIT_TYPES = (6, 7)
 
 def report(session: Session, args: ReportArgs) -> ReportReply:
     """Look at account, terminal, positions, orders and every selected symbol's newest tick."""
-    found = session.look_at_account(session.newest(Nothing()).newest)
-    return valued(session, found) if args.valued else found
+    ticks = session.ticks()
+    found = session.look_at_account({name: tick.time_msc for name, tick in ticks.items()})
+    bids = {name: tick.bid for name, tick in ticks.items()}
+    return valued(session, found, bids) if args.valued else found
 
 
-def valued(session: Session, report: ReportReply, symbol: str = "") -> ReportReply:
+def valued(session: Session, report: ReportReply, bids: Mapping[str, float], symbol: str = "") -> ReportReply:
     """Return a look at the account together with what is open on it valued.
 
     Args:
+        bids: of the symbols whose price is known already.
         symbol: one more to give the worth of, empty for none.
     """
     package = session.package
@@ -37,7 +41,7 @@ def valued(session: Session, report: ReportReply, symbol: str = "") -> ReportRep
     valuation = ValuationReply(
         position_losses={position.ticket: _position_loss(package, position) for position in report.positions},
         order_losses={order.ticket: _order_loss(package, order) for order in report.orders},
-        worths=[_worth(session, name) for name in symbols],
+        worths=[_worth(session, name, bids.get(name, 0.0)) for name in symbols],
     )
     return msgspec.structs.replace(report, valuation=valuation)
 
@@ -60,15 +64,15 @@ def _loss(package: Package, entry: tuple[int, str, float, float], stop: float) -
     return None if profit is None or not math.isfinite(profit) else max(0.0, -profit)
 
 
-def _worth(session: Session, symbol: str) -> WorthRow:
+def _worth(session: Session, symbol: str, bid: float) -> WorthRow:
     spec = session.spec(symbol)
     if spec is None:
         return WorthRow(symbol, "", "", None)
-    tick = session.package.ask("symbol_info_tick", symbol)
-    price = tick.bid if tick is not None and tick.bid > 0 else spec.bid
-    return WorthRow(
-        symbol, spec.currency_base, spec.currency_profit, _money_per_lot(session.package, spec, price)
-    )
+    if bid <= 0:
+        tick = session.package.ask("symbol_info_tick", symbol)
+        bid = spec.bid if tick is None else tick.bid
+    money = _money_per_lot(session.package, spec, bid)
+    return WorthRow(symbol, spec.currency_base, spec.currency_profit, money)
 
 
 def _money_per_lot(package: Package, spec: Any, price: float) -> float | None:
