@@ -6,7 +6,7 @@ is clear already, and with none when the terminal must be asked first: the execu
 `judge_appraised`. The other decisions are kept by subject and offered here.
 """
 
-from hybrid_bridge.core.account_watch import as_observed, find_strays, observe, take_in
+from hybrid_bridge.core.account_watch import as_observed, find_strays, observe, shows_positions, take_in
 from hybrid_bridge.core.breaches import flatten, is_believed
 from hybrid_bridge.core.cases import Case
 from hybrid_bridge.core.events import (
@@ -46,6 +46,7 @@ __all__ = [
     "receive",
     "refuse",
     "resume",
+    "shows_positions",
     "stop",
     "withhold",
 ]

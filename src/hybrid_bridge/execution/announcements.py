@@ -11,13 +11,17 @@ import structlog
 from hybrid_bridge.core import engine
 from hybrid_bridge.core.events import (
     BrokerDayOpened,
+    EntrySettled,
+    EquityPeakReset,
     Event,
+    FundsMoved,
     LimitsRestored,
     LimitsTightened,
     OrderRetried,
     PositionAdopted,
     PositionChanged,
     PositionEnded,
+    TradeClosed,
     TradingState,
     TradingStateChanged,
 )
@@ -29,6 +33,11 @@ from hybrid_bridge.core.tightening import shown_name, shown_setting
 log = structlog.get_logger(__name__)
 
 _DONE = {"CLOSE": "Position closed", "MODIFY": "Position modified", "CANCEL": "Order cancelled"}
+_ENDS = {
+    "daily_loss": "entries resume on the broker's next day",
+    "drawdown": "`hybrid-bridge resume` has it measured anew from the equity of then",
+    "margin": "type `hybrid-bridge resume` once the margin level is above the limit",
+}
 _WARNINGS = {
     "rejected": "Order rejected",
     "denied": "Signal denied",
@@ -71,6 +80,8 @@ def announce_event(event: Event) -> None:
             _announce_position(event)
         case BrokerDayOpened():
             log.info("Broker day opened", equity=event.equity)
+        case FundsMoved() | EquityPeakReset() | TradeClosed() | EntrySettled():
+            _announce_money(event)
         case LimitsTightened():
             limits = {shown_name(name): shown_setting(name, value) for name, value in event.limits}
             log.warning("Limits tightened", **limits, reason=event.reason, by=event.source.channel.value)
@@ -108,10 +119,40 @@ def _announce_latch(event: TradingStateChanged) -> None:
     if event.state is TradingState.ACTIVE:
         log.warning("Trading resumed", reason=event.reason, by=by)
         return
+    if event.breach:
+        _announce_breach(event)
+        return
     title = "EMERGENCY STOP" if event.emergency else "Trading halted"
     asked = {"cancel_orders": event.cancel_orders, "close_positions": event.close_positions}
     shown = asked if event.emergency else {}
     log.error(title, state=event.state.value, reason=event.reason, by=by, **shown)
+
+
+def _announce_breach(event: TradingStateChanged) -> None:
+    """Say which limit on losses is broken, what is done about it and what ends it."""
+    if event.close_positions:
+        title, ends = "LOSS LIMIT BROKEN, everything is closed", "look, then type `hybrid-bridge resume`"
+    else:
+        title, ends = "LOSS LIMIT BROKEN, only what reduces is permitted", _ENDS[event.breach]
+    log.error(title, limit=event.breach, state=event.state.value, reason=event.reason, mend=ends)
+
+
+def _announce_money(event: FundsMoved | EquityPeakReset | TradeClosed | EntrySettled) -> None:
+    match event:
+        case FundsMoved(today=False, peak=False):
+            log.debug("Payment of before known", ticket=event.ticket, amount=event.amount)
+        case FundsMoved():
+            title = "Money paid in" if event.amount > 0 else "Money paid out"
+            log.info(title, amount=event.amount, ticket=event.ticket, counts="neither as profit nor as loss")
+        case EquityPeakReset():
+            log.warning("Drawdown is measured anew", equity=event.equity)
+        case TradeClosed():
+            facts = {"symbol": event.symbol, "position": event.position, "profit": event.profit}
+            log.info("Trade lost" if event.profit < 0 else "Trade closed", **facts, deal=event.deal)
+        case EntrySettled(profit=None):
+            log.warning("Result of a trade not learned, it counts for nothing", intent=event.number)
+        case _:
+            log.debug("Entry settled", intent=event.number, profit=event.profit)
 
 
 def _announce_position(event: PositionAdopted | PositionChanged | PositionEnded) -> None:

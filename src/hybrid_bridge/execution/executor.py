@@ -14,6 +14,7 @@ import structlog
 
 from hybrid_bridge.core import engine
 from hybrid_bridge.core.account import AccountReport
+from hybrid_bridge.core.breaches import Readings
 from hybrid_bridge.core.events import Denial, DuplicateReceived, Event, OrderSending
 from hybrid_bridge.core.inputs import (
     AccountObserved,
@@ -56,11 +57,13 @@ class Executor:
         clock: Clock,
         figures: ExecutorFigures,
         server_day: Callable[[int], int | None] = lambda _: None,
+        on_look: Callable[[AccountReport], None] = lambda _: None,
     ) -> None:
         """Wire it.
 
         Args:
             server_day: gives the broker's calendar day of an instant (UTC ms), None while it is unknown.
+            on_look: called with each look at the account that shows what is open, once it is taken in.
         """
         self._recorder = recorder
         self._inbox = inbox
@@ -68,6 +71,9 @@ class Executor:
         self._clock = clock
         self._figures = figures
         self._server_day = server_day
+        self._on_look = on_look
+        self._readings = Readings()
+        self._believed: AccountReport | None = None
         self._closed: Denial | None = Denial("trading_state", "a recovered bridge", "starting", "recovering")
         self._stopping = False
         self._stop_under_way: EmergencyStopRequested | None = None
@@ -252,6 +258,8 @@ class Executor:
     async def observe(self, report: AccountReport) -> None:
         """Take in a look at the account, unless a later one has been taken in already.
 
+        It also counts towards closing everything for a limit on losses that is broken.
+
         Raises:
             JournalError: when what it shows cannot be recorded.
         """
@@ -259,10 +267,16 @@ class Executor:
         async with recorder.lock:
             if not recorder.take_look(report.at_msc):
                 return
-            observed = AccountObserved(report)
-            events = engine.observe(recorder.state, self._recorder.limits, observed)
+            observed, limits = AccountObserved(report), recorder.limits
+            events = engine.observe(recorder.state, limits, observed)
+            seen = engine.as_observed(recorder.state, events)
+            events += engine.flatten(seen, limits, report, self._readings)
+            if engine.is_believed(limits, report):
+                self._believed = report
             await recorder.commit(events)
-        announce_strays(self._recorder.limits, events, observed)
+        announce_strays(limits, events, observed)
+        if engine.is_believed(limits, report) and engine.shows_positions(report):
+            self._on_look(report)
 
     async def _stop_trading(self, stop: EmergencyStopRequested) -> None:
         """Latch a stop, however long the journal refuses; nothing is sent from its arrival on."""
@@ -280,8 +294,8 @@ class Executor:
 
     async def _resume(self, request: ResumeRequested) -> None:
         async with self._recorder.lock:
-            now_msc = self._clock.utc_msc()
-            verdict = engine.resume(self._recorder.state, self._recorder.limits, request, now_msc)
+            state, limits, now_msc = self._recorder.state, self._recorder.limits, self._clock.utc_msc()
+            verdict = engine.resume(state, limits, request, now_msc, self._believed)
             if not isinstance(verdict, Denial):
                 await self._recorder.commit(verdict)
                 return

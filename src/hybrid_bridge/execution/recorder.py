@@ -36,6 +36,7 @@ class Recorder:
     Attributes:
         state: read freely, never written from outside.
         limits: those in force: the settings' own, or stricter where they were tightened since.
+        latched_number: of the first intent that was not decided on before trading was last halted or resumed.
         lock: held from a decision to the end of its commit.
         to_clear: set exactly while an emergency stop has something left to do to the account.
     """
@@ -58,6 +59,7 @@ class Recorder:
         """
         self.state = EngineState()
         self.limits = limits
+        self.latched_number = 0
         self.lock = asyncio.Lock()
         self.to_clear = asyncio.Event()
         self._settings_limits = limits
@@ -106,6 +108,8 @@ class Recorder:
         messages = [(result.key, encode_trade_result(result)) for result in results]
         await self._journal.record(events, [*messages, *errors])
         for event in events:
+            if isinstance(event, TradingStateChanged):
+                self.latched_number = self.state.next_number
             apply(self.state, event)
             announce_event(event)
         self._note_limits()

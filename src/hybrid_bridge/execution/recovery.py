@@ -81,6 +81,9 @@ class Recovery:
         if state.trading is TradingState.HALTED and not self._recorder.limits.emergency_stop:
             mend = "look at the account, then type `hybrid-bridge resume`"
             log.warning("Trading is still halted", reason=state.halt_reason, mend=mend)
+        elif state.trading is TradingState.REDUCING:
+            mend = "mend what it says, then type `hybrid-bridge resume`"
+            log.warning("Only what reduces is still permitted", reason=state.halt_reason, mend=mend)
 
     async def run(self) -> None:
         """Open the executor once the account has been seen, then resolve doubts for ever."""

@@ -134,7 +134,7 @@ class OrderSender:
         """Look once more at what may have changed while the journal was written."""
         intent, now_msc = record.intent, self._now_msc(record, delivery)
         # What reduces the risk, or takes an order back, passes every stop.
-        halted = self._why_halted() if intent.kind is IntentKind.ENTRY else None
+        halted = self._why_halted(intent.number) if intent.kind is IntentKind.ENTRY else None
         if halted is not None:
             return SendWithheld(intent.number, *halted, now_msc)
         if now_msc > intent.expires_msc:
@@ -142,11 +142,13 @@ class OrderSender:
             return SendWithheld(intent.number, "expiry", detail, now_msc)
         return None
 
-    def _why_halted(self) -> tuple[str, str] | None:
+    def _why_halted(self, number: int) -> tuple[str, str] | None:
         state = self._recorder.state
         if self._stop_comes() or state.emergency:
             return "emergency_stop", state.halt_reason or "received while the order was journaled"
-        if state.trading is TradingState.HALTED:
+        # While only what reduces is permitted, what was approved before was not judged by that.
+        before = number < self._recorder.latched_number
+        if state.trading is TradingState.HALTED or (state.trading is TradingState.REDUCING and before):
             return "trading_state", state.halt_reason
         return None
 
