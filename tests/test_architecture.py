@@ -20,7 +20,16 @@ OUTSIDE = {"terminal", "streams", "control", "execution", "journal", "demo"}
 LEAVES = {"errors", "settings"}
 # Small parts without dependencies that the folders share.
 SHARED = {"clock", "children", "figures"}
-COMPOSITION = {"app", "bridge", "configured", "status", "summary", "loop_lag", "process_cost"}
+COMPOSITION = {
+    "app",
+    "bridge",
+    "configured",
+    "guard_figures",
+    "status",
+    "summary",
+    "loop_lag",
+    "process_cost",
+}
 BELOW_OUTSIDE = {"core", "ports", "messages"} | LEAVES | SHARED
 BELOW_CLI = OUTSIDE | COMPOSITION | BELOW_OUTSIDE | {"simulator", "logs", "health"}
 

@@ -11,12 +11,13 @@ from typing import Any
 
 import psutil
 import pytest
+from structlog.testing import capture_logs
 from tests.scenarios.harness import Backend, Simulator, running_backend
 
 from hybrid_bridge.bridge import Bridge, Loop
 from hybrid_bridge.control.local_commands import FOLDER, leave_command
 from hybrid_bridge.core.events import TradingState
-from hybrid_bridge.core.inputs import EmergencyStopRequested
+from hybrid_bridge.core.inputs import EmergencyStopRequested, TighteningRequested
 from hybrid_bridge.core.orders import Channel, Source
 from hybrid_bridge.errors import ConfigurationError, JournalError, RecoveryRefused
 from hybrid_bridge.messages.inbound import DataRequested
@@ -200,6 +201,61 @@ class TestStatus:
         async with running(bridge.base()):
             await until(lambda: bridge.lanes.for_orders().ready)
             assert "press Algo Trading in the terminal" in bridge.board.bridge_status()["reason"]
+
+    async def test_limits_portfolio_and_losses_are_told_with_the_account(
+        self, make_bridge, backend, simulator
+    ):
+        bridge = make_bridge(sim_address=simulator.address, backend_ws_url=backend.url, max_risk_percent=1.5)
+        await bridge.restore()
+        status = bridge.board.bridge_status()
+        assert (1.5, {}, None) == (
+            status["limits"]["MAX_RISK_PERCENT"],
+            status["tightened"],
+            status["portfolio"],
+        )
+        assert status["losses"]["day_loss_percent"] is None
+        async with running(bridge.base(), bridge.core(), bridge.intake()):
+            await backend.wait_until(
+                lambda: any(
+                    told["portfolio"] and told["losses"]["drawdown_percent"] == 0.0
+                    for told in backend.of("bridge_status")
+                )
+            )
+        told = bridge.board.guard["portfolio"]()
+        assert told is None, "of a terminal that is out of sight nothing is told"
+        told = next(told["portfolio"] for told in backend.of("bridge_status") if told["portfolio"])
+        assert (0.0, 0.0, {}, {}) == (
+            told["open_risk"],
+            told["open_risk_percent"],
+            told["currencies"],
+            told["symbols"],
+        )
+
+    async def test_a_tightened_limit_is_told_at_once_and_named_at_the_next_start(
+        self, make_bridge, backend, tmp_path
+    ):
+        settings = make_settings(tmp_path, backend_ws_url=backend.url, account_interval_s=60)
+        bridge = Bridge(settings, hybrid=False)
+        await bridge.restore()
+        limits = (("max_risk_percent", 0.5), ("trading_enabled", False))
+        async with running(bridge.base(), bridge.core()):
+            await backend.wait_until(lambda: backend.of("bridge_status"))
+            await bridge.inbox.put(TighteningRequested(limits, "news", Source(Channel.WEBSOCKET), 1))
+            await backend.wait_until(lambda: backend.of("bridge_status")[-1]["tightened"])
+        told = backend.of("bridge_status")[-1]
+        assert (0.5, False) == (told["limits"]["MAX_RISK_PERCENT"], told["limits"]["TRADING_ENABLED"])
+        assert ("websocket", "news", 2.0) == tuple(
+            told["tightened"]["MAX_RISK_PERCENT"][name] for name in ("by", "reason", "setting")
+        )
+        await bridge.close()
+        with capture_logs() as logged:
+            again = make_bridge()
+            await again.restore()
+        (line,) = [line for line in logged if line["event"] == "Limits are tighter than the settings"]
+        assert line["MAX_RISK_PERCENT"].startswith("0.5 instead of 2 since ")
+        assert "hybrid-bridge limits --restore" in line["mend"]
+        again.executor.open()
+        assert "TRADING_ENABLED was tightened to false" in again.board.bridge_status()["reason"]
 
     async def test_the_backend_hears_of_a_halt_at_once(self, make_bridge, backend):
         bridge = make_bridge(backend_ws_url=backend.url, account_interval_s=60)

@@ -94,6 +94,12 @@ def test_counters_are_those_of_the_executor_the_engine_and_the_parts(board):
     } == board.bridge_status()["counters"]
 
 
+def test_what_the_guard_says_of_itself_is_told_under_its_names(board):
+    board.guard = {"limits": lambda: {"MAX_VOLUME": 1.0}, "portfolio": lambda: None}
+    status = board.bridge_status()
+    assert ({"MAX_VOLUME": 1.0}, None) == (status["limits"], status["portfolio"])
+
+
 def test_a_status_once_given_does_not_change_with_the_figures(board):
     board.figures.received.update(websocket=1)
     status = board.counted()

@@ -9,6 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import structlog
+
+from hybrid_bridge import guard_figures
 from hybrid_bridge.clock import SystemClock
 from hybrid_bridge.configured import account_of, limits_of
 from hybrid_bridge.control.client import ControlClient
@@ -25,6 +28,7 @@ from hybrid_bridge.execution.inbox import PriorityInbox
 from hybrid_bridge.execution.outbox import OutboxPump
 from hybrid_bridge.execution.recorder import Recorder
 from hybrid_bridge.execution.recovery import Recovery
+from hybrid_bridge.execution.settling import Settling
 from hybrid_bridge.figures import ExecutorFigures
 from hybrid_bridge.journal.cursors import SqliteCursorStore
 from hybrid_bridge.journal.retention import Retention
@@ -44,6 +48,8 @@ from hybrid_bridge.terminal.lanes import Lanes
 from hybrid_bridge.terminal.market_lane import TerminalMarketLane
 from hybrid_bridge.terminal.poller import AccountPoller, TickPoller
 from hybrid_bridge.terminal.trade_lane import TerminalTradeLane
+
+log = structlog.get_logger(__name__)
 
 Loop = Callable[[], Coroutine[Any, Any, None]]
 FILLED = ("filled", "partial")
@@ -99,8 +105,16 @@ class Bridge:
             limits_of(self._settings),
             self.post_status,
         )
+        server_day = self.server_clock.server_day
+        self.settling = Settling(self.recorder, self.trade, self.clock, server_day)
         self.executor = Executor(
-            self.recorder, self.inbox, self.trade, self.clock, self.figures, self.server_clock.server_day
+            self.recorder,
+            self.inbox,
+            self.trade,
+            self.clock,
+            self.figures,
+            server_day,
+            self.settling.take,
         )
         self.recovery = Recovery(
             self.recorder, self.executor, self.trade, self.clock, lambda: self.lanes.connects
@@ -136,6 +150,12 @@ class Bridge:
     def _fill_board(self) -> None:
         self.board.why_no_entries = self._why_no_entries
         self.board.clearing = self.clearing.progress
+        self.board.guard = {
+            "limits": lambda: guard_figures.limits_shown(self._settings, self.recorder.limits),
+            "tightened": self._tightened,
+            "portfolio": self._portfolio,
+            "losses": self._losses,
+        }
         self.board.channels = {"terminal": self._terminal_state, "websocket": self._websocket_state}
         if self.consumer is not None:
             self.board.channels["redpanda"] = self._redpanda_state
@@ -154,7 +174,9 @@ class Bridge:
 
     def core(self) -> Sequence[Loop]:
         """Return the loops that decide and execute."""
-        return [self.executor.run_orders, self.executor.run_facts, self.recovery.run, self.clearing.run]
+        executor = self.executor
+        waking = [self.recovery.run, self.clearing.run, self.settling.run]
+        return [executor.run_orders, executor.run_facts, *waking]
 
     def outgoing(self) -> Sequence[Loop]:
         """Return the loops that deliver."""
@@ -171,6 +193,7 @@ class Bridge:
             RecoveryRefused, JournalError: when trading must not start.
         """
         await self.recovery.restore()
+        self._name_tightened()
 
     async def obey_what_was_typed(self) -> None:
         """Hand over what was typed while no bridge ran; the loops of `core` must run, and no other yet."""
@@ -239,6 +262,8 @@ class Bridge:
             return self.recorder.state.halt_reason
         if not self._settings.trading_enabled:
             return "TRADING_ENABLED is false; set it to true and start again to trade"
+        if not self.recorder.limits.trading_enabled:
+            return "TRADING_ENABLED was tightened to false; `hybrid-bridge limits --restore` takes that back"
         if away := _away(self.lanes.for_orders()):
             return away
         denial = find_terminal_denial(self.report) if self.report is not None else None
@@ -246,7 +271,39 @@ class Bridge:
             return explain((denial,))
         if self.server_clock.offset_s is None:
             return "entries wait for a fresh tick: the offset of the server's clock is not known yet"
-        return ""
+        return guard_figures.why_used_up(self.recorder.state, self.recorder.limits, *self._now())
+
+    def _now(self) -> tuple[int, int | None]:
+        """Return the time and the broker's calendar day, None while its clock is unknown."""
+        now_msc = self.clock.utc_msc()
+        return now_msc, self.server_clock.server_day(now_msc)
+
+    def _believed_report(self) -> AccountReport | None:
+        """Return the latest look, unless the terminal has been out of sight since."""
+        return None if _away(self.lanes.for_market()) else self.report
+
+    def _tightened(self) -> dict[str, guard_figures.Tightened]:
+        settings = self._settings
+        return guard_figures.tightened_shown(settings, limits_of(settings), self.recorder.state)
+
+    def _name_tightened(self) -> None:
+        """Say at the start which limits are not those of the settings."""
+        tightened = self._tightened()
+        if tightened:
+            mend = "`hybrid-bridge limits` shows them, `hybrid-bridge limits --restore` takes that back"
+            log.warning(
+                "Limits are tighter than the settings", **guard_figures.in_words(tightened), mend=mend
+            )
+
+    def _portfolio(self) -> Mapping[str, object] | None:
+        report, recorder = self._believed_report(), self.recorder
+        if report is None:
+            return None
+        return guard_figures.portfolio_shown(recorder.state, recorder.limits, report, self.clock.utc_msc())
+
+    def _losses(self) -> Mapping[str, object]:
+        recorder, report = self.recorder, self._believed_report()
+        return guard_figures.losses_shown(recorder.state, recorder.limits, report, *self._now())
 
     def _terminal_state(self) -> Mapping[str, object]:
         lanes = self.lanes.status()

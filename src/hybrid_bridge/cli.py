@@ -13,6 +13,7 @@ from hybrid_bridge.errors import BridgeError
 COMMANDS = """commands:
   stop [--reason TEXT] [--close-positions]   halt trading at once, with every channel down too
   resume --reason TEXT                       lift a halt
+  limits [--tighten NAME=VALUE ...]          show the limits in force, make them stricter (see limits --help)
   journal [--signal ID] ...                  show or export what happened (see journal --help)
   simulator ...                              run the simulated terminal alone (see simulator --help)"""
 
@@ -45,6 +46,12 @@ def _resume(arguments: Sequence[str]) -> int:
     return resume(arguments)
 
 
+def _limits(arguments: Sequence[str]) -> int:
+    from hybrid_bridge.commands.limits import limits
+
+    return limits(arguments)
+
+
 def _journal(arguments: Sequence[str]) -> int:
     from hybrid_bridge.commands.journal import journal
 
@@ -60,6 +67,7 @@ def _simulator(arguments: Sequence[str]) -> int:
 COMMAND_TABLE: dict[str, Callable[[Sequence[str]], int]] = {
     "stop": _stop,
     "resume": _resume,
+    "limits": _limits,
     "journal": _journal,
     "simulator": _simulator,
 }

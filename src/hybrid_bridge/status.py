@@ -14,8 +14,8 @@ from hybrid_bridge.figures import ExecutorFigures
 Facts = Mapping[str, object]
 
 
-def _nothing_to_clear() -> None:
-    """Stand in until the clearing is known."""
+def _nothing_yet() -> None:
+    """Stand in until there is somebody to ask."""
 
 
 @dataclass(slots=True)
@@ -26,6 +26,7 @@ class StatusBoard:
         phase: starting, running or stopping.
         why_no_entries: gives the reason for which no entry is accepted now, "" for none.
         clearing: gives what an emergency stop still has to cancel and close, None for nothing.
+        guard: by name, what the guard says of itself: limits in force, portfolio, losses; None for unknown.
         channels: per channel, a function that gives its state as plain values.
         counters: per counter, a function that gives its figure.
     """
@@ -34,7 +35,8 @@ class StatusBoard:
     figures: ExecutorFigures
     phase: str = "starting"
     why_no_entries: Callable[[], str] = str
-    clearing: Callable[[], Facts | None] = _nothing_to_clear
+    clearing: Callable[[], Facts | None] = _nothing_yet
+    guard: dict[str, Callable[[], Facts | None]] = field(default_factory=dict)
     channels: dict[str, Callable[[], Facts]] = field(default_factory=dict)
     counters: dict[str, Callable[[], object]] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=lambda: {"bridge": __version__})
@@ -47,6 +49,7 @@ class StatusBoard:
             "reason": self.why_no_entries(),
             "emergency_stop": self.state.emergency,
             "clearing": self.clearing(),
+            **{name: read() for name, read in self.guard.items()},
             "channels": {name: dict(read()) for name, read in self.channels.items()},
             "versions": self.versions,
             "counters": self.counted(),

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from hybrid_bridge import cli
-from hybrid_bridge.commands import stop
+from hybrid_bridge.commands import leaving
 from hybrid_bridge.control.local_commands import FOLDER
 from hybrid_bridge.core.inputs import EmergencyStopRequested, ResumeRequested
 from hybrid_bridge.core.orders import Channel, Source
@@ -19,7 +19,7 @@ from hybrid_bridge.messages.inbound import decode
 class TestStopAndResume:
     @pytest.fixture(autouse=True)
     def impatient(self, monkeypatch):
-        monkeypatch.setattr(stop, "TAKEN_TIMEOUT_S", 0.2)
+        monkeypatch.setattr(leaving, "TAKEN_TIMEOUT_S", 0.2)
 
     def left(self, folder: Path) -> list[dict[str, Any]]:
         return [json.loads(path.read_text()) for path in sorted((folder / "state" / FOLDER).glob("*.json"))]
@@ -55,7 +55,7 @@ class TestStopAndResume:
         assert sent == decoded.reason
 
     def test_0_once_the_bridge_has_taken_it(self, folder, offline, capsys, monkeypatch):
-        monkeypatch.setattr(stop, "TAKEN_TIMEOUT_S", 10)
+        monkeypatch.setattr(leaving, "TAKEN_TIMEOUT_S", 10)
 
         def take() -> None:
             while not self.left(folder):

@@ -105,13 +105,18 @@ def test_trading_that_is_off_is_not_switched_on_from_afar() -> None:
 
 @pytest.mark.parametrize("name", ["max_risk", "symbols", "emergency_stop", "cooldown_minutes", ""])
 def test_a_name_that_cannot_be_tightened_is_refused_with_those_that_can(name: str) -> None:
-    reason = refusal(name, 1.0)
-    assert reason.startswith(f"{name!r}: no limit that can be made stricter while the bridge runs")
-    assert all(known.upper() in reason for known in RULES)
+    refused = ask((name, 1.0), ("max_lots", 1.0))
+    assert isinstance(refused, Refused)
+    first, second, known = refused.reasons
+    words = "no limit that can be made stricter while the bridge runs"
+    assert (f"{name!r}: {words}", f"'max_lots': {words}") == (first, second)
+    assert [limit.upper() for limit in RULES] == known.removeprefix("those that can: ").split(", ")
 
 
 def test_a_name_is_shown_cut_short_and_harmless() -> None:
-    reason = refusal("\x1b[31m\u202e" + "x" * 500, 1.0)
+    refused = ask(("\x1b[31m\u202e" + "x" * 500, 1.0))
+    assert isinstance(refused, Refused)
+    reason = refused.reasons[0]
     assert reason.isprintable()
     assert reason.partition(":")[0].endswith("x'...")
     assert len(reason.partition(":")[0]) < NAME_CHARS_SHOWN + 20
@@ -120,7 +125,9 @@ def test_a_name_is_shown_cut_short_and_harmless() -> None:
 def test_one_that_is_refused_refuses_all_and_each_refused_one_is_named() -> None:
     refused = ask(("max_risk_percent", 1.0), ("max_daily_trades", 99.0), ("max_lots", 1.0))
     assert isinstance(refused, Refused)
-    assert ["MAX_DAILY_TRADES", "'max_lots'"] == [reason.partition(":")[0] for reason in refused.reasons]
+    assert ["MAX_DAILY_TRADES", "'max_lots'", "those that can"] == [
+        reason.partition(":")[0] for reason in refused.reasons
+    ]
 
 
 def test_a_limit_named_twice_is_refused_because_nobody_knows_which_is_meant() -> None:

@@ -73,6 +73,7 @@ async def test_a_looser_limit_is_refused_with_an_error_and_nothing_else_is_chang
         detail = told["data"]["detail"]
         assert f"MAX_RISK_PERCENT: saw 50, in force is {before.max_risk_percent:g}" in detail
         assert "'max_lots': no limit" in detail
+        assert "those that can: TRADING_ENABLED, SIGNAL_MAX_AGE_S, " in detail
         assert detail.endswith("nothing was changed")
         assert told["data"]["of"] == "tighten_limits MAX_RISK_PERCENT=50 MAX_DAILY_TRADES=1 'max_lots'=1"
         assert ["Limits refused"] == [line["event"] for line in logged if line["log_level"] == "warning"]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hybrid_bridge.errors import ConfigurationError
-from hybrid_bridge.settings import Settings, load_settings
+from hybrid_bridge.settings import Settings, load_settings, look_up_settings
 from hybrid_bridge.settings.problems import written
 
 EXAMPLE = Path(__file__).parents[2] / ".env.example"
@@ -156,6 +156,20 @@ def test_a_limit_out_of_its_range_is_refused_with_the_range(line: str, accepts: 
     (only,) = problems(f"{LOGIN}{line}\n")
     name, _, value = line.partition("=")
     assert only.startswith(f"{name}: saw '{value}', accepts {accepts}; correct it in line 2 of ")
+
+
+def test_one_who_looks_at_some_settings_needs_no_other_to_be_right() -> None:
+    path = write_env("TICK_RATE_HZ=fast\nMAX_VOLUME=3\nCOMPOSE_PROJECT_NAME=x\nMT5_PASSWRD=y\nnonsense\n")
+    settings = look_up_settings(("max_volume", "state_dir"))
+    assert (settings.max_volume, settings.state_dir) == (3.0, "state")
+    with pytest.raises(ConfigurationError, match=r"\ATICK_RATE_HZ: saw 'fast'[^\n]*\Z"):
+        look_up_settings(("tick_rate_hz",), path)
+
+
+def test_one_who_looks_is_told_of_a_name_that_seems_misspelt() -> None:
+    write_env("MAX_VOLUM=3\n")
+    with pytest.raises(ConfigurationError, match=r"MAX_VOLUM: no such setting; did you mean MAX_VOLUME\?"):
+        look_up_settings(("max_volume",))
 
 
 def test_the_terminal_needs_a_login_and_the_simulator_none() -> None:

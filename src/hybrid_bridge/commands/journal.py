@@ -5,20 +5,24 @@ where to: that is decided here; reading and wording are the journal's.
 """
 
 import argparse
-import os
 import re
-import sys
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from hybrid_bridge.commands.options import add_env_file, state_dir_of
+from hybrid_bridge.commands.options import (
+    add_account,
+    add_env_file,
+    choose_journal,
+    print_lines,
+    state_dir_of,
+)
 from hybrid_bridge.errors import BridgeError, ConfigurationError
 from hybrid_bridge.journal import export, story
 from hybrid_bridge.journal.lives import Life, lives_of
-from hybrid_bridge.journal.reading import StoredEvent, find_journals, read_events
+from hybrid_bridge.journal.reading import StoredEvent, read_events
 
 LAST = 20  # Orders or events that a table shows when nothing else is asked for.
 UNITS_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
@@ -32,12 +36,12 @@ text that begins with = + - or @ has an apostrophe in front, so that no spreadsh
 def journal(arguments: Sequence[str]) -> int:
     """Show or export the journal and return the exit code."""
     options = _parse(arguments)
-    path = _choose(state_dir_of(options), options.account)
+    path = choose_journal(state_dir_of(options), options.account)
     lines = _lines(options, read_events(path))
     if options.output is not None:
         _write(options.output, lines)
     else:
-        _print(lines)
+        print_lines(lines)
     return 0
 
 
@@ -59,7 +63,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--format", choices=("table", "jsonl", "csv"), default="table")
     parser.add_argument("--output", type=Path, metavar="FILE", help="write to a new file")
-    parser.add_argument("--account", metavar="NAME", help="whose journal, when there are several")
+    add_account(parser)
     options = parser.parse_args(arguments)
     if None not in (options.since, options.until) and options.since >= options.until:
         parser.error("--until must be later than --since, or nothing can lie between them")
@@ -83,28 +87,6 @@ def _count(text: str) -> int:
     if not re.fullmatch(r"[1-9][0-9]{0,8}", text):
         raise argparse.ArgumentTypeError(f"must be a whole number from 1 on, got {text!r}")
     return int(text)
-
-
-def _choose(state_dir: Path, account: str | None) -> Path:
-    """Return the journal that is meant.
-
-    Raises:
-        ConfigurationError: when that is not clear.
-        BridgeError: when there is none.
-    """
-    journals = find_journals(state_dir)
-    where = f"STATE_DIR {state_dir.absolute()}"
-    if not journals:
-        when = "a bridge makes it when it is first started"
-        raise BridgeError(f"no journal in {where}; {when}. Is STATE_DIR that of the bridge you mean?")
-    names = ", ".join(journals)
-    if account is not None:
-        if account not in journals:
-            raise ConfigurationError(f"--account: no journal of {account} in {where}; there is {names}")
-        return journals[account]
-    if len(journals) > 1:
-        raise ConfigurationError(f"--account: several journals in {where}; say which: {names}")
-    return next(iter(journals.values()))
 
 
 def _lines(options: argparse.Namespace, events: Iterable[StoredEvent]) -> Iterator[str]:
@@ -192,15 +174,3 @@ def _write(output: Path, lines: Iterable[str]) -> None:
     except OSError as error:
         why = error.strerror or str(error)
         raise BridgeError(f"--output: {output} cannot be written ({why}); nothing is left of it") from error
-
-
-def _print(lines: Iterable[str]) -> None:
-    reconfigure = getattr(sys.stdout, "reconfigure", None)
-    if reconfigure is not None:
-        reconfigure(errors="backslashreplace")  # A console may lack the letters of a comment.
-    try:
-        sys.stdout.writelines(lines)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Whoever reads has seen enough, like `head`; nothing is to be said at the interpreter's end either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

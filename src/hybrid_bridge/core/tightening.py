@@ -142,6 +142,8 @@ def tighten(limits: Limits, request: TighteningRequested, now_msc: int) -> tuple
             reasons.append(f"{shown_name(name)}: {reason}")
         elif RULES[name].to_limit(value) != getattr(limits, RULES[name].field):
             changes.append((name, float(value)))
+    if named - RULES.keys():
+        reasons.append(f"those that can: {', '.join(name.upper() for name in RULES)}")
     if reasons:
         return Refused(tuple(reasons))
     if not changes:
@@ -210,13 +212,20 @@ def shown_setting(name: str, value: float) -> str:
     return shown_value(bool(value) if rule is not None and rule.kind is bool else value)
 
 
-def _find_reason(limits: Limits, name: str, value: float) -> str:
-    """Say why a limit cannot have a value; "" when it can, or has it already."""
+def find_impossible(name: str, value: float) -> str:
+    """Say why no limit can have that value, whatever is in force; "" when one can."""
     rule = RULES.get(name)
     if rule is None:
-        return f"no limit that can be made stricter while the bridge runs; there are {known_names()}"
-    if not rule.accepts(value):
-        return f"saw {shown_value(value)}, accepts {rule.accepted}"
+        return "no limit that can be made stricter while the bridge runs"
+    return "" if rule.accepts(value) else f"saw {shown_value(value)}, accepts {rule.accepted}"
+
+
+def _find_reason(limits: Limits, name: str, value: float) -> str:
+    """Say why a limit cannot be given a value; "" when it can, or has it already."""
+    impossible = find_impossible(name, value)
+    if impossible:
+        return impossible
+    rule = RULES[name]
     wanted, present = rule.to_limit(value), getattr(limits, rule.field)
     if wanted == present or is_stricter(rule, wanted, present):
         return ""
@@ -225,8 +234,3 @@ def _find_reason(limits: Limits, name: str, value: float) -> str:
     if rule.kind is bool:
         way = "false" if rule.lower else "true"
     return f"saw {shown_value(value)}, in force is {in_use}; while the bridge runs it can only be made {way}"
-
-
-def known_names() -> str:
-    """Return the names of the limits that can be tightened, for a person."""
-    return ", ".join(name.upper() for name in RULES)

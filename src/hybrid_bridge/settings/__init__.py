@@ -4,7 +4,7 @@ A leaf. `load_settings` is called by cli once; the slices (frozen dataclasses, o
 other modules receive.
 """
 
-from hybrid_bridge.settings.loading import find_state_dir, load_settings
+from hybrid_bridge.settings.loading import find_state_dir, load_settings, look_up_settings
 from hybrid_bridge.settings.model import (
     ControlSettings,
     LogSettings,
@@ -25,5 +25,6 @@ __all__ = [
     "TerminalSettings",
     "find_state_dir",
     "load_settings",
+    "look_up_settings",
     "validate_mt5_path",
 ]

@@ -4,7 +4,7 @@ cli calls `load_settings` once. Nothing here is kept or changed after that one r
 """
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -62,6 +62,24 @@ def find_state_dir(env_file: Path | None = None) -> Path:
     if "state_dir" in refused:
         raise ConfigurationError(refused["state_dir"])
     return Path(settings.state_dir)
+
+
+def look_up_settings(names: Collection[str], env_file: Path | None = None) -> Settings:
+    """Return the settings for a command that only looks at some of them: no other needs to be right.
+
+    Args:
+        names: in lower case, those that are looked at.
+    Raises:
+        ConfigurationError: when the file cannot be read or one of those cannot be used, or seems misspelt.
+    """
+    file, filled, environment = _read(env_file)
+    origins = _origins(file, environment, NOTHING)
+    settings, refused = _validate({**filled, **environment}, origins)
+    misspelt, _ = sort_unknown(sorted(set(file.values) - set(Settings.model_fields)), names, origins)
+    problems = [*misspelt, *(text for name, text in refused.items() if name in names)]
+    if problems:
+        raise ConfigurationError("\n".join(problems))
+    return settings
 
 
 def _read(env_file: Path | None) -> tuple[EnvFile, dict[str, str], dict[str, Any]]:
