@@ -156,6 +156,13 @@ def test_a_payment_from_before_the_newest_deal_is_found_after_the_clocks_were_se
     assert account.look()[0] == [(2, 10.0)]
 
 
+def test_a_payment_is_found_where_the_pc_s_clock_is_far_behind_the_servers(account, clock):
+    account.record(1, 0.0, kind=0, time_s=NOW_S + 23 * 3600)
+    settle(account, clock)
+    account.pay(2, 10.0, time_s=NOW_S + 25 * 3600)
+    assert account.look()[0] == [(2, 10.0)]
+
+
 def test_a_history_that_does_not_answer_fails_no_look_is_told_once_and_asked_again(account, clock):
     settle(account, clock)
     account.pay(7, 300.0)

@@ -145,6 +145,13 @@ def test_what_another_account_was_paid_is_not_learned(session, script):
     assert [booking.ticket for booking in session.look_at_account({}).bookings] == [8]
 
 
+def test_an_account_switched_between_the_questions_of_a_look_is_found(session, script, module, monkeypatch):
+    session.connect(ARGS)
+    monkeypatch.setattr(module, "history_deals_get", lambda *_: script.say(login=7) or ())
+    session.look_at_account({})
+    assert "account 7" in session.stranger
+
+
 def test_an_account_connected_to_anew_has_bookings_of_its_own(session, script):
     script.say(deals=[{"ticket": 7, "type": 2}])
     session.connect(ARGS)
