@@ -149,8 +149,6 @@ def _announce_money(event: FundsMoved | EquityPeakReset | TradeClosed | EntrySet
         case TradeClosed():
             facts = {"symbol": event.symbol, "position": event.position, "profit": event.profit}
             log.info("Trade lost" if event.profit < 0 else "Trade closed", **facts, deal=event.deal)
-        case EntrySettled(profit=None):
-            log.warning("Result of a trade not learned, it counts for nothing", intent=event.number)
         case _:
             log.debug("Entry settled", intent=event.number, profit=event.profit)
 

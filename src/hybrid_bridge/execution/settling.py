@@ -37,9 +37,7 @@ GIVEN_UP_PER_ROUND = 200
 TOLD_AFTER_TRIES = 5
 DAY_MS = 86_400_000
 PATIENCE_MS = 7 * DAY_MS
-OUT_OF_REACH_MS = (
-    30 * DAY_MS
-)  # Not asked for at all: a journal from before results were learned is full of it.
+OUT_OF_REACH_MS = 30 * DAY_MS  # Not asked for at all; journals of before results were learned are full of it.
 
 
 @dataclass(slots=True)
@@ -171,7 +169,9 @@ class Settling:
             unsettled = self._recorder.state.unsettled
             left = [record for record in old if unsettled.get(record.intent.number) is record]
             await self._recorder.commit([one for record in left for one in abandon_result(record, now_msc)])
-        log.warning("Results of old trades are not learned any more", trades=len(left))
+        signals = ", ".join(record.intent.signal_id for record in left[:5])
+        advice = "they count neither as losses nor as wins; the terminal's History shows them"
+        log.warning("Results of old trades not learned", trades=len(left), first=signals, advice=advice)
 
     def _is_hopeless(self, record: OrderRecord, now_msc: int) -> bool:
         filled_msc = record.answer.at_msc if record.answer is not None else record.sending_msc

@@ -10,10 +10,15 @@ from hybrid_bridge.core.events import (
     AccountCleared,
     BrokerDayOpened,
     DuplicateReceived,
+    EntrySettled,
     EquityPeakRaised,
+    EquityPeakReset,
+    FundsMoved,
     IntentDenied,
     IntentExpired,
     IntentReceived,
+    LimitsRestored,
+    LimitsTightened,
     OrderAnswered,
     OrderApproved,
     OrderRetried,
@@ -21,12 +26,13 @@ from hybrid_bridge.core.events import (
     PositionAdopted,
     PositionChanged,
     PositionEnded,
+    TradeClosed,
     TradingStateChanged,
 )
 from hybrid_bridge.core.orders import ApprovedOrder, Intent, IntentKind, Source
 from hybrid_bridge.journal.lives import Life
 from hybrid_bridge.journal.reading import StoredEvent
-from hybrid_bridge.journal.words import aligned, day, iso, number_text, plain
+from hybrid_bridge.journal.words import aligned, day, iso, money, number_text, plain
 
 HEADINGS = ["TIME UTC", "NUMBER", "SIGNAL", "WHAT", "SYMBOL", "SIDE", "VOLUME", "STATE", "PRICE", "TICKET"]
 ORDER_NUMBERS = frozenset({1, 6, 8, 9})
@@ -157,10 +163,42 @@ def _latched(event: TradingStateChanged) -> str:
     duties = [("close positions", event.close_positions), ("cancel orders", event.cancel_orders)]
     to_do = " and ".join(text for text, wanted in duties if wanted)
     kind = "emergency stop: " if event.emergency else ""
+    kind = f"{event.breach} is broken: " if event.breach else kind
     clear = f"; still to {to_do}" if to_do else ""
     return (
         f"{kind}trading is {event.state.value}: {plain(event.reason)} (from {_source(event.source)}){clear}"
     )
+
+
+def _paid(event: FundsMoved) -> str:
+    how = "in" if event.amount > 0 else "out"
+    moved = [("the day's opening equity", event.today), ("the highest equity", event.peak)]
+    marks = " and ".join(name for name, moves in moved if moves)
+    counted = f"moves {marks} along" if marks else "was in the figures already"
+    return f"{money(abs(event.amount))} paid {how} (deal {event.ticket}): {counted}"
+
+
+def _closed(event: TradeClosed) -> str:
+    numbers = ", ".join(map(str, event.numbers))
+    whose = f" of intent {numbers}" if numbers else ""
+    result = f"{money(event.profit)} after costs"
+    ended = f"at {iso(event.closed_msc)} by deal {event.deal}"
+    return f"trade{whose} on {plain(event.symbol)} ended {ended} with {result}, position {event.position}"
+
+
+def _settled(event: EntrySettled) -> str:
+    if event.profit is None:
+        return "what its trade brought could not be learned; it counts neither as a loss nor as a win"
+    return f"its trade is over and brought {money(event.profit)} after costs"
+
+
+def _tightened(event: LimitsTightened) -> str:
+    limits = ", ".join(f"{plain(name).upper()} {number_text(value)}" for name, value in event.limits)
+    return f"limits made stricter: {limits}: {plain(event.reason)} (from {_source(event.source)})"
+
+
+def _restored(event: LimitsRestored) -> str:
+    return f"limits are those of the settings again: {plain(event.reason)} (from {_source(event.source)})"
 
 
 def _adopted(event: PositionAdopted) -> str:
@@ -194,4 +232,10 @@ _SENTENCES: dict[type, Callable[[Any], str]] = {
         f"the broker's day {day(event.server_day)} began, equity {number_text(event.equity)}"
     ),
     EquityPeakRaised: lambda event: f"highest equity so far: {number_text(event.equity)}",
+    EquityPeakReset: lambda event: f"drawdown is measured anew from an equity of {number_text(event.equity)}",
+    FundsMoved: _paid,
+    TradeClosed: _closed,
+    EntrySettled: _settled,
+    LimitsTightened: _tightened,
+    LimitsRestored: _restored,
 }

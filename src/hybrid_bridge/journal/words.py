@@ -38,6 +38,12 @@ def number_text(value: float | None) -> str:
     return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
 
 
+def money(amount: float) -> str:
+    """Return an amount with two digits at least, and as many as it has."""
+    exact = number_text(round(amount, 8))
+    return exact if len(exact.partition(".")[2]) > 2 else f"{amount:.2f}"
+
+
 def aligned(rows: list[list[str]], right: frozenset[int] = frozenset()) -> list[str]:
     """Return rows of cells as lines with straight columns.
 
