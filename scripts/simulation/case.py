@@ -39,7 +39,7 @@ class Case:
         clock_jumped: whether the PC's clock was wrong for a while; what needs it is then not judged.
         views_hidden: whether the terminal hid what had happened for a while.
         link_down_s: when the terminal had no link to the broker.
-        struck: kinds of faults that struck.
+        disk_full_s: when the journal's disk took nothing more.
         pending_ms: when orders still waiting at the venue were placed, by ticket.
     """
 
@@ -59,7 +59,7 @@ class Case:
     link_down_s: tuple[tuple[float, float], ...] = ()
     money: Money = field(default_factory=Money)
     tightenings: tuple[Tightening, ...] = ()
-    struck: frozenset[str] = frozenset()
+    disk_full_s: tuple[tuple[float, float], ...] = ()
 
 
 def entries_of(case: Case) -> list[Written]:

@@ -70,7 +70,7 @@ class Faults:
 
     Attributes:
         struck: how often each kind struck.
-        link_down_s: from when to when the terminal had no link to the broker.
+        link_down_s, disk_full_s: from when to when it was so.
         disk_is_full: whether the journal's disk takes nothing more.
     """
 
@@ -78,7 +78,8 @@ class Faults:
         self.struck: Counter[str] = Counter()
         self.disk_is_full = False
         self.link_down_s: list[tuple[float, float]] = []
-        self._down_since_s = 0.0
+        self.disk_full_s: list[tuple[float, float]] = []
+        self._since_s: dict[str, float] = {}
         self._world = world
         self._draw = draw
         self._on = True
@@ -214,7 +215,7 @@ class Faults:
             switch(on)
 
     def _set_link_down(self, on: bool) -> None:
-        self._note_link(on=on)
+        self._note_span("link_down", self.link_down_s, on=on)
         self._set_prices()
 
     def _set_frozen_quotes(self, _: bool) -> None:
@@ -262,13 +263,14 @@ class Faults:
 
     def _set_disk_full(self, on: bool) -> None:
         self.disk_is_full = on
+        self._note_span("disk_full", self.disk_full_s, on=on)
 
-    def _note_link(self, *, on: bool) -> None:
+    def _note_span(self, kind: str, spans: list[tuple[float, float]], *, on: bool) -> None:
         now_s = self._world.timeline.now_s
         if on:
-            self._down_since_s = now_s
+            self._since_s[kind] = now_s
         else:
-            self.link_down_s.append((self._down_since_s, now_s))
+            spans.append((self._since_s[kind], now_s))
 
     def _strike_once(self, kind: str) -> None:
         world, draw = self._world, self._draw

@@ -7,12 +7,18 @@ import random
 from typing import TYPE_CHECKING, Any
 
 from scripts.simulation.market import SYMBOLS
+from scripts.simulation.traders import BY_HAND
+
+from hybrid_bridge.simulator import constants as mt5
+from hybrid_bridge.simulator.records import TradeRequest
 
 if TYPE_CHECKING:
     from scripts.simulation.traders import Traders
     from scripts.simulation.world import World
 
 LEAP_POINTS = (200, 600, 1_500)
+GAMBLE_POINTS = 4_000
+AGAINST = 0.7
 PAID = (300.0, 2_000.0, 8_000.0)
 TIGHTER: dict[str, tuple[float, ...]] = {
     "MAX_VOLUME": (0.5, 0.2, 0.05),
@@ -37,7 +43,8 @@ class Fortunes:
         """Plan what happens up to a moment."""
         draw, timeline = self._draw, self._world.timeline
         plans = (
-            (self._leap, draw.choice((0, 0, 1, 3, 6))),
+            (self._gamble, draw.choice((0, 0, 1, 2))),
+            (self._leap, draw.choice((0, 1, 4, 8))),
             (self._pay, draw.choice((0, 0, 1, 2))),
             (self._tighten, draw.choice((0, 0, 1, 3))),
             (self._restore, draw.choice((0, 0, 0, 1))),
@@ -47,11 +54,33 @@ class Fortunes:
             for _ in range(times):
                 timeline.at(draw.uniform(5.0, until_s), act)
 
+    def _gamble(self) -> None:
+        """Open much by hand, as a person does who has had enough of machines."""
+        draw, market = self._draw, self._world.market
+        market.catch_up()
+        name, side = draw.choice(SYMBOLS), draw.choice((mt5.ORDER_TYPE_BUY, mt5.ORDER_TYPE_SELL))
+        volume, price = draw.choice((0.3, 1.0, 2.0)), market.prices[name]
+        away = GAMBLE_POINTS * (-1 if side == mt5.ORDER_TYPE_BUY else 1)
+        request = TradeRequest(
+            action=mt5.TRADE_ACTION_DEAL,
+            symbol=name,
+            volume=volume,
+            type=side,
+            sl=round((price.bid + away) * price.point, price.digits),
+        )
+        result = market.exchange.order_send(request, BY_HAND)
+        self._world.hand_trades += 1
+        self._world.note("by hand", f"{volume:g} lots of {name}: {result.retcode}")
+
     def _leap(self) -> None:
-        """Let a price leap over everything between."""
+        """Let a price leap over everything between, most often against what is held."""
         market, draw = self._world.market, self._draw
         market.catch_up()
         name, points = draw.choice(SYMBOLS), draw.choice(LEAP_POINTS) * draw.choice((-1, 1))
+        held = market.exchange.positions()
+        if held and draw.random() < AGAINST:
+            worst = max(held, key=lambda position: position.volume)
+            name, points = worst.symbol, abs(points) * (-1 if worst.type == 0 else 1)
         market.prices[name].bid += points
         self._world.note("market", f"{name} leaps {points:+} points")
 

@@ -65,7 +65,7 @@ def make_case(world: "World") -> Case:
         link_down_s=tuple(world.faults.link_down_s),
         money=world.money,
         tightenings=tuple(orders.tightenings),
-        struck=frozenset(world.faults.struck),
+        disk_full_s=tuple(world.faults.disk_full_s),
     )
 
 

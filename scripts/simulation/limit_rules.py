@@ -26,7 +26,9 @@ SHARE = 1.003  # A rate that moved between the question and the order.
 NEAR = 0.02  # Percentage points by which two reckonings of a fall may differ.
 SEEN_S = 20.0  # So long a position that somebody else opened may go unseen.
 APPRAISED_S = 30.0  # An order may reach the terminal so long after what it was judged on.
-DAY_BEGINS_S = 120.0  # In this span after the day's first look its opening equity was taken.
+# In this span after the day's first look its opening equity was taken; in the longer one where the server's
+# clock must be learned first.
+DAY_BEGINS_S, CLOCK_LEARNED_S = 15.0, 120.0
 LASTS_S = 5.0  # A look counts once the life that had it went on for so long.
 LOOKS_MORE = 2  # Looks in a row beyond BREACH_READINGS: one may have been overtaken by a later one.
 
@@ -184,7 +186,7 @@ def blocked_after_breach(case: Case) -> Iterator[Failure]:
 
 def flattened_after_breach(case: Case) -> Iterator[Failure]:
     """Where a broken limit is to close everything, everything is closed."""
-    if case.settings.on_breach != "flatten" or "disk_full" in case.struck:
+    if case.settings.on_breach != "flatten":
         return
     for breach in find_breaches(case, case.settings.breach_readings + LOOKS_MORE, watch=True):
         if breach.until_s != float("inf") or any(resume.at_s > breach.seen_s for resume in lifting(case)):
@@ -201,9 +203,11 @@ def find_breaches(case: Case, readings: int = 2, *, watch: bool = False) -> Iter
     Args:
         watch: whether only looks at the account alone count.
     """
-    if case.views_hidden or case.clock_jumped or "disk_full" in case.struck:
+    if case.views_hidden:
         return
-    for name, fall in (("max_daily_loss_percent", least_day_fall), ("max_drawdown_percent", least_drawdown)):
+    for name, fall in LEAST_FALLS:
+        if name == "max_daily_loss_percent" and case.clock_jumped:
+            continue
         row: list[Look] = []
         for look in case.money.looks:
             if watch and not look.watch:
@@ -227,7 +231,10 @@ def _breach(case: Case, name: str, look: Look, fall: float) -> Breach:
 
 
 def _lived_on(case: Case, look: Look) -> bool:
-    return case.money.ends_s.get(look.life, float("inf")) > look.at_s + LASTS_S
+    """Tell whether the life that had a look could write down what it showed."""
+    until_s = look.at_s + LASTS_S
+    full = any(begin_s < until_s and end_s > look.at_s for begin_s, end_s in case.disk_full_s)
+    return case.money.ends_s.get(look.life, float("inf")) > until_s and not full
 
 
 def _day_end_s(case: Case, at_s: float) -> float:
@@ -244,7 +251,9 @@ def _day(case: Case, at_s: float) -> int:
 def _openings(case: Case, look: Look) -> list[float]:
     """Return what the equity was, less what was paid in, while the look's day was new to the bridge."""
     day = [seen for seen in case.money.looks if _day(case, seen.at_s) == _day(case, look.at_s)]
-    return [seen.earned for seen in day if seen.at_s <= min(day[0].at_s + DAY_BEGINS_S, look.at_s)]
+    learns = case.settings.mt5_server_utc_offset == "auto"
+    until_s = day[0].at_s + (CLOCK_LEARNED_S if learns else DAY_BEGINS_S)
+    return [seen.earned for seen in day if seen.at_s <= min(until_s, look.at_s)]
 
 
 def _fall(start: float, look: Look) -> float:
@@ -268,6 +277,9 @@ def least_drawdown(case: Case, look: Look) -> float:
     pairs = [(one, two) for one, two in pairwise(seen) if one.life == two.life and _lived_on(case, two)]
     peak = max((min(one.earned, two.earned) for one, two in pairs), default=look.earned)
     return _fall(peak, look)
+
+
+LEAST_FALLS = (("max_daily_loss_percent", least_day_fall), ("max_drawdown_percent", least_drawdown))
 
 
 def most_drawdown(case: Case, look: Look) -> float:
