@@ -4,6 +4,7 @@ rem
 rem   start_bridge.bat hybrid      [options]    the bridge: Redpanda and WebSocket
 rem   start_bridge.bat websocket   [options]    the bridge without Redpanda
 rem   start_bridge.bat demo        [options]    everything simulated, no account needed
+rem   start_bridge.bat limits      [options]    the limits; put "NAME=VALUE" into quotation marks
 rem   start_bridge.bat settings                 open the settings (.env) in Notepad
 rem   start_bridge.bat log                      open the log in Notepad
 rem
@@ -36,7 +37,8 @@ echo   2  Start the bridge without Redpanda (WebSocket only)
 echo   3  Demo: everything simulated, no account needed
 echo   4  Edit the settings
 echo   5  View the log
-echo   6  Quit ^(Enter^)
+echo   6  Show the limits
+echo   7  Quit ^(Enter^)
 echo.
 set /p "CHOICE=Your choice: "
 if not defined CHOICE goto quit
@@ -53,9 +55,11 @@ if /i "%CHOICE%"=="4"         goto settings
 if /i "%CHOICE%"=="settings"  goto settings
 if /i "%CHOICE%"=="5"         goto log
 if /i "%CHOICE%"=="log"       goto log
-if /i "%CHOICE%"=="6"         goto quit
+if /i "%CHOICE%"=="6"         goto limits
+if /i "%CHOICE%"=="limits"    goto limits
+if /i "%CHOICE%"=="7"         goto quit
 if /i "%CHOICE%"=="quit"      goto quit
-echo There is no choice "%CHOICE%"; the choices are hybrid, websocket, demo, settings, log.
+echo There is no choice "%CHOICE%"; the choices are hybrid, websocket, demo, settings, log, limits.
 set "CODE=1"
 goto done
 
@@ -81,6 +85,13 @@ goto done
 call :prepare
 if errorlevel 1 goto failed
 "%VENV_PYTHON%" hybrid_bridge.py --demo %OPTIONS%
+set "CODE=%ERRORLEVEL%"
+goto done
+
+:limits
+call :prepare
+if errorlevel 1 goto failed
+"%VENV_PYTHON%" hybrid_bridge.py limits %OPTIONS%
 set "CODE=%ERRORLEVEL%"
 goto done
 

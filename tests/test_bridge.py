@@ -348,4 +348,4 @@ class TestFlow:
         bridge = make_bridge(hybrid=True)
         stages = [bridge.intake(), bridge.core(), bridge.outgoing(), bridge.base()]
         names = [f"{loop.__qualname__} {id(loop.__self__)}" for loops in stages for loop in loops]
-        assert len(names) == len(set(names)) == 15
+        assert len(names) == len(set(names)) == 16

@@ -31,6 +31,7 @@ def test_every_jump_has_its_label_once_and_every_label_is_reached() -> None:
         ("hybrid", "hybrid_bridge.py %OPTIONS%"),
         ("websocket", "run_bridge.py %OPTIONS%"),
         ("demo", "hybrid_bridge.py --demo %OPTIONS%"),
+        ("limits", "hybrid_bridge.py limits %OPTIONS%"),
         ("settings", 'start "" notepad .env'),
         ("log", 'start "" notepad "%LOG_FILE%"'),
     ],

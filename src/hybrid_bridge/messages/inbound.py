@@ -148,7 +148,9 @@ def decode_or_reject(
 def excerpt(raw: bytes) -> str:
     """Return the beginning of a message as printable text."""
     text = raw[: EXCERPT_CHARS * 4].decode("utf-8", errors="replace")[:EXCERPT_CHARS]
-    shown = "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+    shown = text
+    if not text.isprintable():
+        shown = "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
     return shown if len(raw) <= EXCERPT_CHARS else f"{shown}... ({len(raw)} bytes)"
 
 
