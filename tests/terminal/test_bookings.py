@@ -195,3 +195,11 @@ def test_what_is_told_again_is_one_booking(account, clock):
     settle(account, clock)
     account.pay(8, 20.0)
     assert account.look()[0] == [(7, 300.0), (8, 20.0)]
+
+
+def test_what_later_questions_do_not_reach_back_to_stays_known(account, clock):
+    account.pay(7, 300.0, time_s=NOW_S - 5 * DAY_S)
+    account.record(8, 0.0, kind=0)
+    settle(account, clock)
+    account.pay(9, 20.0)
+    assert account.look()[0] == [(7, 300.0), (9, 20.0)]
