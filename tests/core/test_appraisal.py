@@ -12,8 +12,8 @@ def test_an_account_alone_carries_the_report_and_knows_nothing_else() -> None:
     appraisal = account_only(report)
 
     assert appraisal.report == report
-    unknown = (appraisal.spec, appraisal.quote, appraisal.loss_at_stop, appraisal.margin, appraisal.open_risk)
-    assert unknown == (None, None, None, None, None)
+    unknown = (appraisal.spec, appraisal.quote, appraisal.loss_at_stop, appraisal.margin)
+    assert unknown == (None, None, None, None)
     assert (appraisal.reference_volume, appraisal.commission_per_lot) == (0.0, 0.0)
 
 

@@ -1,10 +1,11 @@
 """What a trader reads when an order is denied: the limit, what was seen instead, and what to do about it.
 
-`test_risk` and `test_approval` try where each limit lies; here every denial is read word for word, because a
+The tests beside the checks try where each limit lies; here every denial is read word for word, because a
 denial that names the wrong limit, or none, sends a person looking in the wrong place.
 """
 
 from collections import deque
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -30,17 +31,21 @@ from tests.core.builders import (
     make_spec,
     make_state,
     make_terminal,
+    make_valuation,
     sending_events,
     state_with,
 )
 
 from hybrid_bridge.core import engine
+from hybrid_bridge.core.account import Worth
 from hybrid_bridge.core.approval import approve
+from hybrid_bridge.core.cases import AppraisedCase
 from hybrid_bridge.core.events import Denial, IntentDenied, OrderSending, TradingState
+from hybrid_bridge.core.identity import find_account_denial
 from hybrid_bridge.core.inputs import OrderAppraised, ResumeRequested
 from hybrid_bridge.core.market import Side, TradeMode
+from hybrid_bridge.core.market_checks import find_frozen, find_stops_denial
 from hybrid_bridge.core.orders import Channel, IntentKind, OrderState, Source
-from hybrid_bridge.core.risk import AppraisedCase, find_account_denial, find_stops_denial
 from hybrid_bridge.core.state import EngineState
 
 
@@ -85,6 +90,17 @@ def holding(*positions: Any, **limits: Any) -> AppraisedCase:
 
 def entered(*instants: int, volume: float = 0.1) -> deque[Any]:
     return deque((at, make_intent(number, volume=volume)) for number, at in enumerate(instants, 1))
+
+
+def reducing(signal: Any, **state: Any) -> AppraisedCase:
+    """Return an entry while only less exposure is wanted and 0.5 lots are bought."""
+    held = make_appraisal(report=make_report(positions=(make_position(),)))
+    return make_case(signal, make_state(trading=TradingState.REDUCING, **state), appraisal=held)
+
+
+def valued(limits: dict[str, Any], *positions: Any, **changes: Any) -> AppraisedCase:
+    report = make_report(positions=positions, valuation=make_valuation(**changes))
+    return appraised(limits, report=report)
 
 
 MEND = "set it to false, restart, then resume"
@@ -141,12 +157,38 @@ SWITCHES = [
         ("trading_state", "less exposure", "net 0 lots, change 0.1", "reducing only"),
     ),
     (
+        reducing(make_signal(side=Side.SELL, stop_loss=1.102, volume=1.0), halt_reason="drawdown 5 %"),
+        ("trading_state", "less exposure", "net 0.5 lots, change -1", "reducing only: drawdown 5 %"),
+    ),
+    (
+        reducing(make_signal(side=Side.SELL, stop_loss=1.102, volume=None)),
+        ("trading_state", "less exposure", "an entry without a volume", "reducing only"),
+    ),
+    (
         make_case(
-            make_signal(side=Side.SELL, stop_loss=1.102, volume=None),
-            make_state(trading=TradingState.REDUCING),
-            appraisal=make_appraisal(report=make_report(positions=(make_position(),))),
+            make_signal(volume=0.7),
+            fold(
+                make_state(trading=TradingState.REDUCING),
+                [*sending_events(make_order(make_intent())), make_answer(1, OrderState.FILLED)],
+            ),
         ),
-        ("trading_state", "less exposure", "net 0.5 lots, change -inf", "reducing only"),
+        (
+            "trading_state",
+            "less exposure",
+            "net of EURUSD not known, signal s-1 is yet to show",
+            "reducing only",
+        ),
+    ),
+    (
+        make_case(
+            state=make_state(tightened={"trading_enabled": 0.0}), limits=make_limits(trading_enabled=False)
+        ),
+        (
+            "trading_enabled",
+            "TRADING_ENABLED=true",
+            "false",
+            "switched off while the bridge runs; type `hybrid-bridge limits --restore` on the trading PC",
+        ),
     ),
 ]
 COUNTS = [
@@ -260,27 +302,50 @@ FALLS = [
         ("daily_loss", "3 %", "equity 10000.0, reference None", "the loss is not known"),
     ),
     (
-        at_account({"max_drawdown_percent": 2.5}, equity=INF),
-        ("drawdown", "2.5 %", "equity inf, reference 10000.0", "the loss is not known"),
+        make_case(state=make_state(equity_peak=INF), limits=make_limits(max_drawdown_percent=2.5)),
+        ("drawdown", "2.5 %", "equity 10000.0, reference inf", "the loss is not known"),
     ),
 ]
+LEAST = make_spec(volume_min=2.0)
 SIZES = [
     (
         make_case(make_signal(volume=0.75), limits=make_limits(max_volume=0.5)),
-        ("volume", "at most 0.5 lots", "0.75", "symbol's limits or MAX_VOLUME"),
+        ("volume", "at most 0.5 lots", "0.75 lots", "MAX_VOLUME"),
+    ),
+    (
+        make_case(make_signal(volume=150.0)),
+        ("volume", "at most 100 lots", "150 lots", "the symbol's volume_max"),
+    ),
+    (
+        appraised(
+            {"reduce_oversized": False},
+            spec=make_spec(volume_limit=0.55),
+            report=make_report(positions=(make_position(),)),
+        ),
+        ("volume", "at most 0.05 lots", "0.1 lots", "the symbol's volume_limit of 0.55, 0.5 held or waiting"),
+    ),
+    (
+        appraised(
+            spec=make_spec(volume_limit=0.55), report=make_report(positions=(make_position(volume=NAN),))
+        ),
+        ("volume", "at most 0.55 lots one way", "not known", "a position or order shows no volume"),
+    ),
+    (
+        make_case(make_signal(volume=None), limits=make_limits(max_volume=0.005)),
+        ("volume", "at most 0 lots", "0.01 lots, the least", "MAX_VOLUME"),
     ),
     (
         make_case(make_signal(volume=0.009)),
         ("volume", "at least 0.01 lots", "0 (asked 0.009)", "never rounded up"),
     ),
     (
-        make_case(
-            make_signal(volume=None),
-            appraisal=make_appraisal(
-                spec=make_spec(volume_min=2.0), report=make_report(account=make_account(equity=10_000.0))
-            ),
+        make_case(make_signal(volume=None), appraisal=make_appraisal(spec=LEAST)),
+        (
+            "risk_per_trade",
+            "2 % of equity",
+            "4.00 % with 2 lots, the least",
+            "loss at the stop, commission and slippage reserve included",
         ),
-        ("volume", "at least 2 lots", "1", "never rounded up"),
     ),
     (
         make_case(make_signal(volume=None, stop_loss=0.0), limits=make_limits(require_stop_loss=False)),
@@ -292,29 +357,105 @@ SIZES = [
     ),
     (
         make_case(make_signal(volume=1.5), limits=make_limits(reduce_oversized=False)),
-        ("risk_per_trade", "2 % of equity", "3.00 %", "OVERSIZED=deny"),
+        (
+            "risk_per_trade",
+            "2 % of equity",
+            "3.00 % with 1.5 lots",
+            "loss at the stop, commission and slippage reserve included; OVERSIZED=deny",
+        ),
     ),
 ]
+RISK = {"max_open_risk_percent": 2.5}
+UNBOUNDED = "no stop, or a loss that is not known"
+OPEN_RISKS = [
+    (
+        valued(RISK, make_position(), position_losses={500: None}),
+        ("2.5 % of equity", "unlimited by position 500", UNBOUNDED),
+    ),
+    (
+        make_case(
+            state=state_with(make_order(make_intent(symbol="GBPUSD", stop_loss=0.0))),
+            limits=make_limits(**RISK),
+        ),
+        ("2.5 % of equity", "unlimited by signal s-1", UNBOUNDED),
+    ),
+    (
+        make_case(make_signal(stop_loss=0.0), limits=make_limits(**RISK, require_stop_loss=False)),
+        ("2.5 % of equity", "unlimited by this signal", UNBOUNDED),
+    ),
+    (
+        valued(RISK, make_position(), position_losses={500: 380.0}),
+        ("2.5 % of equity", "3.82 % with 0.01 lots, the least", "over all positions and orders"),
+    ),
+    (
+        valued({**RISK, "reduce_oversized": False}, make_position(), position_losses={500: 240.0}),
+        ("2.5 % of equity", "2.60 % with 0.1 lots", "over all positions and orders; OVERSIZED=deny"),
+    ),
+]
+EXPOSED = {"max_exposure_percent": 600.0}
+ALL_ORDERS = "over all positions, and all orders that may fill"
+# One leg of the symbol alone: what is held of the pounds is paid for in the same dollars.
+POUNDS = {name: Worth(name, name[:3], "USD", 110_000.0) for name in ("EURUSD", "GBPUSD")}
+EXPOSURES = [
+    (
+        valued(EXPOSED, make_position(symbol="GBPUSD", volume=0.6), worths=POUNDS),
+        ("600 % of equity in USD", "671.00 % with 0.01 lots, the least", ALL_ORDERS),
+    ),
+    (
+        valued({**EXPOSED, "reduce_oversized": False}, make_position(symbol="GBPUSD"), worths=POUNDS),
+        ("600 % of equity in USD", "660.00 % with 0.1 lots", f"{ALL_ORDERS}; OVERSIZED=deny"),
+    ),
+    (
+        valued(EXPOSED, make_position(symbol="XAUUSD")),
+        (
+            "600 % of equity",
+            "worth of XAUUSD not known",
+            "a price or a rate to the account's currency is missing",
+        ),
+    ),
+    (
+        valued(EXPOSED, worths={}),
+        (
+            "600 % of equity",
+            "worth of EURUSD not known",
+            "a price or a rate to the account's currency is missing",
+        ),
+    ),
+]
+STRICT = {"reduce_oversized": False}
+RESERVED = replace(make_order(make_intent(symbol="GBPUSD")), margin=9_950.0)
 COSTS = [
     (
         appraised(margin=None),
-        ("margin", "a calculable margin", "not calculable", "order_calc_margin gave nothing"),
+        ("a calculable margin", "not calculable", "order_calc_margin gave nothing"),
     ),
     (
-        at_account(free_margin=50.0),
-        ("margin", "50.00 free", "110.00 needed", "not enough money"),
+        at_account(free_margin=NAN),
+        ("a known free margin", "nan", "the account is not loaded yet"),
     ),
     (
-        at_account({"min_margin_level_percent": 1_500.5}, margin=890.0),
-        ("margin", "level 1500.5 %", "1000 %", "MIN_MARGIN_LEVEL_PERCENT"),
+        at_account(STRICT, free_margin=50.0),
+        ("50.00 free", "110.00 needed with 0.1 lots", "not enough money; OVERSIZED=deny"),
     ),
     (
-        appraised({"max_open_risk_percent": 2.5}, open_risk=None),
-        ("open_risk", "2.5 %", "unlimited", "a position or order has no stop"),
+        at_account(free_margin=5.0),
+        ("5.00 free", "11.00 needed with 0.01 lots, the least", "not enough money"),
     ),
     (
-        appraised({"max_open_risk_percent": 2.5}, open_risk=380.0),
-        ("open_risk", "2.5 %", "4.00 %", "over all positions and orders"),
+        make_case(state=state_with(RESERVED), limits=make_limits(**STRICT)),
+        (
+            "50.00 free",
+            "110.00 needed with 0.1 lots",
+            "not enough money, 9950.00 reserved for orders; OVERSIZED=deny",
+        ),
+    ),
+    (
+        at_account({**STRICT, "min_margin_level_percent": 1_500.5}, margin=890.0),
+        ("level 1500.5 %", "1000.00 % with 0.1 lots", "MIN_MARGIN_LEVEL_PERCENT; OVERSIZED=deny"),
+    ),
+    (
+        at_account({"min_margin_level_percent": 100.0}, margin=NAN),
+        ("level 100 %", "equity 10000.0, margin nan", "the level is not known"),
     ),
 ]
 TABLE: list[tuple[AppraisedCase, tuple[str, ...]]] = [
@@ -325,7 +466,9 @@ TABLE: list[tuple[AppraisedCase, tuple[str, ...]]] = [
     *PRICES,
     *FALLS,
     *SIZES,
-    *COSTS,
+    *((case, ("open_risk", *expected)) for case, expected in OPEN_RISKS),
+    *((case, ("exposure", *expected)) for case, expected in EXPOSURES),
+    *((case, ("margin", *expected)) for case, expected in COSTS),
 ]
 
 
@@ -424,12 +567,32 @@ def test_another_account_is_told_by_what_differs(
                 "inside the venue's stops level",
             ),
         ),
+        (
+            Side.SELL,
+            (0.0, 1.09995),
+            {"stops_level": 10, "freeze_level": 20},
+            (
+                "stop_loss",
+                "take_profit at least 20 points away",
+                "5.0 points",
+                "inside the venue's freeze level",
+            ),
+        ),
     ],
 )
 def test_impossible_stops_are_told_by_side_and_distance(
     side: Side, stops: tuple[float, float], spec: dict[str, Any], expected: tuple[str, ...]
 ) -> None:
     assert texts(find_stops_denial(side, *stops, 1.1, make_spec(**spec))) == expected
+
+
+def test_a_frozen_stop_is_told_by_its_distance() -> None:
+    assert texts(find_frozen(1.0999, 0.0, 1.1, make_spec(freeze_level=20))) == (
+        "stop_loss",
+        "stop_loss more than 20 points away",
+        "10.0 points",
+        "frozen: it is about to be hit",
+    )
 
 
 # Commands
@@ -451,6 +614,63 @@ def test_a_command_about_no_position_is_told_its_ticket() -> None:
 
     assert judged(make_close()) == expected
     assert judged(make_modify(), position=make_position(), spec=None) == expected
+
+
+CHANGES = [
+    (
+        make_modify(stop_loss=0.0),
+        {},
+        {},
+        (
+            "stop_loss",
+            "a stop_loss",
+            "none",
+            "a stop may be moved but not taken away while REQUIRE_STOP_LOSS=true",
+        ),
+    ),
+    (
+        make_modify(stop_loss=1.08),
+        {"trading": TradingState.REDUCING, "halt_reason": "daily_loss 3 %"},
+        {"max_risk_percent": 99.0},
+        (
+            "trading_state",
+            "active, or a loss that does not rise",
+            "reducing, and the loss would rise",
+            "daily_loss 3 %",
+        ),
+    ),
+    (
+        make_modify(stop_loss=1.08),
+        {},
+        {},
+        ("risk_per_trade", "2 % of equity", "9.50 % with 0.5 lots", "loss of position 500 at the new stop"),
+    ),
+    (
+        make_modify(stop_loss=1.08),
+        {},
+        {"max_risk_percent": 50.0, "max_open_risk_percent": 9.0},
+        ("open_risk", "9 % of equity", "9.50 %", "over all positions and orders"),
+    ),
+    (
+        make_modify(stop_loss=0.0),
+        {},
+        {"require_stop_loss": False, "max_open_risk_percent": 9.0},
+        ("open_risk", "9 % of equity", "unlimited by position 500", UNBOUNDED),
+    ),
+]
+
+
+@pytest.mark.parametrize(("wanted", "state", "limits", "expected"), CHANGES)
+def test_a_change_that_raises_the_loss_is_told_which_limit_it_breaks(
+    wanted: Any, state: dict[str, Any], limits: dict[str, Any], expected: tuple[str, ...]
+) -> None:
+    report = make_report(positions=(make_position(),))
+    facts = make_appraisal(loss_at_stop=190_000.0, report=report)  # 100 lots from 1.099 to 1.08
+    case = OrderAppraised(wanted, facts, make_position(), "", NOW)
+    *_, denied = engine.judge_appraised(make_state(**state), make_limits(**limits), case)
+
+    assert isinstance(denied, IntentDenied)
+    assert [texts(denial) for denial in denied.denials] == [expected]
 
 
 def test_a_close_of_too_much_is_told_what_could_be_closed() -> None:

@@ -99,6 +99,24 @@ def test_no_denial_hides_another() -> None:
     ]
 
 
+def test_another_account_s_figures_are_neither_judged_nor_told() -> None:
+    limits = {
+        "max_open_positions": 1,
+        "max_daily_loss_percent": 1.0,
+        "max_drawdown_percent": 1.0,
+        "max_consecutive_losses": 2,
+        "max_spread_points": 1.0,
+    }
+    state = {"trading": TradingState.REDUCING, "loss_streak": 2}
+    theirs = {"positions": (HELD,)}
+    own = {"limits": limits, "state": state, "report": theirs}
+
+    assert denied(case_with(**own, account={"equity": 5.0, "login": 9})) == ["account", "spread"]
+    assert denied(case_with(**own, account={"equity": 5.0, "trade_expert": False})) == [
+        *("account", "trading_state", "spread", "open_positions", "daily_loss", "drawdown", "loss_streak")
+    ]
+
+
 def test_screening_needs_no_terminal_and_is_part_of_judging() -> None:
     case = case_with(limits={"trading_enabled": False, "max_daily_trades": 0})
 

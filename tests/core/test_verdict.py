@@ -149,7 +149,7 @@ def test_a_change_sends_both_stops_and_keeps_the_one_that_was_not_named(
 ) -> None:
     wanted = make_modify(stop_loss=stop_loss, take_profit=take_profit)
 
-    request = request_of(appraised(wanted, position=POSITION))
+    request = request_of(appraised(wanted, limits=make_limits(require_stop_loss=False), position=POSITION))
 
     assert (request.sl, request.tp) == expected
     assert (request.action, request.position) == (6, 500)
@@ -294,7 +294,36 @@ def test_a_change_in_doubt_does_not_hide_a_close_in_doubt_behind_it() -> None:
 
 
 def test_a_signal_s_time_is_judged_again_with_the_terminal_s_facts() -> None:
-    assert denials_of(appraised(make_signal(timestamp_msc=NOW + 2_001))) == ["expiry"]
+    future = make_signal(timestamp_msc=NOW + 2_001)
+
+    assert denials_of(appraised(future)) == ["expiry"]
+    assert denials_of(appraised(future, facts=None)) == ["expiry", "account"]
+    assert denials_of(appraised(future, limits=make_limits(max_daily_trades=0))) == ["expiry", "daily_trades"]
+
+
+@pytest.mark.parametrize(
+    ("state", "passes"),
+    [
+        (make_state(), True),
+        (make_state(trading=TradingState.REDUCING), False),
+        (make_state(trading=TradingState.HALTED, emergency=True), False),
+    ],
+)
+def test_a_change_that_raises_the_loss_is_judged_like_an_entry(state: EngineState, passes: bool) -> None:
+    wider, nearer = make_modify(stop_loss=1.0899), make_modify(stop_loss=1.0901)
+    limits = make_limits(max_risk_percent=5.0)
+    loss = 91_000.0  # 100 lots from 1.099 to 1.0899
+
+    events = appraised(wider, state, limits, position=POSITION, loss_at_stop=loss)
+    assert passes == (kinds(events)[-1] == "OrderSending")
+    if not passes:
+        assert denials_of(events) == ["trading_state"]
+    assert kinds(appraised(nearer, state, limits, position=POSITION))[-1] == "OrderSending"
+    tight = make_limits(max_risk_percent=4.54)
+    assert "risk_per_trade" in denials_of(
+        appraised(wider, state, tight, position=POSITION, loss_at_stop=loss)
+    )
+    assert kinds(appraised(nearer, state, tight, position=POSITION))[-1] == "OrderSending"
 
 
 @pytest.mark.parametrize(

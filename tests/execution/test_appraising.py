@@ -22,22 +22,43 @@ async def ask(venue, wanted, **limits):
 
 async def test_an_entry_asks_for_its_symbol_side_and_stop_once(venue):
     appraised = await ask(venue, make_signal())
-    assert venue.appraised == [AppraisalQuery("EURUSD", Side.BUY, 1.0981, open_risk=False)]
+    assert venue.appraised == [AppraisalQuery("EURUSD", Side.BUY, 1.0981, valued=False)]
     assert venue.asked == ["appraise"]
     assert (appraised.problem, appraised.position, appraised.superseded) == ("", None, False)
 
 
-async def test_the_risk_of_all_that_is_open_is_asked_for_where_a_limit_needs_it(venue):
-    await ask(venue, make_signal(), max_open_risk_percent=5.0)
-    assert venue.appraised[0].open_risk
+@pytest.mark.parametrize("limit", ["max_open_risk_percent", "max_exposure_percent"])
+async def test_what_all_that_is_open_is_worth_is_asked_for_where_a_limit_needs_it(venue, limit):
+    await ask(venue, make_signal(), **{limit: 5.0})
+    assert venue.appraised[0].valued
 
 
-@pytest.mark.parametrize("make", [make_close, make_modify])
-async def test_a_command_finds_its_position_and_asks_for_the_price_it_would_close_at(venue, make):
-    venue.positions = {500: make_position(side=Side.SELL), 501: make_position(ticket=501)}
-    appraised = await ask(venue, make())
-    assert appraised.position == venue.positions[500]
-    assert venue.appraised == [AppraisalQuery("EURUSD", Side.BUY, 0.0, open_risk=False)]
+HELD = {500: make_position(side=Side.SELL), 501: make_position(ticket=501)}
+
+
+async def test_a_close_finds_its_position_and_asks_for_the_price_it_would_close_at(venue):
+    venue.positions = dict(HELD)
+    appraised = await ask(venue, make_close(), max_open_risk_percent=5.0)
+    assert appraised.position == HELD[500]
+    assert venue.appraised == [AppraisalQuery("EURUSD", Side.BUY, 0.0, valued=False)]
+
+
+@pytest.mark.parametrize(
+    ("limits", "valued"),
+    [({}, False), ({"max_exposure_percent": 5.0}, False), ({"max_open_risk_percent": 5.0}, True)],
+)
+async def test_a_change_asks_for_the_loss_of_the_new_stop_from_the_position_s_opening(venue, limits, valued):
+    venue.positions = dict(HELD)
+    appraised = await ask(venue, make_modify(stop_loss=1.12), **limits)
+    assert appraised.position == HELD[500]
+    assert venue.appraised == [AppraisalQuery("EURUSD", Side.SELL, 1.12, valued, entry_price=1.099)]
+
+
+@pytest.mark.parametrize("stop_loss", [None, 0.0])
+async def test_a_change_without_a_new_stop_asks_for_no_loss(venue, stop_loss):
+    venue.positions = dict(HELD)
+    await ask(venue, make_modify(stop_loss=stop_loss))
+    assert venue.appraised == [AppraisalQuery("EURUSD", Side.SELL, 0.0, valued=False, entry_price=1.099)]
 
 
 @pytest.mark.parametrize("wanted", [make_close(ticket=9), make_cancel(ticket=500)])

@@ -55,6 +55,11 @@ JUDGING: tuple[AppraisedCheck, ...] = (
     check_loss_streak,
 )
 
+# They say something of our account only by our account's figures.
+OF_THE_ACCOUNT: frozenset[AppraisedCheck] = frozenset(
+    {check_reducing, check_open_positions, check_daily_loss, check_drawdown, check_loss_streak}
+)
+
 
 def screen(case: Case) -> tuple[Denial, ...]:
     """Run the checks that need nothing from the terminal; empty means nothing against it so far."""
@@ -62,9 +67,13 @@ def screen(case: Case) -> tuple[Denial, ...]:
 
 
 def judge(case: AppraisedCase) -> tuple[Denial, ...]:
-    """Run every check but those that depend on the volume; empty means nothing against the entry so far."""
-    appraised = tuple(denial for check in JUDGING if (denial := check(case)) is not None)
-    return screen(case) + appraised
+    """Run every check but those that depend on the volume; empty means nothing against the entry so far.
+
+    Where another account is logged in, nothing is said of its positions and losses.
+    """
+    foreign = find_account_denial(case.report, case.limits) is not None
+    checks = (check for check in JUDGING if not (foreign and check in OF_THE_ACCOUNT))
+    return screen(case) + tuple(denial for check in checks if (denial := check(case)) is not None)
 
 
 def is_sizeable(case: AppraisedCase) -> bool:

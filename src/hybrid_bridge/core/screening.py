@@ -14,9 +14,7 @@ def check_trading_enabled(case: Case) -> Denial | None:
     if case.limits.trading_enabled:
         return None
     if "trading_enabled" in case.state.tightened:
-        mend = (
-            "switched off while the bridge runs; `hybrid-bridge limits --restore` on the trading PC undoes it"
-        )
+        mend = "switched off while the bridge runs; type `hybrid-bridge limits --restore` on the trading PC"
         return Denial("trading_enabled", "TRADING_ENABLED=true", "false", mend)
     return Denial(
         "trading_enabled", "TRADING_ENABLED=true", "false", "set TRADING_ENABLED=true and restart to trade"
