@@ -85,3 +85,15 @@ def test_cancelled_rejected_and_expired_without_a_fill_is_no_fill(state: int, en
         == trace(history_orders=(replace(ENDED, state=state, volume_current=0.1),)).ended_unfilled
     )
     assert not trace(history_orders=(replace(ENDED, state=state),)).ended_unfilled
+
+
+def test_a_stop_that_closed_the_position_since_is_no_part_of_what_opened_it() -> None:
+    entry = replace(ENDED, volume_current=0.0)
+    stopped = replace(entry, ticket=705, volume_initial=0.04)
+    closing = replace(DEAL, ticket=803, order=705, side=Side.SELL, entry=1, volume=0.04)
+    found = trace(deals=(DEAL, closing), history_orders=(stopped, entry))
+    assert (0.04, (DEAL,), entry) == (found.dealt, found.deals, found.ended)
+
+
+def test_an_entry_that_made_a_netting_position_smaller_is_a_fill_all_the_same() -> None:
+    assert trace(deals=(replace(DEAL, entry=1),)).dealt == pytest.approx(0.04)

@@ -88,9 +88,11 @@ def trace_of(intent: Intent, request: OrderRequest, findings: Findings) -> Trace
         return bool(request.comment) and found.comment == request.comment
 
     entry = intent.kind is IntentKind.ENTRY
+    # A stop that closes a position bears the position's magic: it is younger, and deals the other way.
+    deals = (deal for deal in filter(ours, findings.deals) if not entry or deal.side is intent.side)
     return Trace(
-        deals=tuple(filter(ours, findings.deals)),
-        ended=next(filter(ours, findings.history_orders), None),
+        deals=tuple(deals),
+        ended=min(filter(ours, findings.history_orders), key=lambda order: order.ticket, default=None),
         position=next(filter(ours, findings.positions), None) if entry else None,
         waiting=next(filter(ours, findings.orders), None),
         asked=request.volume,
