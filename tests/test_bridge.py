@@ -221,8 +221,11 @@ class TestStatus:
                     for told in backend.of("bridge_status")
                 )
             )
-        told = bridge.board.guard["portfolio"]()
-        assert told is None, "of a terminal that is out of sight nothing is told"
+            bridge.report = replace(bridge.report, account=replace(bridge.report.account, login=7))
+            strange = bridge.board.bridge_status()
+            assert strange["portfolio"] is None
+            assert strange["losses"]["drawdown_percent"] is None
+        assert bridge.board.guard["portfolio"]() is None, "nothing is told of a terminal out of sight"
         told = next(told["portfolio"] for told in backend.of("bridge_status") if told["portfolio"])
         assert (0.0, 0.0, {}, {}) == (
             told["open_risk"],

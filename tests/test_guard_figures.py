@@ -27,7 +27,6 @@ from hybrid_bridge.guard_figures import (
     losses_shown,
     portfolio_shown,
     tightened_shown,
-    why_used_up,
 )
 from hybrid_bridge.settings import Settings
 
@@ -129,24 +128,3 @@ def test_a_pause_is_told_with_its_end():
     assert not losses_shown(state, limits, None, NOW + 60_000, DAY)["paused"]
     until_tomorrow = losses_shown(state, make_limits(max_consecutive_losses=3), None, NOW, DAY)
     assert (True, None) == (until_tomorrow["paused"], until_tomorrow["paused_until"])
-
-
-def test_a_limit_that_is_used_up_is_a_reason_until_the_broker_s_next_day():
-    state = make_state(server_day=DAY, daily_entries=10)
-    words = "MAX_DAILY_TRADES=10 is used up for this day of the broker"
-    assert words == why_used_up(state, make_limits(), NOW, DAY)
-    assert words == why_used_up(state, make_limits(), NOW, None)
-    assert "" == why_used_up(state, make_limits(), NOW, DAY + 1)
-    assert "" == why_used_up(state, make_limits(max_daily_trades=11), NOW, DAY)
-
-
-def test_a_pause_after_losses_is_a_reason_with_its_end():
-    state = make_state(loss_streak=3, last_loss_msc=NOW, last_loss_day=DAY, server_day=DAY)
-    limits = make_limits(max_consecutive_losses=3)
-    assert "3 losses in a row: entries pause until the broker's next day" == why_used_up(
-        state, limits, NOW, DAY
-    )
-    limits = make_limits(max_consecutive_losses=3, cooldown_ms=60_000)
-    until = "3 losses in a row: entries pause until 2026-09-21T14:14:20.000Z"
-    assert until == why_used_up(state, limits, NOW, DAY)
-    assert "" == why_used_up(state, limits, NOW + 60_000, DAY)

@@ -19,7 +19,7 @@ from hybrid_bridge.control.local_commands import LocalCommands
 from hybrid_bridge.control.ticks import WebSocketTickSink
 from hybrid_bridge.core.account import AccountReport
 from hybrid_bridge.core.events import TradingState
-from hybrid_bridge.core.identity import find_terminal_denial
+from hybrid_bridge.core.identity import find_account_denial, find_terminal_denial
 from hybrid_bridge.core.inputs import AccountObserved
 from hybrid_bridge.core.results import TradeResult, explain
 from hybrid_bridge.execution.clearing import EmergencyClearing
@@ -271,16 +271,13 @@ class Bridge:
             return explain((denial,))
         if self.server_clock.offset_s is None:
             return "entries wait for a fresh tick: the offset of the server's clock is not known yet"
-        return guard_figures.why_used_up(self.recorder.state, self.recorder.limits, *self._now())
-
-    def _now(self) -> tuple[int, int | None]:
-        """Return the time and the broker's calendar day, None while its clock is unknown."""
-        now_msc = self.clock.utc_msc()
-        return now_msc, self.server_clock.server_day(now_msc)
+        return ""
 
     def _believed_report(self) -> AccountReport | None:
-        """Return the latest look, unless the terminal has been out of sight since."""
-        return None if _away(self.lanes.for_market()) else self.report
+        """Return the latest look, unless the terminal is out of sight or shows another account."""
+        if self.report is None or _away(self.lanes.for_market()):
+            return None
+        return None if find_account_denial(self.report, self.recorder.limits) else self.report
 
     def _tightened(self) -> dict[str, guard_figures.Tightened]:
         settings = self._settings
@@ -302,8 +299,9 @@ class Bridge:
         return guard_figures.portfolio_shown(recorder.state, recorder.limits, report, self.clock.utc_msc())
 
     def _losses(self) -> Mapping[str, object]:
-        recorder, report = self.recorder, self._believed_report()
-        return guard_figures.losses_shown(recorder.state, recorder.limits, report, *self._now())
+        recorder, report, now_msc = self.recorder, self._believed_report(), self.clock.utc_msc()
+        server_day = self.server_clock.server_day(now_msc)
+        return guard_figures.losses_shown(recorder.state, recorder.limits, report, now_msc, server_day)
 
     def _terminal_state(self) -> Mapping[str, object]:
         lanes = self.lanes.status()

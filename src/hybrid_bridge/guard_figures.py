@@ -115,18 +115,6 @@ def losses_shown(
     }
 
 
-def why_used_up(state: EngineState, limits: Limits, now_msc: int, server_day: int | None) -> str:
-    """Say which limit stops every entry for now, whatever it asks for; "" when none does."""
-    a_new_day = server_day is not None and (state.server_day is None or server_day > state.server_day)
-    if not a_new_day and state.daily_entries >= limits.max_daily_trades:
-        return f"MAX_DAILY_TRADES={limits.max_daily_trades} is used up for this day of the broker"
-    if not is_paused(state, limits, now_msc, server_day):
-        return ""
-    until_msc = paused_until_msc(state, limits)
-    until = "the broker's next day" if until_msc is None else iso_utc(until_msc)
-    return f"{state.loss_streak} losses in a row: entries pause until {until}"
-
-
 def _cents(value: float | None) -> float | None:
     return None if value is None else round(value, 2)
 
