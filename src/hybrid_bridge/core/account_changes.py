@@ -16,7 +16,6 @@ from hybrid_bridge.core.events import (
     LimitsRestored,
     LimitsTightened,
     TradeClosed,
-    TradingState,
     TradingStateChanged,
 )
 from hybrid_bridge.core.records import Clearing, EngineState
@@ -36,7 +35,7 @@ def _latch(state: EngineState, event: TradingStateChanged) -> None:
     state.halt_reason = event.reason
     state.emergency = event.emergency
     state.breach = event.breach
-    if event.state is TradingState.ACTIVE:
+    if not event.emergency:
         state.flattened = frozenset()
     elif event.breach and event.close_positions:
         state.flattened |= {event.breach}
@@ -91,9 +90,10 @@ def _count_trade(state: EngineState, event: TradeClosed) -> None:
         state.losses.clear()
         state.losses.extend(later)
         state.loss_streak = len(later)
-    elif event.profit < 0 and ended > state.last_win:
-        state.losses.append(ended)
-        state.loss_streak += 1
+    elif event.profit < 0:
+        if ended > state.last_win:
+            state.losses.append(ended)
+            state.loss_streak += 1
         if event.closed_msc >= state.last_loss_msc:
             state.last_loss_msc, state.last_loss_day = event.closed_msc, event.server_day
 

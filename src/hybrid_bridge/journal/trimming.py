@@ -1,23 +1,25 @@
 """What of the journal's past cannot matter any more, and its removal in small steps.
 
 Removed are, once they are older than the cutoff: positions that ended; intents that ended, whole lives with
-their inbox rows; and events of the account that a later one of their kind replaced. What stays folds into the
-state that the whole journal gives, but for the orders removed. Each step is one short transaction and returns
-where the next begins, None at the end. `SqliteJournal.retain` calls them in order.
+their inbox rows; and events of the account that a later one replaced or no count goes back to. What stays
+folds into the state that the whole journal gives, but for the orders removed. Each step is one short
+transaction and returns where the next begins, None at the end. `SqliteJournal.retain` calls them in order.
 """
 
 import sqlite3
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from hybrid_bridge.core.events import Event, IntentReceived
+from hybrid_bridge.core.events import Event, IntentReceived, LimitsTightened
 from hybrid_bridge.core.orders import OPEN_STATES, OrderState
-from hybrid_bridge.core.state import STOPS_KEPT, EngineState, IllegalTransition, apply
+from hybrid_bridge.core.state import FUNDS_MOVES_KEPT, STOPS_KEPT, EngineState, IllegalTransition, apply
 from hybrid_bridge.errors import RecoveryRefused
 from hybrid_bridge.journal.rows import event_of
 
 LIVES_PER_STEP = 40
 EVENTS_PER_STEP = 200
+Needed = Callable[[sqlite3.Connection], set[int]]  # Finds the places of what stays of one kind.
+PEAKS = ("EquityPeakRaised", "EquityPeakReset")
 ACCOUNT_EVENTS = "number IS NULL AND position IS NULL"
 
 
@@ -111,7 +113,8 @@ def _is_over(number: int, events: Iterable[Event]) -> bool:
     record = state.orders.get(number)
     if record is None:
         return True  # Repetitions of a signal whose own life went before.
-    return record.state not in OPEN_STATES | {OrderState.PLACED} and number not in state.watched
+    awaited = number in state.watched or number in state.unsettled
+    return record.state not in OPEN_STATES | {OrderState.PLACED} and not awaited
 
 
 def _find_anchors(db: sqlite3.Connection) -> _Anchors:
@@ -127,35 +130,93 @@ def _find_anchors(db: sqlite3.Connection) -> _Anchors:
 
 
 def _last(db: sqlite3.Connection, kind: str) -> tuple[int, Event] | None:
-    query = f"SELECT seq, body FROM events WHERE {ACCOUNT_EVENTS} AND kind=? ORDER BY seq DESC LIMIT 1"  # noqa: S608
-    row = db.execute(query, (kind,)).fetchone()
-    return None if row is None else (row[0], event_of(row[0], kind, row[1]))
+    seq = _last_seq(db, kind)
+    row = db.execute("SELECT body FROM events WHERE seq=?", (seq,)).fetchone()
+    return None if row is None else (seq, event_of(seq, kind, row[0]))
 
 
-def _trim_replaced(db: sqlite3.Connection, kind: str, before_msc: int, after: int) -> Step:
-    """Remove events of the account, each of which a later one of its kind replaced."""
-    last = _last(db, kind)
-    query = f"""SELECT seq, at_msc, body FROM events WHERE {ACCOUNT_EVENTS} AND kind=? AND seq > ?
+def _last_seq(db: sqlite3.Connection, kind: str) -> int:
+    """Return the place of the account's latest event of a kind, 0 for none."""
+    query = f"SELECT coalesce(MAX(seq), 0) FROM events WHERE {ACCOUNT_EVENTS} AND kind=?"  # noqa: S608
+    return int(db.execute(query, (kind,)).fetchone()[0])
+
+
+def _trim_account(db: sqlite3.Connection, kind: str, needed: Needed, before_msc: int, after: int) -> Step:
+    """Remove old events of the account of one kind, but for those that are needed however old they are."""
+    query = f"""SELECT seq, at_msc FROM events WHERE {ACCOUNT_EVENTS} AND kind=? AND seq > ?
         ORDER BY seq LIMIT ?"""  # noqa: S608
     found = db.execute(query, (kind, after, EVENTS_PER_STEP)).fetchall()
-    if last is None or not found:
+    if not found:
         return Step(None, 0)
-    kept = _still_needed(db, kind, last[0])
-    old = [(seq, at_msc) for seq, at_msc, _ in found if at_msc < before_msc and seq not in kept]
-    if kind == "BrokerDayOpened":
-        # An opening also ends watches, by its instant: one of a clock that ran ahead is not replaced.
-        last_msc = getattr(last[1], "at_msc", 0)
-        old = [(seq, at_msc) for seq, at_msc in old if at_msc <= last_msc]
-    db.executemany("DELETE FROM events WHERE seq=?", [(seq,) for seq, _ in old])
+    kept = needed(db)
+    old = [(seq,) for seq, at_msc in found if at_msc < before_msc and seq not in kept]
+    db.executemany("DELETE FROM events WHERE seq=?", old)
     more = len(found) == EVENTS_PER_STEP and found[0][1] < before_msc
     return Step(found[-1][0] if more else None, len(old))
 
 
-def _still_needed(db: sqlite3.Connection, kind: str, last_seq: int) -> set[int]:
-    """Return the places of what stays of one kind however old it is."""
-    if kind not in ("AccountCleared", "TradingStateChanged"):
-        return {last_seq}
-    kept = set() if kind == "AccountCleared" else {last_seq}
+def _needed_days(db: sqlite3.Connection) -> set[int]:
+    last = _last(db, "BrokerDayOpened")
+    if last is None:
+        return set()
+    # An opening also ends watches, by its instant: one of a clock that ran ahead is not replaced.
+    query = f"SELECT seq FROM events WHERE {ACCOUNT_EVENTS} AND kind=? AND at_msc > ?"  # noqa: S608
+    ahead = db.execute(query, ("BrokerDayOpened", getattr(last[1], "at_msc", 0)))
+    return {last[0], *(seq for (seq,) in ahead)}
+
+
+def _needed_peaks(db: sqlite3.Connection) -> set[int]:
+    return {max(_last_seq(db, kind) for kind in PEAKS)}
+
+
+def _needed_payments(db: sqlite3.Connection) -> set[int]:
+    """Return the payments that are known again by their tickets, and those that moved the present marks."""
+    marks = min(_last_seq(db, "BrokerDayOpened"), max(_last_seq(db, kind) for kind in PEAKS))
+    query = f"""SELECT seq FROM events WHERE {ACCOUNT_EVENTS} AND kind='FundsMoved' AND seq > ?
+        UNION SELECT * FROM (SELECT seq FROM events WHERE {ACCOUNT_EVENTS} AND kind='FundsMoved'
+        ORDER BY seq DESC LIMIT ?)"""  # noqa: S608
+    return {seq for (seq,) in db.execute(query, (marks, FUNDS_MOVES_KEPT))}
+
+
+def _needed_trades(db: sqlite3.Connection) -> set[int]:
+    """Return the last trade that won, all that lost since, and the last that lost.
+
+    Results were not learned in the order in which the trades ended: that is by their instants.
+    """
+    query = f"""SELECT seq, json_extract(body, '$.profit'), json_extract(body, '$.closed_msc'),
+        json_extract(body, '$.deal') FROM events WHERE {ACCOUNT_EVENTS} AND kind='TradeClosed'"""  # noqa: S608
+    won: tuple[int, int, int] = (0, 0, 0)
+    lost: list[tuple[int, int, int]] = []
+    for seq, profit, closed_msc, deal in db.execute(query):
+        if float(profit) > 0:
+            won = max(won, (closed_msc, deal, seq))
+        elif float(profit) < 0:
+            lost.append((closed_msc, deal, seq))
+    since = {seq for closed_msc, deal, seq in lost if (closed_msc, deal) > won[:2]}
+    return since | {won[2]} | {seq for *_, seq in sorted(lost)[-1:]}
+
+
+def _needed_tightenings(db: sqlite3.Connection) -> set[int]:
+    """Return what is in force of the limits that were made stricter since they were last restored."""
+    query = f"""SELECT seq, body FROM events WHERE {ACCOUNT_EVENTS} AND kind='LimitsTightened' AND seq > ?
+        ORDER BY seq DESC"""  # noqa: S608
+    kept, named = set(), set[str]()
+    for seq, body in db.execute(query, (_last_seq(db, "LimitsRestored"),)):
+        event = event_of(seq, "LimitsTightened", body)
+        names = {name for name, _ in event.limits} if isinstance(event, LimitsTightened) else set()
+        if not names <= named:
+            kept.add(seq)
+        named |= names
+    return kept
+
+
+def _needed_restoring(db: sqlite3.Connection) -> set[int]:
+    return {_last_seq(db, "LimitsRestored")}
+
+
+def _needed_by_stops(db: sqlite3.Connection, kind: str) -> set[int]:
+    """Return what the latch and the duties of a stop go back to."""
+    kept = set() if kind == "AccountCleared" else {_last_seq(db, kind)}
     stop_seq = _find_anchors(db).stop_seq
     if stop_seq is not None:
         query = f"SELECT seq FROM events WHERE {ACCOUNT_EVENTS} AND kind=? AND seq >= ?"  # noqa: S608
@@ -167,9 +228,9 @@ def _still_needed(db: sqlite3.Connection, kind: str, last_seq: int) -> set[int]:
     return kept.union(seq for (seq,) in db.execute(query, (kind, STOPS_KEPT)))
 
 
-def _replaced(kind: str) -> Callable[[sqlite3.Connection, int, int], Step]:
+def _all_but(kind: str, needed: Needed) -> Callable[..., Step]:
     def trim(db: sqlite3.Connection, before_msc: int, after: int) -> Step:
-        return _trim_replaced(db, kind, before_msc, after)
+        return _trim_account(db, kind, needed, before_msc, after)
 
     return trim
 
@@ -177,8 +238,12 @@ def _replaced(kind: str) -> Callable[[sqlite3.Connection, int, int], Step]:
 STEPS: tuple[Callable[..., Step], ...] = (
     trim_positions,
     trim_lives,
-    _replaced("AccountCleared"),
-    _replaced("TradingStateChanged"),
-    _replaced("BrokerDayOpened"),
-    _replaced("EquityPeakRaised"),
+    _all_but("AccountCleared", lambda db: _needed_by_stops(db, "AccountCleared")),
+    _all_but("TradingStateChanged", lambda db: _needed_by_stops(db, "TradingStateChanged")),
+    _all_but("TradeClosed", _needed_trades),
+    _all_but("FundsMoved", _needed_payments),
+    _all_but("LimitsTightened", _needed_tightenings),
+    _all_but("LimitsRestored", _needed_restoring),
+    _all_but("BrokerDayOpened", _needed_days),
+    *(_all_but(kind, _needed_peaks) for kind in PEAKS),
 )
