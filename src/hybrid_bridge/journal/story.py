@@ -30,6 +30,7 @@ from hybrid_bridge.core.events import (
     TradingStateChanged,
 )
 from hybrid_bridge.core.orders import ApprovedOrder, Intent, IntentKind, Source
+from hybrid_bridge.core.tightening import shown_setting
 from hybrid_bridge.journal.lives import Life
 from hybrid_bridge.journal.reading import StoredEvent
 from hybrid_bridge.journal.words import aligned, day, iso, money, number_text, plain
@@ -193,7 +194,7 @@ def _settled(event: EntrySettled) -> str:
 
 
 def _tightened(event: LimitsTightened) -> str:
-    limits = ", ".join(f"{plain(name).upper()} {number_text(value)}" for name, value in event.limits)
+    limits = ", ".join(f"{plain(name).upper()}={shown_setting(name, value)}" for name, value in event.limits)
     return f"limits made stricter: {limits}: {plain(event.reason)} (from {_source(event.source)})"
 
 
