@@ -48,7 +48,7 @@ def denied(
     """Return the checks that deny a new stop; a lot loses 100,000 a unit of price from its opening."""
     target = position.take_profit if take_profit is None else take_profit
     intent = make_intent(kind=IntentKind.MODIFY, ticket=500, stop_loss=stop_loss, take_profit=target)
-    loss = abs(position.price_open - stop_loss) * 100_000 * 100
+    loss = round(abs(position.price_open - stop_loss) * 100_000 * 100, 3)
     facts = {
         "spec": make_spec(**spec or {}),
         "loss_at_stop": loss,
@@ -255,6 +255,11 @@ def test_new_stops_keep_the_venue_s_distance_and_old_ones_may_be_frozen(
     spec: dict[str, Any], stop_loss: float, take_profit: float, expected: list[str]
 ) -> None:
     assert expected == denied(stop_loss, take_profit=take_profit, spec=spec)
+
+
+@pytest.mark.parametrize("stop_loss", [NAN, INF, -1.0, 1e-9])
+def test_a_stop_that_is_no_price_is_told_as_that_alone(stop_loss: float) -> None:
+    assert denied(stop_loss, state=STATES[1], max_open_risk_percent=1.0) == ["stop_loss"]
 
 
 def test_a_target_that_is_about_to_be_hit_is_frozen_too() -> None:

@@ -146,8 +146,10 @@ def test_a_price_that_is_no_rate_makes_no_loss_smaller(share: float, shown: bool
 
 
 def test_a_stop_below_the_spread_has_no_rate_of_its_own() -> None:
-    wide = yen()
-    assert lost(wide, entry=150.02, stop_loss=0.001, reserve_points=2.0) is not None
+    # 666.67 appraised over 150.018, and the reserve of two points reaches down to a price of 0.
+    loss = lost(yen(), entry=150.02, stop_loss=0.002, reserve_points=2.0)
+
+    assert loss == pytest.approx(100_000 / 150 * 150.02 / 150.018, rel=1e-9)
 
 
 @pytest.mark.parametrize("reference", [3.0, 7.0, 70.0])
