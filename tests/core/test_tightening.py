@@ -144,10 +144,12 @@ def test_what_is_stricter_becomes_one_event() -> None:
     assert (LimitsTightened(changes, "wild market", BACKEND, NOW),) == events
 
 
-def test_a_limit_that_was_off_takes_any_possible_value() -> None:
-    for field in fields(LIMITS):
-        if getattr(LIMITS, field.name) is None and field.name in RULES:
-            assert isinstance(ask((field.name, 100.0)), tuple)
+@pytest.mark.parametrize(
+    "name", [name for name, rule in RULES.items() if getattr(LIMITS, rule.field) is None]
+)
+def test_a_limit_that_was_off_takes_any_possible_value(name: str) -> None:
+    (event,) = ask((name, 100.0))
+    assert 100 == getattr(in_force(LIMITS, dict(event.limits)), RULES[name].field)
 
 
 def test_what_is_as_strict_already_changes_nothing_and_is_no_error() -> None:
