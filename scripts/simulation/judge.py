@@ -5,10 +5,11 @@ to stop waiting; what it says counts only when the bound has passed.
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from scripts.simulation.case import Case, Failure
 from scripts.simulation.evidence import gather, read_ledger
+from scripts.simulation.limit_rules import flattened_after_breach
 from scripts.simulation.rules import as_told, cleared_after_stop, closes_once, judge_case
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ def what_is_open(world: "World", life: "Life") -> str:
         f"outbox not empty: {', '.join(waiting)}" if waiting else "",
         f"offset {topic.committed} of {topic.end} committed" if topic.committed != topic.end else "",
         f"not answered: {', '.join(sorted(world.backend.open))}" if world.backend.open else "",
+        _unsettled(world, bridge.recorder.state),
         f"{bridge.inbox.orders_waiting} orders wait" if bridge.inbox.orders_waiting else "",
         "a typed command waits" if any((world.state_dir / "commands").glob("*.json")) else "",
     )
@@ -89,5 +91,19 @@ def what_is_open(world: "World", life: "Life") -> str:
     if said:
         return said
     case = make_case(world)
-    rules = (as_told, closes_once, cleared_after_stop)
+    rules = (as_told, closes_once, cleared_after_stop, flattened_after_breach)
     return "; ".join(f"{failure.key} {failure.text}" for rule in rules for failure in rule(case))
+
+
+def _unsettled(world: "World", state: Any) -> str:
+    """Name the entries whose positions have ended and whose result the bridge does not know."""
+    held = world.market.exchange.positions()
+    magics, symbols = {row.magic for row in held}, {row.symbol for row in held}
+    ended = [
+        record.intent.signal_id
+        for record in state.unsettled.values()
+        if (
+            record.order.request.magic not in magics if world.hedging else record.intent.symbol not in symbols
+        )
+    ]
+    return f"result not known: {', '.join(ended)}" if ended else ""

@@ -64,6 +64,11 @@ def entries_with_account(case: Case) -> Iterator[Entry]:
                 yield Entry(key, executed, executed.arrival.before)
 
 
+def best_equity(case: Case, entry: Entry) -> float:
+    """Return the most that the account was worth while the entry was judged and sent."""
+    return max(entry.before.equity, case.money.best_equity(entry.at_s, APPRAISED_S))
+
+
 def known(holdings: tuple[Holding, ...], at_s: float) -> list[Holding]:
     """Return those that the bridge must count: its own, and what others opened a while ago."""
     return [held for held in holdings if held.own or held.since_s < at_s - SEEN_S]
@@ -81,7 +86,7 @@ def risk_inside(case: Case) -> Iterator[Failure]:
         reserve = case.settings.slippage_reserve_points * POINTS[wanted.symbol]
         distance = abs(wanted.price_open - wanted.stop_loss) + reserve
         lost = loss_between(wanted.symbol, wanted.volume, distance, wanted.stop_loss)
-        allowed = case.money.best_equity(entry.at_s, APPRAISED_S) * percent / 100
+        allowed = best_equity(case, entry) * percent / 100
         if lost > allowed * SHARE:
             yield Failure("limit", entry.key, f"loses {lost:.2f} at its stop, {allowed:.2f} permitted")
 
@@ -95,7 +100,7 @@ def open_risk_inside(case: Case) -> Iterator[Failure]:
         held = known(entry.before.positions + entry.before.waiting, entry.at_s)
         losses = [loss_at_stop(holding, entry.before.bids[holding.symbol]) for holding in held]
         own = loss_at_stop(entry.holding, entry.before.bids[entry.holding.symbol])
-        allowed = case.money.best_equity(entry.at_s, APPRAISED_S) * percent / 100
+        allowed = best_equity(case, entry) * percent / 100
         if own is None or None in losses:
             yield Failure("limit", entry.key, "sent while something open had no stop")
         elif sum(loss for loss in losses if loss is not None) + own > allowed * SHARE:
@@ -109,7 +114,7 @@ def exposure_inside(case: Case) -> Iterator[Failure]:
     if percent is None:
         return
     for entry in entries_with_account(case):
-        allowed = case.money.best_equity(entry.at_s, APPRAISED_S) * percent / 100
+        allowed = best_equity(case, entry) * percent / 100
         everything = list(entry.before.positions)
         found = [
             _over_exposed(entry, held, allowed)
@@ -141,7 +146,7 @@ def margin_inside(case: Case) -> Iterator[Failure]:
     if least is None:
         return
     for entry in entries_with_account(case):
-        equity = case.money.best_equity(entry.at_s, APPRAISED_S)
+        equity = best_equity(case, entry)
         # Opposite positions may cover each other: the entry alone is what it blocks at the least.
         used = max(entry.before.added_margin, entry.before.margin)
         if equity / used * 100 < least / SHARE:
@@ -185,11 +190,14 @@ def blocked_after_breach(case: Case) -> Iterator[Failure]:
 
 
 def flattened_after_breach(case: Case) -> Iterator[Failure]:
-    """Where a broken limit is to close everything, everything is closed."""
+    """Where a broken limit is to close everything, everything is closed: what was open when it broke."""
     if case.settings.on_breach != "flatten":
         return
+    first: dict[str, Breach] = {}
     for breach in find_breaches(case, case.settings.breach_readings + LOOKS_MORE, watch=True):
-        if breach.until_s != float("inf") or any(resume.at_s > breach.seen_s for resume in lifting(case)):
+        first.setdefault(breach.name, breach)
+    for breach in first.values():
+        if any(resume.at_s > breach.seen_s for resume in lifting(case)):
             continue
         seen_ms = case.start_ms + breach.seen_s * 1000
         for span in positions(case.evidence.deals):

@@ -121,6 +121,7 @@ class Market:
         if not self.flowing:
             self._last_ms = now_ms
             self.accounts.advance_clock(now_ms + self._offset_ms)
+            self._note_worth(self._timeline.now_s, self.exchange.account_info().equity)
             return
         steps = min(count, STEPS_UNSEEN_MAX)
         stretch = (count / steps) ** 0.5
