@@ -148,7 +148,7 @@ def test_the_second_judgement_does_not_count_the_order_itself() -> None:
         ({"max_daily_trades": 1}, "daily_trades"),
         ({"max_orders_per_minute": 1}, "order_rate"),
         ({"max_open_positions": 1}, "open_positions"),
-        ({"max_open_risk_percent": 0.25}, "open_risk"),
+        ({"max_open_risk_percent": 0.25, "reduce_oversized": False}, "open_risk"),
     ],
 )
 def test_the_second_judgement_counts_every_other_order(limits: dict[str, Any], check: str) -> None:

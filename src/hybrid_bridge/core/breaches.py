@@ -113,15 +113,11 @@ def flatten(
     """
     if not is_believed(limits, report) or not shows_money(state, report):
         return ()
-    broken = find_breaches(state, limits, report)
+    broken = [one for one in find_breaches(state, limits, report) if one.check not in state.flattened]
     readings.count(broken, report.at_msc)
     if not limits.flatten_on_breach:
         return ()
-    due = [
-        one
-        for one in broken
-        if one.check not in state.flattened and readings.counts[one.check] >= limits.breach_readings
-    ]
+    due = [one for one in broken if readings.counts.get(one.check, 0) >= limits.breach_readings]
     return tuple(_latched(state, TradingState.HALTED, one, report.at_msc) for one in reversed(due))
 
 

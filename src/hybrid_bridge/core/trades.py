@@ -99,8 +99,8 @@ def is_complete(record: OrderRecord, deals: Iterable[Deal]) -> bool:
 def _is_of(deal: Deal, record: OrderRecord) -> bool:
     # Brokers keep the magic; where one does not, the comment and the deal's number are the other witnesses.
     request = record.order.request if record.order is not None else None
-    if request is None:
-        return False
+    if request is None or deal.side is not record.intent.side:
+        return False  # What a position's stop closes bears the position's magic.
     if deal.magic:
         return deal.magic == request.magic
     named = record.answer is not None and deal.ticket == record.answer.deal

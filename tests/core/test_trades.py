@@ -1,0 +1,272 @@
+"""From deals to the results of trades, on hedging and netting accounts, and which results are awaited."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from tests.core.builders import (
+    DAY,
+    MAGIC_BASE,
+    NAN,
+    NOW,
+    fold,
+    make_account,
+    make_answer,
+    make_intent,
+    make_limits,
+    make_order,
+    make_position,
+    make_report,
+    make_state,
+    sending_events,
+)
+
+from hybrid_bridge.core.account import Deal
+from hybrid_bridge.core.events import EntrySettled, TradeClosed
+from hybrid_bridge.core.market import Side
+from hybrid_bridge.core.orders import OrderState
+from hybrid_bridge.core.requests import make_magic
+from hybrid_bridge.core.state import EngineState, OrderRecord
+from hybrid_bridge.core.trades import (
+    Trade,
+    abandon_result,
+    find_unknown_results,
+    is_complete,
+    may_be_over,
+    number_by,
+    opening_deals,
+    settle,
+    trades_of,
+)
+
+IN, OUT, INOUT, OUT_BY = 0, 1, 2, 3
+BUY, SELL = Side.BUY, Side.SELL
+NETTING = make_account(hedging=False)
+
+
+def deal(ticket: int, side: Side, entry: int, volume: float, profit: float = 0.0, **changes: Any) -> Deal:
+    """A deal of position 700, one millisecond after the one of the ticket before."""
+    base = Deal(
+        ticket=ticket,
+        order=ticket,
+        position_id=700,
+        symbol="EURUSD",
+        side=side,
+        entry=entry,
+        volume=volume,
+        price=1.1,
+        profit=profit,
+        commission=0.0,
+        swap=0.0,
+        magic=0,
+        comment="",
+        time_msc=NOW + ticket,
+    )
+    return replace(base, **changes)
+
+
+def of(number: int) -> dict[str, Any]:
+    return {"magic": make_magic(MAGIC_BASE, number)}
+
+
+def by_magic(one: Deal) -> int:
+    return one.magic & 0xFFFF_FFFF
+
+
+def results(*deals: Deal) -> list[tuple[tuple[int, ...], int, float]] | None:
+    """Who took part, which deal ended it, and what it brought, of each trade."""
+    trades = trades_of(deals, by_magic)
+    return None if trades is None else [(trade.numbers, trade.deal, trade.profit) for trade in trades]
+
+
+def filled(number: int = 1, side: Side = BUY, **answer: Any) -> EngineState:
+    """A state in which an entry of 0.1 lots was filled as position 700."""
+    order = make_order(make_intent(number, side=side))
+    told = make_answer(number, OrderState.FILLED, volume=0.1, ticket=700, **answer)
+    return fold(make_state(), [*sending_events(order), told])
+
+
+def record_of(state: EngineState, number: int = 1) -> OrderRecord:
+    return state.unsettled[number]
+
+
+# Trades
+
+
+def test_a_trade_is_the_whole_position_with_all_its_costs() -> None:
+    opened = deal(1, BUY, IN, 0.1, commission=-0.7, fee=-0.1, **of(1))
+    part = deal(2, SELL, OUT, 0.04, 3.0, commission=-0.3, swap=-0.2, fee=-0.1)
+    rest = deal(3, SELL, OUT, 0.06, -1.5, commission=-0.4)
+
+    assert results(rest, opened, part) == [((1,), 3, -0.3)]
+    assert results(opened, part) == [((1,), 0, 1.6)]
+
+
+def test_money_that_cancels_out_is_neither_won_nor_lost() -> None:
+    deals = [deal(1, BUY, IN, 0.1, commission=-0.1), deal(2, SELL, OUT, 0.1, 0.3, commission=-0.2)]
+
+    assert results(*deals) == [((), 2, 0.0)]
+
+
+@pytest.mark.parametrize("entry", [OUT, OUT_BY])
+def test_a_position_closed_by_an_order_or_by_an_opposite_one_is_over(entry: int) -> None:
+    assert results(deal(1, SELL, IN, 0.1, **of(4)), deal(2, BUY, entry, 0.1, -9.0)) == [((4,), 2, -9.0)]
+
+
+def test_lots_that_floats_cannot_add_up_exactly_still_end_a_trade() -> None:
+    parts = [deal(n, SELL, OUT, 0.1, -1.0) for n in (2, 3, 4)]
+
+    assert results(deal(1, BUY, IN, 0.3), *parts) == [((), 4, -3.0)]
+
+
+def test_a_turned_over_position_is_two_trades_that_share_the_costs_by_their_lots() -> None:
+    deals = [
+        deal(1, BUY, IN, 1.0, commission=-1.0, **of(1)),
+        deal(2, SELL, INOUT, 4.0, -20.0, commission=-4.0, **of(2)),
+        deal(3, BUY, OUT, 3.0, 50.0),
+    ]
+
+    assert results(*deals) == [((1,), 2, -22.0), ((2,), 3, 47.0)]
+    assert results(*deals[:2]) == [((1,), 2, -22.0), ((2,), 0, -3.0)]
+
+
+def test_a_netting_position_built_by_several_entries_is_one_trade_of_them_all() -> None:
+    deals = [
+        deal(1, BUY, IN, 0.1, **of(1)),
+        deal(2, BUY, IN, 0.2, **of(2)),
+        deal(3, SELL, OUT, 0.1, -4.0, **of(3)),
+        deal(4, SELL, OUT, 0.2, 1.0),
+    ]
+
+    assert results(*deals) == [((1, 2, 3), 4, -3.0)]
+
+
+def test_an_entry_belongs_to_the_last_trade_it_took_part_in() -> None:
+    deals = [
+        deal(1, BUY, IN, 0.1, **of(1)),
+        deal(2, SELL, OUT, 0.1, -4.0, **of(2)),
+        deal(3, SELL, IN, 0.1, **of(2)),
+        deal(4, BUY, OUT, 0.1, 6.0),
+    ]
+
+    assert results(*deals) == [((1,), 2, -4.0), ((2,), 4, 6.0)]
+
+
+@pytest.mark.parametrize(
+    "deals",
+    [
+        [deal(2, SELL, OUT, 0.1, -4.0)],
+        [deal(1, BUY, IN, 0.1), deal(2, SELL, OUT, 0.3, -4.0)],
+        [deal(1, BUY, IN, 0.1), deal(2, SELL, OUT, 0.1), deal(3, SELL, OUT, 0.1)],
+        [deal(1, BUY, IN, 0.1), deal(2, BUY, OUT, 0.1)],
+    ],
+)
+def test_deals_that_close_what_none_has_opened_are_not_all_of_them(deals: list[Deal]) -> None:
+    assert results(*deals) is None
+
+
+# Whose deals, and are they all
+
+
+def test_an_entry_s_deals_bear_its_magic_or_its_comment_and_are_on_its_side() -> None:
+    record = record_of(filled(deal=7))
+    assert record.order is not None
+    comment = record.order.request.comment
+    ours = [
+        deal(1, BUY, IN, 0.1, **of(1)),
+        deal(2, BUY, IN, 0.1, comment=comment),
+        deal(7, BUY, IN, 0.1),
+    ]
+    others = [
+        deal(3, SELL, OUT, 0.1, **of(1)),
+        deal(4, BUY, IN, 0.1, comment=comment, **of(2)),
+        deal(5, BUY, IN, 0.1),
+    ]
+
+    assert opening_deals(record, [*ours, *others]) == ours
+    assert [1, 1, 1, 0, 0, 0] == [number_by([record])(one) for one in (*ours, *others)]
+
+
+@pytest.mark.parametrize(("lots", "complete"), [((), False), ((0.04,), False), ((0.04, 0.06), True)])
+def test_the_deals_are_all_once_they_add_up_to_what_the_venue_said(
+    lots: tuple[float, ...], complete: bool
+) -> None:
+    opened = [deal(n, BUY, IN, volume, **of(1)) for n, volume in enumerate(lots, start=1)]
+    stopped_out = deal(9, SELL, OUT, 0.1, **of(1))
+
+    assert is_complete(record_of(filled()), [*opened, stopped_out]) is complete
+
+
+# What is awaited
+
+
+@pytest.mark.parametrize(
+    ("account", "position", "unknown", "over"),
+    [
+        (make_account(), None, True, True),
+        (make_account(), make_position(**of(1)), False, False),
+        (make_account(), make_position(**of(2)), True, True),
+        (make_account(), make_position(ticket=700), False, False),
+        (make_account(), make_position(identifier=700), False, False),
+        (NETTING, None, True, True),
+        (NETTING, make_position(), False, False),
+        (NETTING, make_position(symbol="GBPUSD"), True, True),
+        (NETTING, make_position(side=SELL), False, True),
+    ],
+)
+def test_a_result_is_awaited_of_what_a_look_does_not_show_any_more(
+    account: Any, position: Any, unknown: bool, over: bool
+) -> None:
+    state, limits = filled(), make_limits()
+    report = make_report(account=account, positions=() if position is None else (position,))
+
+    assert (find_unknown_results(state, limits, report) != []) is unknown
+    assert may_be_over(record_of(state), limits, report) is over
+
+
+def trade(numbers: tuple[int, ...], number: int, **changes: Any) -> Trade:
+    return replace(Trade(numbers, 700, "EURUSD", number, -5.0, NOW + number), **changes)
+
+
+def test_a_result_is_told_of_the_trade_and_of_every_entry_in_it() -> None:
+    state = fold(filled(), [*sending_events(make_order(make_intent(2)))])
+
+    events = settle(record_of(state), [trade((), 3), trade((1, 2), 9)], lambda _: DAY, NOW + 50)
+
+    assert events == (
+        TradeClosed((1, 2), 700, "EURUSD", 9, -5.0, NOW + 9, DAY, NOW + 50),
+        EntrySettled(1, -5.0, 9, NOW + 50),
+        EntrySettled(2, -5.0, 9, NOW + 50),
+    )
+    assert fold(state, events).unsettled == {}
+
+
+@pytest.mark.parametrize(
+    "trades",
+    [
+        [],
+        [trade((2,), 9)],
+        [trade((1,), 0)],
+        [trade((1,), 9, closed_msc=None)],
+        [trade((1,), 9, profit=NAN)],
+    ],
+)
+def test_what_is_not_over_or_not_known_is_not_told(trades: list[Trade]) -> None:
+    assert settle(record_of(filled()), trades, lambda _: DAY, NOW) == ()
+
+
+def test_a_trade_that_was_counted_before_more_of_the_order_came_to_light_is_not_counted_again() -> None:
+    state = fold(filled(), [EntrySettled(1, -5.0, 9, NOW)])
+    fold(state, [])
+    record = state.orders[1]
+
+    assert settle(record, [trade((1,), 9)], lambda _: DAY, NOW) == (EntrySettled(1, -5.0, 9, NOW),)
+    assert isinstance(settle(record, [trade((1,), 10)], lambda _: DAY, NOW)[0], TradeClosed)
+
+
+def test_a_result_that_cannot_be_learned_counts_for_nothing() -> None:
+    state = filled()
+
+    fold(state, abandon_result(record_of(state), NOW))
+
+    assert (state.unsettled, state.loss_streak) == ({}, 0)
