@@ -374,11 +374,12 @@ def test_a_breach_closes_everything_once() -> None:
 
 def test_it_is_another_breach_after_a_resume_and_a_day_s_loss_on_another_day() -> None:
     watcher = Watcher()
-    watcher.look(*[9_400.0] * 3)
+    watcher.look(*[9_400.0] * 4)
     watcher.resume()
     assert latches(watcher.look(*[9_400.0] * 3)) == [(HALTED, "daily_loss")]
+    watcher.look(9_400.0)
     fold(watcher.state, [BrokerDayOpened(DAY, 10_000.0, NOW)])
-    assert watcher.look(9_400.0) != ()
+    assert latches(watcher.look(*[9_400.0] * 3)) == [(HALTED, "daily_loss")]
 
 
 def test_two_limits_broken_at_once_are_both_told_and_close_once() -> None:

@@ -161,7 +161,7 @@ def _note_shown(state: EngineState, symbol: str, number: int, change: float) -> 
         change: lots by which the look shows the symbol's position to have grown, negative for a sale. Where
             no mark tells, on a netting account say, that is the symbol's oldest fill on that side.
     """
-    if state.unshown.pop(number, None) is not None:
+    if state.unshown.pop(number, None) is not None or not change:
         return
     side = Side.BUY if change > 0 else Side.SELL
     intents = (record.intent for record in state.unshown.values())
