@@ -1,5 +1,6 @@
 """Limits made stricter while the bridge runs: all or nothing, never looser, taken back by a person only."""
 
+import contextlib
 import math
 from dataclasses import fields, replace
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 from tests.core.builders import NOW, make_limits
 
 from hybrid_bridge.core.events import LimitsRestored, LimitsTightened
@@ -19,6 +21,7 @@ from hybrid_bridge.core.tightening import (
     RULES,
     Refused,
     in_force,
+    is_stricter,
     restore,
     shown_value,
     tighten,
@@ -142,6 +145,7 @@ def test_what_is_stricter_becomes_one_event() -> None:
     events = ask(("max_risk_percent", 1.0), ("trading_enabled", False), ("max_volume", 0.5))
     changes = (("max_risk_percent", 1.0), ("trading_enabled", 0.0), ("max_volume", 0.5))
     assert (LimitsTightened(changes, "wild market", BACKEND, NOW),) == events
+    assert [float] * 3 == [type(value) for _, value in events[0].limits]
 
 
 @pytest.mark.parametrize(
@@ -162,6 +166,7 @@ def test_settings_in_seconds_bind_in_milliseconds() -> None:
     (event,) = ask(("signal_max_age_s", 1.5), ("duplicate_window_s", 30.0))
     limits = in_force(LIMITS, dict(event.limits))
     assert (1_500, 30_000) == (limits.signal_max_age_ms, limits.duplicate_window_ms)
+    assert 1_001 == in_force(LIMITS, {"signal_max_age_s": 1.0006}).signal_max_age_ms
     assert isinstance(limits.signal_max_age_ms, int)
 
 
@@ -243,9 +248,11 @@ def test_nobody_else_does(channel: Channel) -> None:
     assert "type `hybrid-bridge limits --restore` on the trading PC" in refused.reasons[0]
 
 
-def test_a_restore_typed_before_a_tightening_does_not_undo_it() -> None:
-    state = state_after(*ask(("max_risk_percent", 1.0)))
-    refused = restore(state, LimitsRestoreRequested("calm", HERE, NOW - 1), NOW + 20)
+@pytest.mark.parametrize("typed_msc", [NOW - 1, NOW])
+def test_a_restore_typed_before_the_latest_tightening_does_not_undo_it(typed_msc: int) -> None:
+    early = LimitsTightened((("max_volume", 1.0),), "", HERE, NOW - 10)
+    state = state_after(early, *ask(("max_risk_percent", 1.0)))
+    refused = restore(state, LimitsRestoreRequested("calm", HERE, typed_msc), NOW + 20)
     assert isinstance(refused, Refused)
     assert "tightened after it was typed" in refused.reasons[0]
 
@@ -275,6 +282,26 @@ def test_the_state_remembers_who_tightened_what_last() -> None:
 @pytest.mark.parametrize("name", RULES)
 def test_a_limit_accepts_what_its_setting_accepts(name: str) -> None:
     assert accepted(SCHEMAS[name]).removesuffix(", or nothing to leave it off") == RULES[name].accepted
+
+
+@pytest.mark.parametrize("name", [name for name, rule in RULES.items() if rule.kind is not bool])
+def test_the_ends_of_a_range_belong_to_it_where_the_setting_s_do(name: str) -> None:
+    def takes(value: float) -> bool:
+        with contextlib.suppress(ValidationError):
+            Settings(**{name: value})
+            return True
+        return False
+
+    rule, step = RULES[name], 1.0 if RULES[name].whole else 1e-6
+    for end in (rule.above, rule.least, rule.most):
+        if end is not None:
+            near = (end - step, end, end + step)
+            assert [takes(value) for value in near] == [rule.accepts(value) for value in near]
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_the_same_is_not_stricter(name: str) -> None:
+    assert not is_stricter(RULES[name], 1.0, 1.0)
 
 
 @pytest.mark.parametrize("name", RULES)

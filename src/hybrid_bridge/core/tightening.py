@@ -73,7 +73,7 @@ class Rule:
 
     def to_setting(self, limit: Any) -> Any:
         """Return a limit in the setting's units."""
-        return limit if limit is None or self.unit == 1 else limit / self.unit
+        return limit if self.unit == 1 else limit / self.unit
 
 
 def _percent(field: str) -> Rule:
