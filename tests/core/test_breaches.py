@@ -254,11 +254,11 @@ def test_a_drawdown_is_measured_anew_when_a_person_here_resumes() -> None:
     verdict = resumed(state, look(9_000.0))
 
     assert verdict == (
-        EquityPeakReset(9_000.0, NOW + 9),
+        EquityPeakReset(9_000.0, NOW),
         TradingStateChanged(ACTIVE, "go", LOCAL, False, NOW + 9),
     )
     fold(state, verdict)
-    assert (state.equity_peak, state.peak_msc) == (9_000.0, NOW + 9)
+    assert (state.equity_peak, state.peak_msc) == (9_000.0, NOW)
     assert seen(state, look(9_000.0)) == ()
 
 

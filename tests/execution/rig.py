@@ -5,6 +5,7 @@ import contextlib
 import json
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from hybrid_bridge.execution.executor import START_GRACE_S, Executor
 from hybrid_bridge.execution.inbox import PriorityInbox
 from hybrid_bridge.execution.recorder import Recorder
 from hybrid_bridge.execution.recovery import Recovery
+from hybrid_bridge.execution.settling import Settling
 from hybrid_bridge.figures import ExecutorFigures
 from hybrid_bridge.journal.sqlite import SqliteJournal
 
@@ -75,7 +77,10 @@ class Rig:
         self.woken = 0
         self.recorder = Recorder(self.journal, self.figures, self._wake, self.results.extend, self.limits)
         self.inbox = PriorityInbox(clock.monotonic)
-        self.executor = Executor(self.recorder, self.inbox, venue, clock, self.figures)
+        self.settling = Settling(self.recorder, venue, clock, lambda _: venue.server_day)
+        self.executor = Executor(
+            self.recorder, self.inbox, venue, clock, self.figures, on_look=self.settling.take
+        )
         self.recovery = Recovery(self.recorder, self.executor, venue, clock, connection)
         self.clearing = EmergencyClearing(self.recorder, self.executor, self.inbox, venue, clock)
         self.settled: list[str] = []
@@ -87,7 +92,7 @@ class Rig:
     async def running(self, *, recover: bool = True) -> AsyncIterator["Rig"]:
         """Restore and run until the block ends; then stop as abruptly as a crash between two awaits."""
         await self.recovery.restore()
-        loops = [self.executor.run_orders, self.executor.run_facts, self.clearing.run]
+        loops = [self.executor.run_orders, self.executor.run_facts, self.clearing.run, self.settling.run]
         if recover:
             loops.append(self.recovery.run)
         tasks = [asyncio.ensure_future(loop()) for loop in loops]
@@ -117,6 +122,12 @@ class Rig:
     async def stop(self, reason: str = "test", **changes: Any) -> None:
         """Hand over an emergency stop."""
         await self.put(make_stop(reason=reason, received_msc=self.clock.utc_msc(), **changes), "stop")
+
+    async def look(self, **account: Any) -> None:
+        """Look at the account a second later; keywords change its figures."""
+        self.clock.advance(1.0)
+        self.venue.account = replace(self.venue.account, **account)
+        await self.executor.observe(await self.venue.report())
 
     async def resume(self, reason: str, channel: Channel = Channel.LOCAL) -> None:
         """Hand over a resume, a moment after what came before it."""

@@ -22,7 +22,14 @@ from tests.core.builders import (
     make_terminal,
 )
 
-from hybrid_bridge.core.account import AccountReport, Deal, HistoricOrder, PendingOrder, Position
+from hybrid_bridge.core.account import (
+    AccountReport,
+    BalanceOperation,
+    Deal,
+    HistoricOrder,
+    PendingOrder,
+    Position,
+)
 from hybrid_bridge.core.appraisal import Appraisal, AppraisalQuery, Findings, LookQuery
 from hybrid_bridge.core.market import Side
 from hybrid_bridge.core.orders import Answer, ApprovedOrder, SubmitOutcome
@@ -101,6 +108,7 @@ class Venue:
         gate: closed, it holds every submit between doing and answering.
         on_submit: called at the moment submit is entered.
         submitted: every order that was sent, in order.
+        balance_operations: what was paid in and out.
         history_lags: deals are not shown yet.
         waiting, history_orders: what a look shows of orders that wait or have ended, by their magic.
         quotes_at_msc: when the market last moved; None for now.
@@ -123,6 +131,7 @@ class Venue:
         self.positions: dict[int, Position] = {}
         self.pending: dict[int, PendingOrder] = {}
         self.deals: list[Deal] = []
+        self.balance_operations: tuple[BalanceOperation, ...] = ()
         self.history_lags = False
         self.waiting: list[PendingOrder] = []
         self.history_orders: list[HistoricOrder] = []
@@ -184,6 +193,33 @@ class Venue:
         await self._ask("report")
         return self._report()
 
+    def stop_out(self, ticket: int, profit: float, *, shown: bool = True) -> Deal:
+        """Let a position end at its stop: the closing deal bears the position's magic, as a terminal's does.
+
+        Args:
+            shown: whether the history tells already.
+        """
+        held = self.positions.pop(ticket)
+        deal = Deal(
+            ticket=next(self._tickets) + 500_000,
+            order=next(self._tickets),
+            position_id=held.identifier,
+            symbol=held.symbol,
+            side=held.side.opposite,
+            entry=1,
+            volume=held.volume,
+            price=1.09,
+            profit=profit,
+            commission=0.0,
+            swap=0.0,
+            magic=held.magic,
+            comment="[sl]",
+            time_msc=self._clock.utc_msc(),
+        )
+        if shown:
+            self.deals.append(deal)
+        return deal
+
     def fill_late(self) -> None:
         """Do what was asked for and not answered."""
         for order in self._late:
@@ -204,6 +240,7 @@ class Venue:
             orders=tuple(self.pending.values()),
             at_msc=self._clock.utc_msc(),
             server_day=self.server_day,
+            balance_operations=self.balance_operations,
         )
 
     def _execute(self, order: ApprovedOrder) -> SubmitOutcome:

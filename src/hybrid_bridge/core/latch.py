@@ -107,7 +107,7 @@ def resume(
     )
     if report is None or not broken or not is_positive(report.account.equity):
         return (resumed,)
-    return (EquityPeakReset(report.account.equity, now_msc), resumed)
+    return (EquityPeakReset(report.account.equity, report.at_msc), resumed)
 
 
 def _find_broken(state: EngineState, broken: tuple[Denial, ...], *, seen: bool, local: bool) -> Denial | None:
