@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from hybrid_bridge.terminal import bookings
-from hybrid_bridge.terminal.bookings import BOOKINGS_KEPT, OVERLAP_S, SETTLING_S, Bookings
+from hybrid_bridge.terminal.bookings import BOOKINGS_KEPT, OVERLAP_S, PATIENCE_S, Bookings
 from hybrid_bridge.terminal.package import PackageError
 
 NOW_S = 1_700_000_000
@@ -32,10 +32,17 @@ class Account:
         else:
             self.credit += amount
 
-    def record(self, ticket, amount, kind=2, time_s=NOW_S):
+    def record(self, ticket, amount, kind=2, time_s=NOW_S, **costs):
         """Put a deal into the history."""
         self.deals.append(
-            SimpleNamespace(ticket=ticket, type=kind, profit=amount, time=time_s, time_msc=time_s * 1000)
+            SimpleNamespace(
+                ticket=ticket,
+                type=kind,
+                profit=amount,
+                time=time_s,
+                time_msc=time_s * 1000,
+                **({"commission": 0.0, "swap": 0.0, "fee": 0.0} | costs),
+            )
         )
 
     def call(self, name, *arguments):
@@ -71,7 +78,7 @@ def account(clock):
 
 def settle(account, clock):
     account.look()
-    clock.now_s += SETTLING_S
+    clock.now_s += PATIENCE_S
     account.asked.clear()
 
 
@@ -104,17 +111,102 @@ def test_the_history_is_left_alone_while_nothing_changes(account, clock):
     assert account.asked == []
 
 
-def test_a_deal_that_shows_a_moment_after_its_money_is_found(account, clock):
+def test_a_deal_that_shows_a_moment_after_its_money_is_waited_for(account, clock):
     settle(account, clock)
     account.balance += 300
     assert account.look()[0] == []
-    clock.now_s += SETTLING_S - 1
+    assert not account.bookings.explained
+    clock.now_s += PATIENCE_S - 1
+    assert account.look()[0] == []
     account.record(7, 300.0)
     assert account.look()[0] == [(7, 300.0)]
-    clock.now_s += 1
+    assert account.bookings.explained
     account.asked.clear()
     account.look()
     assert account.asked == []
+
+
+@pytest.mark.parametrize(
+    ("costs", "explained"),
+    [
+        ({"commission": -3.5, "swap": -0.2, "fee": -0.1}, True),
+        ({"commission": -3.5, "swap": -0.2}, False),
+        ({"commission": -3.5, "fee": -0.1}, False),
+        ({"swap": -0.2, "fee": -0.1}, False),
+    ],
+)
+def test_a_trade_s_whole_result_explains_the_money_that_it_moved(account, clock, costs, explained):
+    settle(account, clock)
+    account.balance += 10.0 - 3.5 - 0.2 - 0.1
+    account.record(7, 10.0, kind=1, **costs)
+    account.look()
+    assert account.bookings.explained is explained
+
+
+@pytest.mark.parametrize("cents", [-0.01, 0.01])
+def test_a_cent_of_a_million_is_not_explained_by_the_rest(account, clock, cents):
+    account.balance = 1_000_000.0
+    settle(account, clock)
+    account.pay(7, 300.1)
+    account.balance += cents
+    account.look()
+    assert not account.bookings.explained
+
+
+def test_money_that_nothing_explains_is_believed_after_a_while_and_told_once(account, clock):
+    settle(account, clock)
+    account.balance += 300
+    account.look()
+    clock.now_s += PATIENCE_S
+    account.look()
+    assert (account.bookings.explained, account.remarks) == (True, ["warning"])
+    account.asked.clear()
+    account.look()
+    assert account.asked == []
+
+
+def test_an_account_that_does_not_add_up_is_not_doubted_at_every_trade(account, clock):
+    settle(account, clock)
+    account.balance += 300
+    account.look()
+    clock.now_s += PATIENCE_S
+    account.look()
+    account.balance += 5
+    account.look()
+    assert account.bookings.explained
+    account.record(8, 5.0)
+    assert account.look()[0] == [(8, 5.0)]
+    account.balance += 6
+    account.look()
+    assert not account.bookings.explained
+
+
+def test_deals_that_come_and_go_with_a_late_history_count_once(account, clock):
+    settle(account, clock)
+    account.pay(7, 300.0)
+    account.look()
+    late, account.deals = account.deals, []
+    account.balance += 50
+    account.look()
+    account.deals = late
+    account.look()
+    assert not account.bookings.explained
+    account.record(8, 50.0)
+    account.look()
+    assert account.bookings.explained
+
+
+def test_deals_that_come_late_for_the_first_look_explain_nothing_later(account, clock):
+    account.balance += 300
+    account.look()
+    assert account.bookings.explained
+    account.record(7, 300.0)
+    assert account.look()[0] == [(7, 300.0)]
+    clock.now_s += PATIENCE_S
+    account.look()
+    account.balance += 300
+    account.look()
+    assert not account.bookings.explained
 
 
 def test_figures_and_bookings_are_of_one_instant(account, clock):
@@ -171,7 +263,9 @@ def test_a_history_that_does_not_answer_fails_no_look_is_told_once_and_asked_aga
         found, figures = account.look()
         assert (found, figures.balance) == ([], 1300.0)
     assert account.remarks == ["warning"]
-    clock.now_s += 2 * SETTLING_S
+    assert not account.bookings.explained
+    clock.now_s += 2 * PATIENCE_S
+    account.look()
     account.failing = False
     assert account.look()[0] == [(7, 300.0)]
 

@@ -152,6 +152,19 @@ def test_an_account_switched_between_the_questions_of_a_look_is_found(session, s
     assert "account 7" in session.stranger
 
 
+def test_what_was_known_of_the_money_outlives_a_lost_connection(session, script):
+    script.say(deals=[{"ticket": 7, "type": 2}])
+    session.connect(ARGS)
+    session.look_at_account({})
+    script.say(errors={"initialize": [-10003, "IPC initialize failed"]})
+    with pytest.raises(PackageError):
+        session.connect(ARGS)
+    script.say(errors=None, balance=9_000.0)
+    session.connect(ARGS)
+    report = session.look_at_account({})
+    assert ([booking.ticket for booking in report.bookings], report.explained) == ([7], False)
+
+
 def test_an_account_connected_to_anew_has_bookings_of_its_own(session, script):
     script.say(deals=[{"ticket": 7, "type": 2}])
     session.connect(ARGS)

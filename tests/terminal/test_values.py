@@ -94,7 +94,7 @@ TERMINAL = TerminalRow("P", 5, True, False, True)
 
 
 def report_of(clock=CLOCK, **fields):
-    reply = {"positions": [], "orders": [], "newest": {}, "bookings": []} | fields
+    reply = {"positions": [], "orders": [], "newest": {}, "bookings": [], "explained": True} | fields
     return values.account_report(ReportReply(ACCOUNT, TERMINAL, **reply), clock, 5)
 
 
@@ -105,6 +105,11 @@ def test_a_valuation_keeps_what_is_known_and_what_is_not():
     assert valuation.order_losses == {1: 3.0}
     assert valuation.worths == {"X": Worth("X", "B", "P", 1.5), "Y": Worth("Y", "", "", None)}
     assert report_of().valuation is None
+
+
+@pytest.mark.parametrize("explained", [True, False])
+def test_money_that_no_deal_explains_yet_is_said_to_be_so(explained):
+    assert report_of(explained=explained).money_explained is explained
 
 
 def test_what_was_paid_in_or_out_is_in_utc_as_soon_as_that_is_known():

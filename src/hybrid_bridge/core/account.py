@@ -192,6 +192,8 @@ class AccountReport:
         server_day: the broker's calendar day as days since 1970-01-01; None while its clock is unknown.
         valuation: None where it was not asked for.
         balance_operations: the latest, oldest first; those that were told before come again.
+        money_explained: False while balance or credit have moved and the deals that would tell why are
+            still to come, for a minute at most: what was paid in or out looks like a profit or a loss.
     """
 
     account: Account
@@ -202,3 +204,4 @@ class AccountReport:
     server_day: int | None
     valuation: Valuation | None = None
     balance_operations: tuple[BalanceOperation, ...] = ()
+    money_explained: bool = True

@@ -1,10 +1,10 @@
 """The money paid into the account or out of it: what moves the equity and is neither profit nor loss.
 
-Owns what the account's history says of it. A look at the account shows its figures and these bookings as of
-one instant, for money that is in only one of them looks like a profit or a loss. Runs inside the worker only,
-called by `session`.
+Owns what the account's history says of it, and whether its deals explain how the money has moved: money
+whose booking is not seen yet looks like a profit or a loss. Runs inside the worker only, called by `session`.
 """
 
+import math
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -23,9 +23,11 @@ LOOK_BACK_DAYS = 30
 CLOCK_SLACK_S = DAY_S
 # The server's clock is set back by an hour once a year, and deals are booked a moment late.
 OVERLAP_S = 2 * 3_600
-# The terminal may show the new balance before the deal that made it.
-SETTLING_S = 10.0
+# The terminal may show money before the deal that moved it; longer than this it is not waited for.
+PATIENCE_S = 60.0
 QUESTIONS_MAX = 3
+# What adding up a month's deals in binary may leave; far less than the smallest unit of any currency.
+NOISE_SHARE, NOISE = 1e-10, 1e-6
 
 
 class Bookings:
@@ -33,9 +35,14 @@ class Bookings:
 
     def __init__(self) -> None:
         self._known: dict[int, BookingRow] = {}
+        self._deal_times: dict[int, int] = {}
         self._newest_deal_s = 0
-        self._money: tuple[float, float] | None = None
-        self._settled_at = 0.0
+        # Balance and credit when they were explained last, and what deals seen since have moved.
+        self._base: float | None = None
+        self._moved = 0.0
+        self._curious_until = 0.0
+        self._patient_until: float | None = None
+        self._adds_up = True
         self._failing = False
 
     @property
@@ -43,8 +50,13 @@ class Bookings:
         """What is known, oldest first."""
         return list(self._known.values())
 
+    @property
+    def explained(self) -> bool:
+        """Whether deals account for what the money has moved by; held to be so where they never add up."""
+        return self._patient_until is None or not self._adds_up
+
     def catch_up(self, package: Package, log: "Log", account: Any) -> Any:
-        """Ask the history for what is new, only when balance or credit have changed of late.
+        """Ask the history for what is new, when balance or credit have moved and until that is explained.
 
         Args:
             account: account_info's answer of just now.
@@ -54,22 +66,21 @@ class Bookings:
             PackageError: when the connection is gone. A history that does not answer otherwise is told, and
                 asked again at the next look.
         """
-        if _money(account) == self._money and time.monotonic() >= self._settled_at:
+        if not self._is_due(_money(account)):
             return account
         for _ in range(QUESTIONS_MAX):
             asked_at = _money(account)
             if not self._ask(package, log):
-                return account
-            self._note(asked_at)
+                break
             account = package.call("account_info")
             if _money(account) == asked_at:
                 break
+        self._weigh(_money(account), log)
         return account
 
-    def _note(self, money: tuple[float, float]) -> None:
-        if money != self._money:
-            self._money = money
-            self._settled_at = time.monotonic() + SETTLING_S
+    def _is_due(self, money: float) -> bool:
+        curious = time.monotonic() < self._curious_until
+        return money != self._base or curious or self._patient_until is not None or self._failing
 
     def _ask(self, package: Package, log: "Log") -> bool:
         now_s = int(time.time())
@@ -84,19 +95,50 @@ class Bookings:
             self._failing = True
             return False
         self._failing = False
-        self._learn(deals)
+        self._learn(deals, from_s)
         return True
 
-    def _learn(self, deals: Any) -> None:
-        self._newest_deal_s = max((deal.time for deal in deals), default=self._newest_deal_s)
-        found = {deal.ticket: row(BookingRow, deal) for deal in deals if deal.type in BOOKING_TYPES}
+    def _learn(self, deals: Any, from_s: int) -> None:
+        fresh = [deal for deal in deals if deal.ticket not in self._deal_times]
+        # Also what this answer lacks: a history may come late, and a deal counts once.
+        self._deal_times |= {deal.ticket: deal.time for deal in fresh}
+        self._deal_times = {ticket: at_s for ticket, at_s in self._deal_times.items() if at_s >= from_s}
+        self._newest_deal_s = max([self._newest_deal_s, *(deal.time for deal in fresh)])
+        self._moved += math.fsum(deal.profit + deal.commission + deal.swap + deal.fee for deal in fresh)
+        found = {deal.ticket: row(BookingRow, deal) for deal in fresh if deal.type in BOOKING_TYPES}
         ordered = sorted((self._known | found).values(), key=_place)
         self._known = {booking.ticket: booking for booking in ordered[-BOOKINGS_KEPT:]}
+
+    def _weigh(self, money: float, log: "Log") -> None:
+        """Compare how the money has moved with what deals have moved."""
+        now_s = time.monotonic()
+        if self._base is None:
+            # What moved before the first answer is not known, and its deals may come late.
+            self._curious_until = now_s + PATIENCE_S
+            if not self._failing:
+                self._settle(money)
+        elif money == self._base:
+            self._settle(money)
+        elif math.isclose(money - self._base, self._moved, abs_tol=NOISE + NOISE_SHARE * abs(money)):
+            self._adds_up = True
+            self._settle(money)
+        elif self._patient_until is None:
+            self._patient_until = now_s + PATIENCE_S
+        elif now_s >= self._patient_until:
+            log("warning", "No deal explains how the money on the account has moved", by=money - self._base)
+            self._adds_up = False
+            self._settle(money)
+
+    def _settle(self, money: float) -> None:
+        self._base = money
+        self._moved = 0.0
+        self._patient_until = None
+
+
+def _money(account: Any) -> float:
+    money: float = account.balance + account.credit
+    return money
 
 
 def _place(booking: BookingRow) -> tuple[int, int]:
     return booking.time_msc, booking.ticket
-
-
-def _money(account: Any) -> tuple[float, float]:
-    return account.balance, account.credit

@@ -167,6 +167,7 @@ class ReportReply(msgspec.Struct, frozen=True):
 
     Attributes:
         bookings: the latest money paid in and out, oldest first.
+        explained: False while the money has moved and deals that would tell why are still to come.
         valuation: None where it was not asked for.
     """
 
@@ -176,6 +177,7 @@ class ReportReply(msgspec.Struct, frozen=True):
     orders: list[OrderRow]
     newest: dict[str, int]
     bookings: list[BookingRow]
+    explained: bool
     valuation: ValuationReply | None = None
 
 

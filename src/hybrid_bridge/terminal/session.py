@@ -45,6 +45,7 @@ class Session:
         self.symbols: list[str] = []
         self.commission = CommissionBook()
         self._bookings = Bookings()
+        self._bookings_of: tuple[int, str] | None = None
         self._specs: dict[str, tuple[float, Any]] = {}
         self._password = ""
         self._verified: tuple[int, str] | None = None
@@ -97,7 +98,6 @@ class Session:
     def connect(self, args: ConnectArgs) -> ConnectReply:
         """Drop any connection, connect anew and say who answered."""
         self._specs.clear()
-        self._bookings = Bookings()
         self._verified = None
         self._password = args.password
         package = self.package
@@ -106,6 +106,8 @@ class Session:
         package.watch_link()
         found = self.identify(Nothing())
         self._verified = found.login, found.server
+        if self._verified != self._bookings_of:
+            self._bookings, self._bookings_of = Bookings(), self._verified
         return found
 
     def identify(self, _args: Nothing) -> ConnectReply:
@@ -155,6 +157,7 @@ class Session:
             orders=[row(OrderRow, order) for order in package.call("orders_get")],
             newest=newest,
             bookings=self._bookings.latest,
+            explained=self._bookings.explained,
         )
 
     def _account(self) -> Any:

@@ -195,4 +195,5 @@ def account_report(reply: ReportReply, clock: ServerClock, utc_msc: int) -> Acco
         server_day=clock.server_day(utc_msc),
         valuation=None if reply.valuation is None else valuation(reply.valuation),
         balance_operations=tuple(balance_operation(row, clock) for row in reply.bookings),
+        money_explained=reply.explained,
     )
