@@ -1,0 +1,1 @@
+"""A million malformed and borderline messages through both decoders and the guard, beside a reference."""

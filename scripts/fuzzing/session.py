@@ -1,0 +1,502 @@
+"""One seed's session: messages through both decoders and the guard, each judged by the reference as well.
+
+Owns the life around the messages: the clock, the account, what comes of orders, the bridge's state and the
+reference's books, kept side by side. What differs becomes a `Difference`, and so does an exception.
+"""
+
+import random
+import traceback
+from collections import Counter
+from dataclasses import dataclass, field
+
+from scripts.fuzzing import limits as reference_limits
+from scripts.fuzzing.channels import Channels, Heard
+from scripts.fuzzing.commands import Answer, judge_change, judge_close
+from scripts.fuzzing.contract import Refused, Said, read
+from scripts.fuzzing.figures import lots_of
+from scripts.fuzzing.guard import (
+    SIZED,
+    UNSIZEABLE,
+    Asked,
+    Verdict,
+    deadline,
+    is_sound,
+    judge,
+    screen,
+    wrong_account,
+)
+from scripts.fuzzing.market import MAGIC, Market, draw_limits
+from scripts.fuzzing.odd_facts import make_odd
+from scripts.fuzzing.past import Past, Sent
+from scripts.fuzzing.replies import Reply, read_reply
+from scripts.fuzzing.sizes import steps_of
+from scripts.fuzzing.writing import Writer, Written
+
+from hybrid_bridge.core import engine
+from hybrid_bridge.core.account import Position
+from hybrid_bridge.core.appraisal import Appraisal, account_only
+from hybrid_bridge.core.events import (
+    Event,
+    IntentReceived,
+    LimitsRestored,
+    OrderAnswered,
+    OrderApproved,
+    TradeClosed,
+    TradingState,
+    TradingStateChanged,
+)
+from hybrid_bridge.core.inputs import (
+    CloseRequested,
+    EmergencyStopRequested,
+    LimitsRestoreRequested,
+    ModifyRequested,
+    OrderAppraised,
+    ResumeRequested,
+    SignalReceived,
+    TighteningRequested,
+    Wanted,
+)
+from hybrid_bridge.core.limits import Limits
+from hybrid_bridge.core.orders import ApprovedOrder, Channel, OrderState, Source
+from hybrid_bridge.core.state import EngineState, apply
+from hybrid_bridge.core.tightening import Refused as TighteningRefused
+from hybrid_bridge.core.tightening import in_force, tighten
+
+MESSAGES = 500
+BEGAN_MSC = (
+    1_790_000_000_000 // 86_400_000 * 86_400_000 + 80_000_000
+)  # An hour and three quarters before midnight.
+DAY_MS = 86_400_000
+COMMAND_MAX_AGE_MS = 60_000
+PAUSES_MS = (0, 0, 0, 1, 5, 40, 300, 999, 1_000, 1_001, 4_000, 5_001, 60_000)
+LOCAL = Source(Channel.LOCAL)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Where bridge and reference part.
+
+    Attributes:
+        index: of the message in its session.
+        stage: where it was seen.
+        text: what the bridge did and what the reference says.
+    """
+
+    seed: int
+    index: int
+    stage: str
+    text: str
+    raw: bytes
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a session showed.
+
+    Attributes:
+        counts: how many messages ended in which way.
+        borders: verdicts that rounding decides, where the reference permits either.
+    """
+
+    seed: int
+    counts: Counter[str] = field(default_factory=Counter)
+    borders: int = 0
+    differences: list[Difference] = field(default_factory=list)
+
+
+class Differs(Exception):
+    """The bridge did something that the reference does not permit."""
+
+    def __init__(self, stage: str, text: str) -> None:
+        super().__init__(text)
+        self.stage = stage
+
+
+class Session:
+    """One seed's messages and the world around them."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self._draw = draw = random.Random(seed)
+        self._own_limits = draw_limits(draw)
+        self._limits = self._reference_limits = self._own_limits
+        self._market = Market(draw)
+        self._writer = Writer(draw, self._market, self._own_limits)
+        self._channels = Channels()
+        self._state, self._past = EngineState(), Past()
+        self._now_msc = BEGAN_MSC + draw.randrange(7_000_000)
+        self._late: list[tuple[int, ApprovedOrder]] = []  # Fills whose positions show later.
+        self.outcome = Outcome(seed)
+
+    def run(self, messages: int = MESSAGES) -> Outcome:
+        """Send the messages, and return what came of them."""
+        for index in range(messages):
+            self._live()
+            written = self._writer.write(self._now_msc)
+            try:
+                ended = self._send(written)
+                self.outcome.counts[ended] += 1
+            except Differs as differs:
+                self._note(index, differs.stage, str(differs), written)
+            except Exception:  # noqa: BLE001 - that nothing is ever raised is what is tried
+                self._note(index, "exception", traceback.format_exc(), written)
+            if self.outcome.differences:
+                break  # State and books may differ from here on.
+        return self.outcome
+
+    def _note(self, index: int, stage: str, text: str, written: Written) -> None:
+        self.outcome.differences.append(Difference(self._seed, index, stage, text, written.raw))
+
+    def _day(self, now_msc: int) -> int:
+        return now_msc // DAY_MS
+
+    def _live(self) -> None:
+        """Let time pass, prices move, outcomes become known, and people act."""
+        draw = self._draw
+        self._now_msc += draw.choice(PAUSES_MS)
+        if draw.random() < 0.004:
+            self._now_msc += draw.choice((1_800_000, 3_600_000))
+        self._market.step()
+        if draw.random() < 0.1:
+            for number in [n for n, _ in self._late] if draw.random() < 0.5 else []:
+                self._show(number)
+        if self._past.doubtful and draw.random() < 0.2:
+            self._resolve(draw.choice(list(self._past.doubtful)))
+        if self._past.unsettled and draw.random() < 0.15:
+            self._settle()
+        if self._state.trading is not TradingState.ACTIVE and draw.random() < 0.15:
+            self._fold([TradingStateChanged(TradingState.ACTIVE, "looked", LOCAL, False, self._now_msc)])
+            self._past.trading, self._past.emergency, self._past.breach = "active", False, ""
+        if self._state.tightened and draw.random() < 0.02:
+            self._fold([LimitsRestored("looked", LOCAL, self._now_msc)])
+            self._limits = self._reference_limits = self._own_limits
+
+    def _fold(self, events: list[Event] | tuple[Event, ...]) -> None:
+        for event in events:
+            apply(self._state, event)
+
+    def _send(self, written: Written) -> str:
+        """Send one message over both channels and let one of them, or both, be acted on."""
+        heard = self._channels.hear(written.raw, self._now_msc, self._draw)
+        try:
+            said: Said | None = read(written.raw)
+            reasons: set[str] = set()
+        except Refused as refused:
+            said, reasons = None, refused.reasons
+        self._compare(heard, said, reasons)
+        if said is None or said.kind == "get_data":
+            return "malformed" if said is None else "question"
+        first, second = (heard.redpanda, heard.websocket)
+        if self._draw.random() < 0.5:
+            first, second = second, first
+        ended = self._act(first)
+        if said.given_id is not None and self._draw.random() < 0.15 and isinstance(second, Wanted):
+            self._act_again(second)
+        return ended
+
+    def _compare(self, heard: Heard, said: Said | None, reasons: set[str]) -> None:
+        for channel in heard.channels:
+            text = channel.difference(said, reasons)
+            if text:
+                raise Differs(f"decoder, {channel.name}", text)
+        if said is not None and (said.kind == "emergency_stop") != (heard.stop is not None):
+            raise Differs("stop watcher", f"saw {heard.stop}, the message says {said.kind}")
+        if said is None and heard.stop is not None:
+            raise Differs("stop watcher", f"saw {heard.stop} in a message that is refused: {reasons}")
+
+    def _act_again(self, wanted: Wanted) -> None:
+        if self._act(wanted) != "duplicate":
+            raise Differs("repetition", f"acted on a second time: {wanted}")
+
+    def _act(self, item: object) -> str:
+        match item:
+            case SignalReceived() | CloseRequested() | ModifyRequested():
+                return self._judge(item)
+            case EmergencyStopRequested():
+                return self._stop(item)
+            case ResumeRequested():
+                return "resume"
+            case TighteningRequested():
+                return self._tighten(item)
+            case LimitsRestoreRequested():
+                return "restore"
+        raise Differs("decoder", f"nothing that can be acted on: {item}")
+
+    def _stop(self, request: EmergencyStopRequested) -> str:
+        if self._draw.random() < 0.7:
+            return "stop not obeyed"  # Else everything would be denied from here on.
+        self._fold(engine.stop(self._state, self._limits, request))
+        if self._state.trading is not TradingState.HALTED or not self._state.emergency:
+            raise Differs("stop", f"trading is {self._state.trading} after an emergency stop")
+        self._past.trading, self._past.emergency = "halted", True
+        return "stop"
+
+    def _tighten(self, request: TighteningRequested) -> str:
+        verdict = tighten(self._limits, request, self._now_msc)
+        wanted = reference_limits.tightened(self._reference_limits, request.limits)
+        if isinstance(verdict, TighteningRefused):
+            if wanted is not None or not all(verdict.reasons) or not verdict.reasons:
+                raise Differs("tightening", f"refused ({verdict.reasons}), the reference permits {wanted}")
+            return "tightening refused"
+        if wanted is None:
+            raise Differs("tightening", f"permitted: {verdict}, the reference refuses")
+        if self._draw.random() < 0.7:
+            return "tightening not obeyed"
+        self._fold(verdict)
+        self._limits, self._reference_limits = in_force(self._own_limits, self._state.tightened), wanted
+        if self._limits != wanted:
+            raise Differs("tightening", f"in force is {self._limits}, the reference says {wanted}")
+        return "tightened"
+
+    def _judge(self, wanted: Wanted) -> str:
+        """Take a signal or command through the guard, as the executor does."""
+        now_msc = self._now_msc
+        day = None if self._draw.random() < 0.05 else self._day(now_msc)
+        events = engine.receive(self._state, self._limits, wanted, now_msc, day)
+        ended = self._compare_early(wanted, events, now_msc, day)
+        if ended:
+            return self._commit(wanted, events, ended)
+        return self._appraise(wanted)
+
+    def _compare_early(self, wanted: Wanted, events: tuple[Event, ...], now_msc: int, day: int | None) -> str:
+        """Judge what the bridge makes of it before the terminal is asked; "" when it goes on."""
+        reply = read_reply(self._state, events)
+        if _id_of(wanted) in self._past.ids:
+            return self._expect(reply, "duplicate")
+        if now_msc > self._latest(wanted):
+            return self._expect(reply, "expired")
+        if not isinstance(wanted, SignalReceived):
+            return self._expect(reply, "") if events else ""
+        verdict = screen(Asked(wanted, self._past, self._limits, now_msc, day))
+        if reply.status == "denied":
+            self._check_denial("screening", reply, verdict)
+            return "denied early"
+        if verdict.must:
+            raise Differs("screening", f"not denied, the reference says {sorted(verdict.must)}")
+        return self._expect(reply, "")
+
+    def _expect(self, reply: Reply, status: str) -> str:
+        if reply.status != status:
+            raise Differs("receive", f"ended as {reply}, the reference says {status or 'nothing yet'}")
+        return status
+
+    def _latest(self, wanted: Wanted) -> int:
+        if isinstance(wanted, SignalReceived):
+            return deadline(wanted, self._limits)[1]
+        made = wanted.created_msc if isinstance(wanted, CloseRequested | ModifyRequested) else None
+        return (wanted.received_msc if made is None else made) + COMMAND_MAX_AGE_MS
+
+    def _check_denial(self, stage: str, reply: Reply, verdict: Verdict | Answer) -> None:
+        names = set(reply.checks)
+        missing = verdict.must - names if isinstance(verdict, Verdict) else set()
+        if names & UNSIZEABLE:
+            missing -= SIZED
+        beyond = names - verdict.must - verdict.may
+        if missing or beyond or not names:
+            says = f"must {sorted(verdict.must)}, may {sorted(verdict.may)}"
+            raise Differs(stage, f"denied by {reply.checks}: {reply.detail}\nthe reference says {says}")
+        if not verdict.must:
+            self.outcome.borders += 1
+
+    def _appraise(self, wanted: Wanted) -> str:
+        draw = self._draw
+        if draw.random() < 0.1:
+            left = self._latest(wanted) - self._now_msc
+            self._now_msc += draw.choice((1, 20, min(left, 90_000), min(left + 1, 90_000)))
+        now_msc = self._now_msc
+        position = self._find(wanted)
+        appraisal = self._facts(wanted, position)
+        if draw.random() < 0.3 and appraisal is not None:
+            appraisal = make_odd(appraisal, draw, self._limits)
+        problem = "" if appraisal is not None else "no answer within 5 s"
+        appraised = OrderAppraised(wanted, appraisal, position, problem, now_msc)
+        events = engine.judge_appraised(self._state, self._limits, appraised)
+        ended = self._compare_late(wanted, events, appraised)
+        return self._commit(wanted, events, ended)
+
+    def _find(self, wanted: Wanted) -> Position | None:
+        return None if isinstance(wanted, SignalReceived) else self._market.positions.get(wanted.ticket)
+
+    def _facts(self, wanted: Wanted, position: Position | None) -> Appraisal | None:
+        market, limits, now_msc = self._market, self._limits, self._now_msc
+        if self._draw.random() < 0.01:
+            return None
+        valued = limits.max_open_risk_percent is not None or limits.max_exposure_percent is not None
+        symbol = wanted.symbol if isinstance(wanted, SignalReceived) else ""
+        report = market.report(now_msc, self._day(now_msc), valued=valued, symbol=symbol)
+        if isinstance(wanted, SignalReceived):
+            return market.appraise(wanted.symbol, wanted.side, wanted.stop_loss, report, now_msc)
+        if position is None:
+            return account_only(report)
+        if isinstance(wanted, ModifyRequested):
+            stop = position.stop_loss if wanted.stop_loss is None else wanted.stop_loss
+            entry = position.price_open
+            return market.appraise(position.symbol, position.side, stop, report, now_msc, entry)
+        return market.appraise(position.symbol, position.side.opposite, 0.0, report, now_msc)
+
+    def _compare_late(self, wanted: Wanted, events: tuple[Event, ...], appraised: OrderAppraised) -> str:
+        reply, appraisal, now_msc = read_reply(self._state, events), appraised.appraisal, appraised.now_msc
+        if now_msc > self._latest(wanted):
+            return self._expect(reply, "expired")
+        if appraisal is not None and not wrong_account(appraisal.report, self._limits):
+            self._past.look(appraisal.report, self._limits, MAGIC)
+        verdict = self._reference(wanted, appraised)
+        if reply.status == "denied":
+            self._check_denial("guard", reply, verdict)
+            return "denied late"
+        order = next((event.order for event in events if isinstance(event, OrderApproved)), None)
+        if order is None:
+            raise Differs("guard", f"neither denied nor approved: {reply}")
+        if verdict.must:
+            raise Differs("guard", f"sent {order.request}, the reference says {sorted(verdict.must)}")
+        if verdict.may:
+            self.outcome.borders += 1
+        text = self._wrong_order(wanted, order, verdict, appraised)
+        if text:
+            raise Differs("order", f"{text}\nsent {order}")
+        return "approved"
+
+    def _reference(self, wanted: Wanted, appraised: OrderAppraised) -> Verdict | Answer:
+        appraisal, past, limits = appraised.appraisal, self._past, self._limits
+        if isinstance(wanted, SignalReceived):
+            asked = Asked(wanted, past, limits, appraised.now_msc, self._day(appraised.now_msc))
+            if appraisal is not None:
+                return judge(asked, appraisal)
+            verdict = screen(asked)
+            verdict.must.add("account")
+            return verdict
+        if appraisal is None:
+            return Answer(must={"account"})
+        if isinstance(wanted, CloseRequested):
+            return judge_close(wanted, past, limits, appraised.position, appraisal)
+        assert isinstance(wanted, ModifyRequested)  # noqa: S101 - what is left
+        return judge_change(wanted, past, limits, appraised.position, appraisal)
+
+    def _wrong_order(
+        self, wanted: Wanted, order: ApprovedOrder, verdict: Verdict | Answer, appraised: OrderAppraised
+    ) -> str:
+        """Say what is wrong with an order that was approved; "" for nothing."""
+        request, appraisal = order.request, appraised.appraisal
+        if isinstance(verdict, Answer):
+            if verdict.volume is not None and abs(request.volume - verdict.volume) > 1e-9:
+                return f"closes {request.volume}, the reference {verdict.volume}"
+            if verdict.stops is not None and (request.sl, request.tp) != verdict.stops:
+                return f"sets {request.sl} and {request.tp}, the reference {verdict.stops}"
+            return "" if request.position == appraised.position.ticket else "names another position"  # type: ignore[union-attr]
+        if not isinstance(wanted, SignalReceived) or appraisal is None or verdict.sizing is None:
+            return "no facts, and an order all the same"
+        spec, quote, sizing = appraisal.spec, appraisal.quote, verdict.sizing
+        if spec is None or quote is None:
+            return "neither symbol nor quote is known"
+        steps = steps_of(request.volume, spec.volume_step)
+        if not sizing.low <= steps <= sizing.high or lots_of(steps, spec.volume_step) != request.volume:
+            fits = f"{sizing.low} to {sizing.high} steps of {spec.volume_step}"
+            return f"opens {request.volume} lots, the reference {fits}"
+        buys = wanted.side.value == "BUY"
+        if (request.symbol, request.type, request.action) != (wanted.symbol, 0 if buys else 1, 1):
+            return "another symbol or side than was asked for"
+        if request.price != (quote.ask if buys else quote.bid):
+            return "another price than the quote's"
+        if not all(map(is_sound, (request.sl, request.tp, order.risk_money, order.margin))):
+            return "a figure that is no number"
+        return ""
+
+    def _commit(self, wanted: Wanted, events: tuple[Event, ...], ended: str) -> str:
+        """Fold what was decided, and let the venue answer what was sent."""
+        self._fold(events)
+        if not any(isinstance(event, IntentReceived) for event in events):
+            return ended
+        self._past.ids[_id_of(wanted)] = ()
+        order = next((event.order for event in events if isinstance(event, OrderApproved)), None)
+        if order is not None:
+            self._past.send(_sent(order), self._now_msc, order.intent.volume)
+            self._answer(order)
+        return ended
+
+    def _answer(self, order: ApprovedOrder) -> None:
+        """Let the venue answer: mostly yes, sometimes no, sometimes nothing."""
+        number, way = order.intent.number, self._draw.random()
+        if way < 0.08:
+            self._fold([_answered(order, OrderState.UNKNOWN, self._now_msc)])
+            return
+        state = OrderState.FILLED if way < 0.9 else OrderState.REJECTED
+        self._end(order, state)
+        if state is OrderState.FILLED and order.intent.kind.value == "entry":
+            self._late.append((number, order))
+            if self._draw.random() < 0.7:
+                self._show(number)
+
+    def _end(self, order: ApprovedOrder, state: OrderState) -> None:
+        self._fold([_answered(order, state, self._now_msc)])
+        shown = {position.magic & 0xFFFF_FFFF for position in self._market.positions.values()}
+        shown = {held.number for held in self._state.positions.values()} & shown
+        filled = state is OrderState.FILLED
+        self._past.end(order.intent.number, filled=filled, now_msc=self._now_msc, numbers_shown=shown)
+        position = self._market.positions.get(order.intent.ticket)
+        if not filled or position is None:
+            return
+        if order.intent.kind.value == "close":
+            self._market.reduce(position.ticket, order.request.volume)
+        else:
+            self._market.set_stops(position.ticket, order.request.sl, order.request.tp)
+
+    def _show(self, number: int) -> None:
+        """Let a fill's position appear at the terminal."""
+        order = next(order for late, order in self._late if late == number)
+        self._late = [late for late in self._late if late[0] != number]
+        self._market.fill(order)
+
+    def _resolve(self, number: int) -> None:
+        """Let it be found out what became of an order in doubt."""
+        order = self._state.orders[number].order
+        assert order is not None  # noqa: S101 - it was sent
+        state = self._draw.choice((OrderState.FILLED, OrderState.NOT_EXECUTED))
+        self._end(order, state)
+        if state is OrderState.FILLED and order.intent.kind.value == "entry":
+            self._market.fill(order)
+
+    def _settle(self) -> None:
+        """Let the result of a trade become known."""
+        number = self._draw.choice(list(self._past.unsettled))
+        symbol, profit = self._past.unsettled[number].symbol, self._draw.choice((-5.0, -5.0, 0.0, 7.0))
+        day = self._draw.choice((self._day(self._now_msc), self._day(self._now_msc), None))
+        now = self._now_msc
+        self._market.end(number)
+        self._fold([TradeClosed((number,), number, symbol, number, profit, now, day, now)])
+        self._past.settle(number, profit, now, day)
+
+
+def _id_of(wanted: Wanted) -> str:
+    return wanted.signal_id if isinstance(wanted, SignalReceived) else wanted.command_id
+
+
+def _sent(order: ApprovedOrder) -> Sent:
+    intent, request = order.intent, order.request
+    return Sent(
+        number=intent.number,
+        kind=intent.kind.value,
+        signal_id=intent.signal_id,
+        symbol=intent.symbol,
+        side="" if intent.side is None else intent.side.value,
+        volume=request.volume,
+        stop=request.sl,
+        ticket=intent.ticket,
+        risk_money=order.risk_money,
+        margin=order.margin,
+        worth=order.worth,
+    )
+
+
+def _answered(order: ApprovedOrder, state: OrderState, now_msc: int) -> OrderAnswered:
+    volume = order.request.volume if state is OrderState.FILLED else 0.0
+    return OrderAnswered(
+        order.intent.number, state, 0, "", "", order.intent.ticket, 0, volume, 0.0, now_msc, now_msc
+    )
+
+
+def run_session(seed: int, messages: int = MESSAGES) -> Outcome:
+    """Run one seed."""
+    return Session(seed).run(messages)
+
+
+__all__ = ["MESSAGES", "Difference", "Limits", "Outcome", "Session", "run_session"]
