@@ -1,5 +1,7 @@
 """Each kind of order asks the terminal its own questions, and a silent terminal is an answer too."""
 
+from dataclasses import replace
+
 import pytest
 from tests.core.builders import (
     NOW,
@@ -52,6 +54,19 @@ async def test_a_change_asks_for_the_loss_of_the_new_stop_from_the_position_s_op
     appraised = await ask(venue, make_modify(stop_loss=1.12), **limits)
     assert appraised.position == HELD[500]
     assert venue.appraised == [AppraisalQuery("EURUSD", Side.SELL, 1.12, valued, entry_price=1.099)]
+
+
+async def test_a_command_is_judged_on_the_position_as_it_was_seen_last(venue):
+    venue.positions = dict(HELD)
+    moved = replace(HELD[500], stop_loss=1.15)
+    ask_before = venue.appraise
+
+    async def appraise_later(query):
+        venue.positions[500] = moved
+        return await ask_before(query)
+
+    venue.appraise = appraise_later
+    assert (await ask(venue, make_modify(stop_loss=1.12))).position == moved
 
 
 @pytest.mark.parametrize("stop_loss", [None, 0.0])

@@ -164,9 +164,9 @@ def bound_exposure(facts: Facts) -> Iterator[Finding]:
     limit, equity = f"{percent:g} % of equity", case.report.account.equity
     late = find_late_closes(case.state, case.report, case.now_msc)
     stakes = find_stakes(case.report, [*facts.unseen, *late])
-    legs, unknown = add_up(stakes), find_unknown(stakes)
+    legs = add_up(stakes)
     if legs is None or worth is None or not is_known(worth):
-        seen = f"worth of {unknown or case.signal.symbol} not known"
+        seen = f"worth of {find_unknown(stakes) or case.signal.symbol} not known"
         yield Denial("exposure", limit, seen, "a price or a rate to the account's currency is missing")
         return
     if not is_positive(equity):

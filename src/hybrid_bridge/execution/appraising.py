@@ -40,6 +40,7 @@ async def appraise(
             appraisal = account_only(report)
             if position is not None:
                 appraisal = await lane.appraise(_query(limits, wanted, position))
+                position = _find_position(appraisal.report, wanted) or position
     except LaneError as error:
         appraisal, problem = None, str(error)
     return OrderAppraised(wanted, appraisal, position, problem, now_msc())
