@@ -153,6 +153,33 @@ def test_a_cent_of_a_million_is_not_explained_by_the_rest(account, clock, cents)
     assert not account.bookings.explained
 
 
+def test_the_noise_of_binary_sums_is_not_money(account, clock):
+    account.balance = 100_000_000.0
+    settle(account, clock)
+    account.pay(7, 0.01)
+    account.look()
+    assert account.bookings.explained
+
+
+def test_money_that_is_back_where_it_was_needs_no_explanation(account, clock):
+    settle(account, clock)
+    account.balance += 300
+    account.look()
+    account.balance -= 300
+    account.look()
+    assert account.bookings.explained
+
+
+def test_what_moved_before_the_first_answer_is_not_asked_about(account):
+    account.failing = True
+    account.look()
+    account.failing = False
+    account.record(7, 300.0)
+    account.balance += 20
+    assert account.look()[0] == [(7, 300.0)]
+    assert account.bookings.explained
+
+
 def test_money_that_nothing_explains_is_believed_after_a_while_and_told_once(account, clock):
     settle(account, clock)
     account.balance += 300
@@ -238,7 +265,13 @@ def test_later_questions_begin_a_little_before_the_newest_deal(account, clock):
     settle(account, clock)
     account.pay(2, 10.0)
     account.look()
-    assert account.asked[0][0] == NOW_S - 5 - OVERLAP_S
+    account.balance += 1
+    account.look()
+    account.look()
+    assert [from_s for from_s, _ in account.asked] == [
+        NOW_S - 5 - OVERLAP_S,
+        *[NOW_S - OVERLAP_S] * 2,
+    ]
 
 
 def test_a_payment_from_before_the_newest_deal_is_found_after_the_clocks_were_set_back(account, clock):
