@@ -88,6 +88,7 @@ class Exchange:
     # Symbols, and until when their fills do not show; own orders, and the lots of them that do not.
     hidden: dict[str, int] = field(default_factory=dict)
     unshown: dict[int, tuple[str, float]] = field(default_factory=dict)
+    done: dict[int, float] = field(default_factory=dict)  # Lots filled of own orders.
     tickets: int = 1_000
 
     def ticket(self) -> int:
@@ -251,6 +252,8 @@ class Exchange:
         """
         price = self.market.entry(symbol, buy)
         numbers = (number,) if number else ()
+        if number:
+            self.done[number] = round(self.done.get(number, 0.0) + lots, 8)
         held = next((h for h in self.positions.values() if h.symbol == symbol), None)
         if self.hedging or held is None:
             position = self._open(symbol, buy, lots, price, stop, magic, numbers)
@@ -300,7 +303,7 @@ class Exchange:
     ) -> int:
         over = round(lots - held.lots, 8)
         if over <= 0:
-            self._reduce(held, lots, price, magic)
+            self._reduce(held, lots, price, magic, numbers)
             return held.ticket
         profit = self.market.money(self.market.profit(held.symbol, held.buy, held.lots, held.price, price))
         paid = self._deal(
@@ -312,6 +315,13 @@ class Exchange:
         )
         return held.ticket
 
+    def restop(self, ticket: int, stop: float) -> None:
+        """Move a position's stop."""
+        held = self.positions.get(ticket)
+        if held is not None:
+            self.positions[ticket] = replace(held, stop=stop)
+            self.show(held.symbol)
+
     def close(
         self, ticket: int, lots: float | None = None, price: float | None = None, magic: int = 0
     ) -> None:
@@ -321,7 +331,10 @@ class Exchange:
         self._reduce(held, min(held.lots, lots or held.lots), at, magic)
         self.show(held.symbol)
 
-    def _reduce(self, held: Held, lots: float, price: float, magic: int) -> None:
+    def _reduce(
+        self, held: Held, lots: float, price: float, magic: int, numbers: tuple[int, ...] = ()
+    ) -> None:
+        held = replace(held, numbers=held.numbers + numbers)
         profit = self.market.money(self.market.profit(held.symbol, held.buy, lots, held.price, price))
         left = round(held.lots - lots, 8)
         swap = self._swap(held) - self._swap(replace(held, lots=left))

@@ -10,9 +10,23 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.core.builders import (
+    NAN,
+    NOW,
+    fold,
+    make_account,
+    make_limits,
+    make_report,
+    make_state,
+    make_terminal,
+)
 from tests.core.guard_cases import Trial, on_grid, trials
 from tests.core.guard_judge import broken
 
+from hybrid_bridge.core import engine
+from hybrid_bridge.core.breaches import Readings
+from hybrid_bridge.core.events import TradingState
+from hybrid_bridge.core.inputs import AccountObserved
 from hybrid_bridge.core.orders import ApprovedOrder
 
 SIZED = {"volume", "risk_per_trade", "open_risk", "exposure", "margin"}
@@ -83,8 +97,8 @@ def tighter(limits: Any, draw: Any) -> Any:
     if name in HIGHER:
         return replace(limits, **{name: (present or HIGHER[name]) * draw(st.sampled_from([1.01, 1.5, 4.0]))})
     value = LOWER[name] if present is None else present
-    value *= draw(st.sampled_from([0.99, 0.5, 0.1, 0.0]))
-    return replace(limits, **{name: int(value) if isinstance(LOWER[name], int) else value})
+    value *= draw(st.sampled_from([0.99, 0.5, 0.1]))
+    return replace(limits, **{name: max(1, int(value)) if isinstance(LOWER[name], int) else value})
 
 
 LOWER: dict[str, float] = {
@@ -123,3 +137,36 @@ def test_a_stricter_limit_admits_nothing_new_and_enlarges_no_volume(trial: Trial
     if isinstance(after, ApprovedOrder):
         assert isinstance(before, ApprovedOrder)
         assert after.request.volume <= before.request.volume
+
+
+equities = st.sampled_from([10_000.0, 9_400.0, 9_500.0, 9_501.0, 10_200.0, 9_690.0, 0.0, NAN, -50.0])
+
+
+@many
+@given(
+    readings=st.integers(1, 4),
+    wanted=st.booleans(),
+    drawdown=st.booleans(),
+    looks=st.lists(st.tuples(equities, st.sampled_from([True, True, True, False])), max_size=14),
+)
+def test_everything_is_closed_after_so_many_believed_looks_in_a_row_and_once(
+    readings: int, wanted: bool, drawdown: bool, looks: list[tuple[float, bool]]
+) -> None:
+    limit = {"max_drawdown_percent" if drawdown else "max_daily_loss_percent": 5.0}
+    limits = make_limits(flatten_on_breach=wanted, breach_readings=readings, **limit)
+    state, counter = make_state(), Readings()
+    peak, in_a_row, done = 10_000.0, 0, False
+    for place, (equity, connected) in enumerate(looks):
+        account = make_account(equity=equity)
+        report = make_report(account=account, at_msc=NOW + place, terminal=make_terminal(connected=connected))
+        fold(state, engine.observe(state, limits, AccountObserved(report)))
+        events = engine.flatten(state, limits, report, counter)
+        fold(state, events)
+        peak = max(peak, equity) if drawdown and equity > 0 else peak
+        if connected and equity == equity and equity != 0:
+            in_a_row = in_a_row + 1 if (peak - equity) / peak * 100 >= 5.0 else 0
+        due = wanted and not done and in_a_row >= readings
+        done = done or due
+        assert due == bool(events)
+        assert not due or (state.trading, state.emergency) == (TradingState.HALTED, True)
+        assert in_a_row == 0 or state.trading is not TradingState.ACTIVE
