@@ -26,6 +26,7 @@ from scripts.benchmarks import machine, table  # noqa: E402
 from scripts.benchmarks.desk import Desk  # noqa: E402
 from scripts.benchmarks.figures import Figure  # noqa: E402
 from scripts.benchmarks.footprint import measure_footprint  # noqa: E402
+from scripts.benchmarks.guard import measure_guard  # noqa: E402
 from scripts.benchmarks.journaling import measure_journaling  # noqa: E402
 from scripts.benchmarks.latency import measure_redpanda, measure_websocket  # noqa: E402
 from scripts.benchmarks.rate import measure_rate  # noqa: E402
@@ -40,6 +41,7 @@ AT_THE_DESK: dict[str, Callable[[Desk, bool], Awaitable[list[Figure]]]] = {
     "rate": measure_rate,
 }
 ALONE: dict[str, Callable[[Path, str, bool], Awaitable[list[Figure]]]] = {
+    "guard": measure_guard,
     "ticks": measure_ticks,
     "journaling": measure_journaling,
     "stall": measure_stall,
