@@ -123,6 +123,14 @@ def test_a_look_from_before_a_payment_that_is_counted_says_nothing_of_money() ->
     assert state.equity_peak == 5_001.0
 
 
+@pytest.mark.parametrize("equity", [5_000.0, 15_000.0])
+def test_money_that_no_deal_explains_says_nothing(equity: float) -> None:
+    state = marks()
+
+    assert looked(state, equity, money_explained=False) == ()
+    assert looked(EngineState(), equity, money_explained=False) == ()
+
+
 def test_payments_too_old_to_be_listed_any_more_make_no_look_late() -> None:
     state = marks()
     looked(state, 10_001.0, (4, 1.0, NOW - MINUTE), (5, 0.0, NOW))

@@ -22,7 +22,13 @@ from tests.core.builders import (
 )
 
 from hybrid_bridge.core.account import Deal
-from hybrid_bridge.core.events import EntrySettled, TradeClosed
+from hybrid_bridge.core.events import (
+    EntrySettled,
+    PositionAdopted,
+    PositionChanged,
+    PositionEnded,
+    TradeClosed,
+)
 from hybrid_bridge.core.market import Side
 from hybrid_bridge.core.orders import OrderState
 from hybrid_bridge.core.requests import make_magic
@@ -32,7 +38,6 @@ from hybrid_bridge.core.trades import (
     abandon_result,
     find_unknown_results,
     is_complete,
-    may_be_over,
     number_by,
     opening_deals,
     settle,
@@ -201,27 +206,60 @@ def test_the_deals_are_all_once_they_add_up_to_what_the_venue_said(
 
 
 @pytest.mark.parametrize(
-    ("account", "position", "unknown", "over"),
+    ("position", "unknown"),
     [
-        (make_account(), None, True, True),
-        (make_account(), make_position(**of(1)), False, False),
-        (make_account(), make_position(**of(2)), True, True),
-        (make_account(), make_position(ticket=700), False, False),
-        (make_account(), make_position(identifier=700), False, False),
-        (NETTING, None, True, True),
-        (NETTING, make_position(), False, False),
-        (NETTING, make_position(symbol="GBPUSD"), True, True),
-        (NETTING, make_position(side=SELL), False, True),
+        (None, True),
+        (make_position(**of(1)), False),
+        (make_position(**of(2)), True),
+        (make_position(ticket=700), False),
+        (make_position(identifier=700), False),
+        (make_position(), True),
+        (make_position(side=SELL, ticket=700), True),
     ],
 )
+@pytest.mark.parametrize("hedging", [True, False])
 def test_a_result_is_awaited_of_what_a_look_does_not_show_any_more(
-    account: Any, position: Any, unknown: bool, over: bool
+    position: Any, unknown: bool, hedging: bool
 ) -> None:
-    state, limits = filled(), make_limits()
-    report = make_report(account=account, positions=() if position is None else (position,))
+    held = () if position is None else (position,)
+    report = make_report(account=make_account(hedging=hedging), positions=held)
 
-    assert (find_unknown_results(state, limits, report) != []) is unknown
-    assert may_be_over(record_of(state), limits, report) is over
+    assert (find_unknown_results(filled(), make_limits(), report) != []) is unknown
+
+
+def test_on_a_netting_account_an_entry_is_in_the_position_that_it_was_seen_in_until_that_ends() -> None:
+    state = fold(make_state(), [PositionAdopted(500, "EURUSD", BUY, 0.5, 1.1, 0, NOW)])
+    state.unsettled.update(filled().unsettled)
+    state.unshown.update(filled().unshown)
+    report = make_report(account=NETTING, positions=(make_position(volume=0.6),))
+    assert find_unknown_results(state, make_limits(), report) != []
+
+    fold(state, [PositionChanged(500, BUY, 0.6, 1.1, NOW)])
+    assert find_unknown_results(state, make_limits(), report) == []
+    by_hand = make_report(account=NETTING, positions=(make_position(ticket=501),))
+    assert find_unknown_results(state, make_limits(), by_hand) != []
+
+    turned = make_report(account=NETTING, positions=(make_position(side=SELL),))
+    fold(state, [PositionChanged(500, SELL, 0.3, 1.1, NOW)])
+    assert find_unknown_results(state, make_limits(), turned) != []
+    assert state.held_in == {}
+
+
+def test_a_position_that_ended_holds_nothing_any_more() -> None:
+    state = fold(filled(), [PositionAdopted(700, "EURUSD", BUY, 0.1, 1.1, 1, NOW)])
+    assert state.held_in == {1: 700}
+
+    fold(state, [PositionEnded(700, NOW)])
+    assert state.held_in == {}
+
+
+def test_a_position_seen_before_its_order_s_reply_holds_the_entry_too() -> None:
+    state = fold(make_state(), sending_events(make_order(make_intent(1))))
+    fold(state, [PositionAdopted(700, "EURUSD", BUY, 0.1, 1.1, 1, NOW)])
+
+    fold(state, [make_answer(1, OrderState.FILLED, volume=0.1)])
+
+    assert (state.held_in, state.unshown) == ({1: 700}, {})
 
 
 def trade(numbers: tuple[int, ...], number: int, **changes: Any) -> Trade:

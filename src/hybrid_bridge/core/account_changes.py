@@ -82,7 +82,7 @@ def _move_funds(state: EngineState, event: FundsMoved) -> None:
 def _count_trade(state: EngineState, event: TradeClosed) -> None:
     """Count a trade's result; of trades that ended before the last win, no loss is in a row any more."""
     for number in event.numbers:
-        state.unsettled.pop(number, None)
+        _await_no_more(state, number)
     ended = (event.closed_msc, event.deal)
     if event.profit > 0 and ended > state.last_win:
         state.last_win = ended
@@ -99,10 +99,15 @@ def _count_trade(state: EngineState, event: TradeClosed) -> None:
 
 
 def _settle(state: EngineState, event: EntrySettled) -> None:
-    state.unsettled.pop(event.number, None)
+    _await_no_more(state, event.number)
     record = state.orders.get(event.number)
     if record is not None:
         record.settled_deal = event.deal
+
+
+def _await_no_more(state: EngineState, number: int) -> None:
+    for awaited in (state.unsettled, state.unshown, state.held_in):
+        awaited.pop(number, None)
 
 
 def _tighten(state: EngineState, event: LimitsTightened) -> None:

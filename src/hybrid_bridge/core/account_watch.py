@@ -100,6 +100,7 @@ def as_observed(state: EngineState, observed: Sequence[Event]) -> EngineState:
         positions=dict(state.positions),
         unshown=dict(state.unshown),
         unsettled=dict(state.unsettled),
+        held_in=dict(state.held_in),
         stops_seen=state.stops_seen.copy(),
         funds_moves=state.funds_moves.copy(),
     )

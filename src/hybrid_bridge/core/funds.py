@@ -21,9 +21,12 @@ CLOCKS_DIFFER_MS = 60_000
 def shows_money(state: EngineState, report: AccountReport) -> bool:
     """Tell whether a look's equity goes with the payments that are known.
 
-    It does not while the time of a new one is not known, nor where it lacks one that was seen before: it is
-    older than its time then. At the first look of all there is nothing yet that a payment could move.
+    It does not while its deals do not explain its money or the time of a new payment is not known, nor where
+    it lacks a payment that was seen before: then it is older than its time. At the first look of all there is
+    nothing yet that a payment could move.
     """
+    if not report.money_explained:
+        return False
     if state.equity_peak is None:
         return True
     shown, known = {operation.ticket for operation in report.balance_operations}, set(state.funds_moves)

@@ -89,6 +89,7 @@ class EngineState:
         unshown: entries that were filled and whose position no look has shown yet, the latest only.
         unsettled: entries that were filled and whose trade's result is not known, by intent number: most
             are open still.
+        held_in: the open position, by ticket, in which a look has shown such an entry, by its number.
         latched_msc: when the trading state last changed, UTC milliseconds.
         breach: the limit on losses whose breach is the reason of `trading`, "" when none is.
         flattened: the limits for whose breach everything was to be closed since trading was last resumed.
@@ -126,6 +127,7 @@ class EngineState:
     positions: dict[int, HeldPosition] = field(default_factory=dict)
     unshown: dict[int, OrderRecord] = field(default_factory=dict)
     unsettled: dict[int, OrderRecord] = field(default_factory=dict)
+    held_in: dict[int, int] = field(default_factory=dict)
     server_day: int | None = None
     daily_entries: int = 0
     day_equity: float | None = None

@@ -149,24 +149,29 @@ def _answer(state: EngineState, event: OrderAnswered) -> None:
 def _await_position(state: EngineState, record: OrderRecord, at_msc: int) -> None:
     for number in [n for n, filled in state.unshown.items() if not is_of_late(filled, at_msc)]:
         del state.unshown[number]
-    if all(held.number != record.intent.number for held in state.positions.values()):
-        state.unshown[record.intent.number] = record
+    number = record.intent.number
+    held = next((held for held in state.positions.values() if held.number == number), None)
+    if held is None:
+        state.unshown[number] = record
+    else:
+        state.held_in.setdefault(number, held.ticket)
 
 
-def _note_shown(state: EngineState, symbol: str, number: int, change: float) -> None:
+def _note_shown(state: EngineState, held: HeldPosition, change: float) -> None:
     """Note which fill a look shows.
 
     Args:
-        number: the intent whose mark the position bears, 0 for none.
         change: lots by which the look shows the symbol's position to have grown, negative for a sale. Where
             no mark tells, on a netting account say, that is the symbol's oldest fill on that side.
     """
-    if state.unshown.pop(number, None) is not None or not change:
-        return
-    side = Side.BUY if change > 0 else Side.SELL
-    intents = (record.intent for record in state.unshown.values())
-    shown = next((i.number for i in intents if (i.symbol, i.side) == (symbol, side)), 0)
+    shown = held.number
+    if shown not in state.unshown and change:
+        place = (held.symbol, Side.BUY if change > 0 else Side.SELL)
+        intents = (record.intent for record in state.unshown.values())
+        shown = next((i.number for i in intents if (i.symbol, i.side) == place), 0)
     state.unshown.pop(shown, None)
+    if shown in state.unsettled:
+        state.held_in[shown] = held.ticket
 
 
 def _signed(side: Side, volume: float) -> float:
@@ -215,29 +220,34 @@ def _approve(state: EngineState, event: OrderApproved) -> None:
 
 
 def _adopt(state: EngineState, event: PositionAdopted) -> None:
-    state.positions[event.ticket] = HeldPosition(
+    state.positions[event.ticket] = held = HeldPosition(
         event.ticket, event.symbol, event.side, event.volume, event.price_open, event.number
     )
-    if event.number:
-        state.unshown.pop(event.number, None)
-    else:
-        _note_shown(state, event.symbol, 0, _signed(event.side, event.volume))
+    _note_shown(state, held, 0.0 if event.number else _signed(event.side, event.volume))
 
 
 def _change_position(state: EngineState, event: PositionChanged) -> None:
-    held = state.positions.get(event.ticket)
-    if held is None:
+    before = state.positions.get(event.ticket)
+    if before is None:
         raise IllegalTransition(f"position {event.ticket} is not known, cannot change")
-    state.positions[event.ticket] = replace(
-        held, side=event.side, volume=event.volume, price_open=event.price_open
+    state.positions[event.ticket] = held = replace(
+        before, side=event.side, volume=event.volume, price_open=event.price_open
     )
-    change = _signed(event.side, event.volume) - _signed(held.side, held.volume)
-    _note_shown(state, held.symbol, held.number, change)
+    if held.side is not before.side:
+        _leave(state, event.ticket)  # It was turned over: what was in it has ended.
+    _note_shown(state, held, _signed(event.side, event.volume) - _signed(before.side, before.volume))
 
 
 def _end_position(state: EngineState, event: PositionEnded) -> None:
     if state.positions.pop(event.ticket, None) is None:
         raise IllegalTransition(f"position {event.ticket} is not known, cannot end")
+    _leave(state, event.ticket)
+
+
+def _leave(state: EngineState, ticket: int) -> None:
+    """Note that the entries seen in a position are in it no more."""
+    for number in [number for number, held_in in state.held_in.items() if held_in == ticket]:
+        del state.held_in[number]
 
 
 def _open_day(state: EngineState, event: BrokerDayOpened) -> None:

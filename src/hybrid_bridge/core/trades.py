@@ -56,28 +56,24 @@ class _Part:
 
 def find_unknown_results(state: EngineState, limits: Limits, report: AccountReport) -> list[OrderRecord]:
     """Return this bridge's filled entries that a look does not show and whose result is not known."""
-    return [record for record in state.unsettled.values() if not is_shown(record, limits, report)]
+    return [record for record in state.unsettled.values() if not is_shown(state, record, limits, report)]
 
 
-def is_shown(record: OrderRecord, limits: Limits, report: AccountReport) -> bool:
-    """Tell whether a look at the account shows the position of a filled entry; it is open then."""
-    if not report.account.hedging:
-        return any(position.symbol == record.intent.symbol for position in report.positions)
+def is_shown(state: EngineState, record: OrderRecord, limits: Limits, report: AccountReport) -> bool:
+    """Tell whether a look at the account shows the position of a filled entry; it is open then.
+
+    On a netting account that is the position in which it was seen before, not any of the symbol: what was
+    opened or turned over since has another ticket.
+    """
+    held_in = state.held_in.get(record.intent.number, 0)
+    if any(position.ticket == held_in for position in report.positions):
+        return True
     return any(_bears_its_mark(position, record, limits) for position in report.positions)
 
 
-def may_be_over(record: OrderRecord, limits: Limits, report: AccountReport) -> bool:
-    """Tell whether the trade of a filled entry may have ended by what a look at the account shows.
-
-    On a netting account also where the symbol's position is on the other side: it was turned over.
-    """
-    if report.account.hedging:
-        return not is_shown(record, limits, report)
-    symbol, side = record.intent.symbol, record.intent.side
-    return all((position.symbol, position.side) != (symbol, side) for position in report.positions)
-
-
 def _bears_its_mark(position: Position, record: OrderRecord, limits: Limits) -> bool:
+    if position.side is not record.intent.side:
+        return False
     if own_number(limits.magic, position.magic) == record.intent.number:
         return True
     ticket = record.answer.ticket if record.answer is not None else 0

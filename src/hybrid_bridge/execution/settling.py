@@ -18,8 +18,8 @@ from hybrid_bridge.core.events import Event
 from hybrid_bridge.core.records import OrderRecord
 from hybrid_bridge.core.trades import (
     abandon_result,
+    find_unknown_results,
     is_complete,
-    may_be_over,
     number_by,
     opening_deals,
     settle,
@@ -100,7 +100,7 @@ class Settling:
         if report is None or not unsettled:
             return
         limits = self._recorder.limits
-        ended = [record for record in unsettled.values() if may_be_over(record, limits, report)]
+        ended = find_unknown_results(self._recorder.state, limits, report)
         await self._give_up(ended)
         now_s = self._clock.monotonic()
         due = [record for record in ended if self._question(record).due_s <= now_s]
