@@ -26,6 +26,7 @@ from tests.core.builders import (
     make_report,
     make_signal,
     make_spec,
+    make_valuation,
 )
 from tests.core.engine_ledger import Ledger
 
@@ -223,8 +224,10 @@ class EngineMachine(RuleBasedStateMachine):
         return make_appraisal(
             quote=quote,
             spec=make_spec(name=symbol, **self.rules),
-            open_risk=self.ledger.open_risk,
-            report=self._report(equity, 1 if strange else 7001),
+            report=replace(
+                self._report(equity, 1 if strange else 7001),
+                valuation=make_valuation(position_losses=dict.fromkeys(self.venue, 20.0)),
+            ),
         )
 
     def _process(self, wanted: Wanted, appraisal: Appraisal | None, waits_ms: int, half: bool) -> None:

@@ -51,6 +51,12 @@ def test_every_event_is_listed_under_the_name_it_is_written_under() -> None:
         "PositionEnded",
         "BrokerDayOpened",
         "EquityPeakRaised",
+        "EquityPeakReset",
+        "FundsMoved",
+        "TradeClosed",
+        "EntrySettled",
+        "LimitsTightened",
+        "LimitsRestored",
     }
 
 

@@ -181,6 +181,8 @@ def test_commission_and_reserve_count_here_too() -> None:
     [
         *({"appraisal": {"loss_at_stop": bad}} for bad in (None, NAN, INF, 0.0, -9.0)),
         {"appraisal": {"quote": None}},
+        {"appraisal": {"quote": make_quote(ask=NAN)}},
+        {"appraisal": {"quote": make_quote(ask=0.0)}},
         *({"report": make_report(account=make_account(equity=bad))} for bad in (NAN, INF, 0.0, -1.0)),
         {"position": make_position(take_profit=0.0, volume=NAN)},
         {"position": make_position(take_profit=0.0, price_open=INF)},

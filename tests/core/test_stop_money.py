@@ -52,6 +52,8 @@ def test_commission_counts_as_loss_whatever_its_sign(commission: float, expected
         *({"loss_at_stop": bad} for bad in (NAN, INF, -INF, 0.0, -50.0)),
         *({"reference_volume": bad} for bad in (NAN, INF, -INF, 0.0, -1.0)),
         *({"commission_per_lot": bad} for bad in (NAN, INF, -INF)),
+        *({"quote": make_quote(bid=bad)} for bad in (NAN, INF, -INF, 0.0, -1.0)),
+        *({"quote": make_quote(ask=bad)} for bad in (NAN, INF, -INF, 0.0, -1.0)),
     ],
 )
 def test_a_loss_that_cannot_be_known_is_none(changes: dict[str, Any]) -> None:
@@ -61,6 +63,11 @@ def test_a_loss_that_cannot_be_known_is_none(changes: dict[str, Any]) -> None:
 @pytest.mark.parametrize("stop_loss", [NAN, INF, -INF, 0.0, -1.0, ENTRY])
 def test_a_stop_that_costs_nothing_has_no_loss_to_size_by(stop_loss: float) -> None:
     assert lost(stop_loss=stop_loss) is None
+
+
+@pytest.mark.parametrize("entry", [NAN, INF, -INF, 0.0, -1.0])
+def test_an_entry_that_is_no_price_leaves_the_loss_unknown(entry: float) -> None:
+    assert lost(entry=entry) is None
 
 
 @pytest.mark.parametrize(

@@ -803,7 +803,7 @@ async def test_the_risk_of_all_that_is_open_is_asked_for_where_a_limit_needs_it(
     async with rig.running():
         await rig.signal("a")
         await rig.status("a")
-        assert [wanted] == [query.open_risk for query in rig.venue.appraised]
+        assert [wanted] == [query.valued for query in rig.venue.appraised]
 
 
 async def test_closing_a_position_too_large_for_one_order_says_what_stays_open(rig):

@@ -38,9 +38,8 @@ def loss_per_lot(
     )
     if spec is None or quote is None or loss is None:
         return None
-    if not (
-        is_positive(loss) and is_positive(volume) and math.isfinite(commission) and is_positive(stop_loss)
-    ):
+    figures = (loss, volume, entry, stop_loss, quote.bid, quote.ask)
+    if not (all(map(is_positive, figures)) and math.isfinite(commission)):
         return None
     sent, asked = exact(round_to_tick(stop_loss, spec)), exact(stop_loss)
     if abs(sent - asked) < exact(spec.tick_size) * ROUNDING_OF_TICK:
