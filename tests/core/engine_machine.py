@@ -32,8 +32,9 @@ from tests.core.engine_ledger import Ledger
 
 from hybrid_bridge.core import account_watch, engine
 from hybrid_bridge.core import state as state_module
-from hybrid_bridge.core.account import AccountReport, Deal, HistoricOrder, Position
+from hybrid_bridge.core.account import AccountReport, BalanceOperation, Deal, HistoricOrder, Position
 from hybrid_bridge.core.appraisal import Appraisal, Findings
+from hybrid_bridge.core.breaches import Readings
 from hybrid_bridge.core.events import (
     AccountCleared,
     Denial,
@@ -65,6 +66,7 @@ from hybrid_bridge.core.reconciliation import (
 )
 from hybrid_bridge.core.requests import split_magic
 from hybrid_bridge.core.state import EngineState, OrderRecord
+from hybrid_bridge.core.trades import Trade, settle
 
 LOCAL, REMOTE = Source(Channel.LOCAL), Source(Channel.WEBSOCKET)
 IDS = [f"id-{number}" for number in range(12)]
@@ -140,6 +142,10 @@ class EngineMachine(RuleBasedStateMachine):
         hedging=st.booleans(),
         exchange=sometimes,
         remote=st.booleans(),
+        loss=st.sampled_from([None, None, None, 15.0]),
+        drawdown=st.sampled_from([None, None, None, 30.0]),
+        flatten=st.booleans(),
+        streak=st.sampled_from([None, None, 3, 2, 1]),
     )
     def start(
         self,
@@ -154,6 +160,10 @@ class EngineMachine(RuleBasedStateMachine):
         hedging: bool,
         exchange: bool,
         remote: bool,
+        loss: float | None,
+        drawdown: float | None,
+        flatten: bool,
+        streak: int | None,
     ) -> None:
         self.kept_before = state_module.CLOSED_ORDERS_KEPT
         state_module.CLOSED_ORDERS_KEPT = account_watch.CLOSED_ORDERS_KEPT = kept
@@ -167,6 +177,12 @@ class EngineMachine(RuleBasedStateMachine):
             max_open_risk_percent=risk,
             close_positions_on_stop=close_all,
             allow_remote_resume=remote,
+            max_daily_loss_percent=loss,
+            max_drawdown_percent=drawdown,
+            flatten_on_breach=flatten,
+            breach_readings=2,
+            max_consecutive_losses=streak,
+            cooldown_ms=30_000,
         )
         self.ledger = Ledger(self.limits, kept, hedging)
         self.rules = {"execution_mode": ExecutionMode.EXCHANGE, "filling_mode": 0} if exchange else {}
@@ -178,6 +194,9 @@ class EngineMachine(RuleBasedStateMachine):
         self.wanted: dict[str, Wanted] = {}
         self.doubts: dict[int, Doubt] = {}
         self.topic: list[EmergencyStopRequested] = []
+        self.payments: list[BalanceOperation] = []
+        self.readings = Readings()
+        self.believed: AccountReport | None = None
 
     def teardown(self) -> None:
         if hasattr(self, "kept_before"):
@@ -187,7 +206,7 @@ class EngineMachine(RuleBasedStateMachine):
 
     def _commit(self, events: tuple[Event, ...]) -> None:
         assert fold(EngineState(), self.journal) == self.state, "a decision changed the state by itself"
-        self.ledger.now = self.now
+        self.ledger.now, self.ledger.day_is_new = self.now, False
         for event in events:
             if isinstance(event, IntentReceived) and event.intent.signal_id in self.ledger.ids:
                 # The journal knows the id from before what memory holds.
@@ -205,11 +224,13 @@ class EngineMachine(RuleBasedStateMachine):
         usable = login == 7001 and equity > 0
         self.ledger.shown_day = self.day if usable else -1
         positions = tuple(self.venue.values()) if loaded else ()
-        self.ledger.held = len(positions)
+        self.ledger.held, self.ledger.equity = len(positions), equity
+        self.ledger.showed(positions)
         account = make_account(
             equity=equity, login=login, hedging=self.ledger.hedging, profit=5.0 if self.venue else 0.0
         )
         report = make_report(account=account, positions=positions, server_day=self.day, at_msc=self.now)
+        report = replace(report, balance_operations=tuple(self.payments))
         return replace(report, terminal=replace(report.terminal, connected=connected))
 
     def _facts(
@@ -217,7 +238,6 @@ class EngineMachine(RuleBasedStateMachine):
     ) -> Appraisal | None:
         if lost:
             return None
-        self.ledger.equity = equity
         self.ledger.quote_age_ms = quote_age
         self.ledger.open_risk = 20.0 * len(self.venue)
         quote = make_quote(symbol=symbol, time_msc=self.now - quote_age)
@@ -308,7 +328,7 @@ class EngineMachine(RuleBasedStateMachine):
         resumed: bool,
         again_on: tuple[int, int, str],
     ) -> None:
-        if self.ledger.halted and resumed:
+        if (self.ledger.halted or self.ledger.reducing) and resumed:
             self._resume(LOCAL, 1, 0)
         signal_id = f"new-{len(self.journal)}"
         wanted = make_signal(
@@ -323,7 +343,8 @@ class EngineMachine(RuleBasedStateMachine):
         record = self.state.orders.get(self.ledger.ids[signal_id])
         if outcome is not None and record is not None and record.state is OrderState.SENDING:
             self._reply(record, outcome, share, again_on)
-            if outcome.retriable and outcome.retcode != 10_030 and again_on in NOTHING_IN_BETWEEN:
+            free = not (self.ledger.halted or self.ledger.reducing)
+            if free and outcome.retriable and outcome.retcode != 10_030 and again_on in NOTHING_IN_BETWEEN:
                 assert record.attempts == 2, "not tried again although nothing speaks against it"
             if record.state is OrderState.SENDING:
                 self._reply(record, retry, share, again_on)
@@ -401,8 +422,11 @@ class EngineMachine(RuleBasedStateMachine):
             self._follow(pick.choice(list(self.state.watched.values())), fills=True, ends=False)
 
     def _stop(self, request: EmergencyStopRequested) -> None:
-        self._commit(engine.stop(self.state, self.limits, request))
+        events = engine.stop(self.state, self.limits, request)
+        self._commit(events)
         self.ledger.stopped(request)
+        if events:
+            self.ledger.breach = ""
 
     @precondition(lambda self: self.topic)
     @rule(pick=picks)
@@ -421,20 +445,32 @@ class EngineMachine(RuleBasedStateMachine):
         self.now += waits_ms
         place = source or Source(Channel.REDPANDA, "commands", 0, len(self.journal) - before, self.now)
         given_msc = self.now - before
-        verdict = engine.resume(self.state, self.limits, ResumeRequested("go on", place, given_msc), self.now)
+        request = ResumeRequested("go on", place, given_msc)
+        verdict = engine.resume(self.state, self.limits, request, self.now, self.believed)
         permitted = place is LOCAL or self.limits.allow_remote_resume
         set_back = place is LOCAL and self.now < self.ledger.latched_msc
         late_enough = given_msc > self.ledger.latched_msc or set_back
         if not permitted or self.limits.emergency_stop:
             assert isinstance(verdict, Denial)
         if isinstance(verdict, Denial):
-            assert not (permitted and late_enough) or self.limits.emergency_stop
-        elif self.ledger.halted:
+            broken = verdict.check in ("daily_loss", "drawdown") and self._is_broken(verdict.check, place)
+            assert not (permitted and late_enough) or self.limits.emergency_stop or broken
+        elif self.ledger.halted or self.ledger.reducing:
+            assert not self._is_broken("daily_loss", place) or not self._is_looked_at()
             assert late_enough, "a resume from before the halt undid it"
             self._commit(verdict)
             self.ledger.resumed(given_msc)
         else:
             assert verdict == ()
+
+    def _is_looked_at(self) -> bool:
+        return self.believed is not None and self.ledger.counted == self.ledger.paid_when_believed
+
+    def _is_broken(self, name: str, place: Source) -> bool:
+        if not self._is_looked_at():
+            return bool(self.ledger.breach)
+        broken = self.ledger.broken(name, self.ledger.believed_equity)
+        return broken and (name == "daily_loss" or place is not LOCAL)
 
     @rule(wrong=sometimes)
     def account_cleared(self, wrong: bool) -> None:
@@ -452,9 +488,15 @@ class EngineMachine(RuleBasedStateMachine):
         loaded=sometimes.map(lambda empty: not empty),
     )
     def account_seen(self, equity: float, strange: bool, connected: bool, loaded: bool) -> None:
+        self.now += 1
         report = self._report(equity, 1 if strange else 7001, connected, loaded)
         known = dict(self.state.positions)
         self._commit(engine.observe(self.state, self.limits, AccountObserved(report)))
+        if not strange and equity > 0 and connected:
+            self.believed = report
+            self.ledger.believed()
+        self._commit(engine.flatten(self.state, self.limits, report, self.readings))
+        self.ledger.closed_if_due()
         if strange:
             self.ledger.halted_by_the_bridge(self.now)
         if strange or not equity > 0 or not connected or (self.venue and not loaded):
@@ -489,6 +531,23 @@ class EngineMachine(RuleBasedStateMachine):
             held = self.venue.pop(ticket)
             if does == "add":
                 self.venue[ticket] = replace(held, volume=held.volume + 0.1, side=held.side.opposite)
+
+    @rule(amount=st.sampled_from([500.0, -500.0, 3_000.0, -3_000.0]))
+    def paid(self, amount: float) -> None:
+        ticket = 5_000 + len(self.payments)
+        self.payments.append(BalanceOperation(ticket, amount, self.now))
+        self.ledger.paid[ticket] = amount
+
+    @precondition(lambda self: self.state.unsettled)
+    @rule(pick=picks, profit=st.sampled_from([-5.0, -5.0, 0.0, 7.0]), ago_ms=st.sampled_from([0, 5_000]))
+    def result_told(self, pick: Any, profit: float, ago_ms: int) -> None:
+        record = pick.choice(list(self.state.unsettled.values()))
+        number = record.intent.number
+        if 1_000_000 + number in self.venue:
+            return
+        deal = max(record.settled_deal, 10_000) + len(self.journal)
+        trade = Trade((number,), 700, record.intent.symbol, deal, profit, self.now - ago_ms)
+        self._commit(settle(record, [trade], lambda _: self.day, self.now))
 
     # Time
 
@@ -597,6 +656,8 @@ class EngineMachine(RuleBasedStateMachine):
             self._fill(record, 1.0 if filled_anyway else 0.0)
         self.state = fold(EngineState(), self.journal)
         self.doubts.clear()
+        self.readings, self.believed = Readings(), None
+        self.ledger.readings.clear()
         self._commit((*interrupt(self.state, self.now), *abandon(self.state, self.now)))
         assert not self._in(OrderState.SENDING, OrderState.APPROVED, OrderState.RECEIVED)
 

@@ -338,6 +338,7 @@ async def test_a_partial_fill_that_has_ended_is_looked_for_no_more(rig: Rig) -> 
             Deal(801, 700, 700, "EURUSD", Side.BUY, 0, 0.04, 1.1, 0.0, 0.0, 0.0, magic, "", None)
         )
         rig.venue.history_orders.append(HistoricOrder(700, 700, "EURUSD", 2, 0.1, 0.06, magic, ""))
+        rig.venue.positions[700] = make_position(ticket=700, volume=0.04, magic=magic)
         await let_pass(rig, 2 * WATCH_INTERVAL_S)
         rig.venue.asked.clear()
         await let_pass(rig, 3 * WATCH_INTERVAL_S)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from hybrid_bridge.core.account import AccountReport
 from hybrid_bridge.core.breaches import find_breaches
 from hybrid_bridge.core.events import Denial, EquityPeakReset, Event, TradingState, TradingStateChanged
+from hybrid_bridge.core.funds import shows_money
 from hybrid_bridge.core.inputs import EmergencyStopRequested, ResumeRequested
 from hybrid_bridge.core.limits import Limits
 from hybrid_bridge.core.losses import DRAWDOWN
@@ -98,6 +99,8 @@ def resume(
     if early or _is_before_a_stop(state, request.source):
         mend = "send it again" if local else "send it again, or type `hybrid-bridge resume` on the trading PC"
         return Denial("resume", "a resume from after the halt", "one from before it", mend)
+    if report is not None and not shows_money(state, report):
+        report = None
     broken = () if report is None else find_breaches(state, limits, report)
     denial = _find_broken(state, broken, seen=report is not None, local=local)
     if denial is not None:
@@ -113,7 +116,7 @@ def resume(
 def _find_broken(state: EngineState, broken: tuple[Denial, ...], *, seen: bool, local: bool) -> Denial | None:
     """Return the limit on losses that forbids to resume now; a drawdown forbids it from afar only."""
     if not seen and state.breach:
-        mend = "the terminal has not shown the account yet; send it again in a moment"
+        mend = "the terminal has not shown the account's money yet; send it again in a moment"
         return Denial(state.breach, "an account that was seen", "none", mend)
     for one in broken:
         if one.check != DRAWDOWN:

@@ -164,13 +164,12 @@ def _note_shown(state: EngineState, held: HeldPosition, change: float) -> None:
         change: lots by which the look shows the symbol's position to have grown, negative for a sale. Where
             no mark tells, on a netting account say, that is the symbol's oldest fill on that side.
     """
-    shown = held.number
-    if shown not in state.unshown and change:
+    shown = held.number if held.number in state.unshown else 0
+    if not shown and change:
         place = (held.symbol, Side.BUY if change > 0 else Side.SELL)
         intents = (record.intent for record in state.unshown.values())
         shown = next((i.number for i in intents if (i.symbol, i.side) == place), 0)
-    state.unshown.pop(shown, None)
-    if shown in state.unsettled:
+    if state.unshown.pop(shown, None) is not None:
         state.held_in[shown] = held.ticket
 
 
@@ -224,6 +223,8 @@ def _adopt(state: EngineState, event: PositionAdopted) -> None:
         event.ticket, event.symbol, event.side, event.volume, event.price_open, event.number
     )
     _note_shown(state, held, 0.0 if event.number else _signed(event.side, event.volume))
+    if event.number in state.unsettled:
+        state.held_in[event.number] = event.ticket
 
 
 def _change_position(state: EngineState, event: PositionChanged) -> None:

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from hybrid_bridge.core.account import AccountReport, Deal, Position
+from hybrid_bridge.core.account import AccountReport, Deal
 from hybrid_bridge.core.events import EntrySettled, Event, TradeClosed
 from hybrid_bridge.core.limits import Limits
 from hybrid_bridge.core.market import Side
@@ -55,29 +55,24 @@ class _Part:
 
 
 def find_unknown_results(state: EngineState, limits: Limits, report: AccountReport) -> list[OrderRecord]:
-    """Return this bridge's filled entries that a look does not show and whose result is not known."""
-    return [record for record in state.unsettled.values() if not is_shown(state, record, limits, report)]
+    """Return this bridge's filled entries that a look does not show and whose result is not known.
 
-
-def is_shown(state: EngineState, record: OrderRecord, limits: Limits, report: AccountReport) -> bool:
-    """Tell whether a look at the account shows the position of a filled entry; it is open then.
-
-    On a netting account that is the position in which it was seen before, not any of the symbol: what was
-    opened or turned over since has another ticket.
+    On a netting account an entry is in the position in which it was seen before, not in any of the symbol:
+    what was opened or turned over since is another one.
     """
-    held_in = state.held_in.get(record.intent.number, 0)
-    if any(position.ticket == held_in for position in report.positions):
-        return True
-    return any(_bears_its_mark(position, record, limits) for position in report.positions)
+    if not state.unsettled:
+        return []
+    numbers = {(own_number(limits.magic, held.magic), held.side) for held in report.positions}
+    tickets = {(ticket, held.side) for held in report.positions for ticket in (held.ticket, held.identifier)}
+    open_tickets = set() if report.account.hedging else {held.ticket for held in report.positions}
 
+    def is_shown(record: OrderRecord) -> bool:
+        number, side = record.intent.number, record.intent.side
+        ticket = record.answer.ticket if record.answer is not None else 0
+        marked = (number, side) in numbers or (ticket > 0 and (ticket, side) in tickets)
+        return marked or state.held_in.get(number) in open_tickets
 
-def _bears_its_mark(position: Position, record: OrderRecord, limits: Limits) -> bool:
-    if position.side is not record.intent.side:
-        return False
-    if own_number(limits.magic, position.magic) == record.intent.number:
-        return True
-    ticket = record.answer.ticket if record.answer is not None else 0
-    return ticket > 0 and ticket in (position.ticket, position.identifier)
+    return [record for record in state.unsettled.values() if not is_shown(record)]
 
 
 def opening_deals(record: OrderRecord, deals: Iterable[Deal]) -> list[Deal]:
