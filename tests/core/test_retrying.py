@@ -341,3 +341,54 @@ def test_where_no_other_filling_is_permitted_the_answer_says_so() -> None:
     answer = ended(again(state, make_signal(), INVALID_FILL, spec=rules))
 
     assert answer.detail == "the price moved; not tried again: the symbol permits no other filling"
+
+
+# On another day of the broker
+
+
+def test_a_second_try_on_the_next_day_counts_for_that_day() -> None:
+    state = sent(make_signal())
+    tomorrow = make_report(server_day=DAY + 1)
+
+    events = fold_in(state, again(state, make_signal(), report=tomorrow))
+
+    assert [type(event) for event in events] == [BrokerDayOpened, OrderRetried]
+    assert (state.daily_entries, state.orders[1].counted_day) == (1, DAY + 1)
+    assert fold(state, sending_events(make_order(make_intent(2)))).daily_entries == 2
+
+
+def test_a_second_try_on_the_same_day_counts_once() -> None:
+    state = sent(make_signal())
+
+    fold_in(state, again(state, make_signal()))
+
+    assert state.daily_entries == 1
+
+
+def test_a_second_try_is_no_way_around_the_next_day_s_limit() -> None:
+    state = sent(make_signal())
+    fold(state, [BrokerDayOpened(DAY + 1, 10_000.0, NOW + 1)])
+    fold(state, sending_events(make_order(make_intent(2, symbol="GBPUSD")), day=DAY + 1))
+    fold(state, [make_answer(2, OrderState.FILLED)])
+    state.next_number = 2  # `again` answers the newest
+
+    event = ended(
+        again(state, make_signal(), limits={"max_daily_trades": 1}, report=make_report(server_day=DAY + 1))
+    )
+
+    assert (event.number, "daily_trades" in event.detail) == (1, True)
+
+
+def test_a_limit_that_broke_since_the_first_try_forbids_the_second() -> None:
+    state = sent(make_signal())
+    lost = make_report(account=make_account(equity=9_000.0))
+
+    events = again(state, make_signal(), limits={"max_daily_loss_percent": 5.0}, report=lost)
+
+    assert "daily_loss" in ended(events).detail
+    assert fold(state, events).trading is TradingState.REDUCING
+
+
+def fold_in(state: EngineState, events: tuple[Event, ...]) -> tuple[Event, ...]:
+    fold(state, events)
+    return events

@@ -8,12 +8,17 @@ from tests.core.builders import MAGIC_BASE, make_limits, make_position, make_rep
 
 from hybrid_bridge.core.events import (
     BrokerDayOpened,
+    EntrySettled,
     EquityPeakRaised,
+    EquityPeakReset,
+    Event,
+    FundsMoved,
     LimitsRestored,
     LimitsTightened,
     PositionAdopted,
     PositionChanged,
     PositionEnded,
+    TradeClosed,
     TradingState,
     TradingStateChanged,
 )
@@ -147,3 +152,57 @@ def test_limits_that_change_are_told_with_who_and_why():
         },
         {"event": "Limits restored", "log_level": "warning", "reason": "calm", "by": "local"},
     ] == logged
+
+
+LOCAL = Source(Channel.LOCAL)
+
+
+def latched(state: TradingState, breach: str, close: bool = False) -> TradingStateChanged:
+    return TradingStateChanged(state, "why", LOCAL, close, 1, close_positions=close, breach=breach)
+
+
+@pytest.mark.parametrize(
+    ("event", "level", "words", "says"),
+    [
+        (
+            latched(TradingState.REDUCING, "daily_loss"),
+            "error",
+            "LOSS LIMIT BROKEN, only what reduces is permitted",
+            {"limit": "daily_loss", "reason": "why", "mend": "entries resume on the broker's next day"},
+        ),
+        (
+            latched(TradingState.REDUCING, "drawdown"),
+            "error",
+            "LOSS LIMIT BROKEN, only what reduces is permitted",
+            {"limit": "drawdown"},
+        ),
+        (
+            latched(TradingState.REDUCING, "margin"),
+            "error",
+            "LOSS LIMIT BROKEN, only what reduces is permitted",
+            {"limit": "margin"},
+        ),
+        (
+            latched(TradingState.HALTED, "drawdown", close=True),
+            "error",
+            "LOSS LIMIT BROKEN, everything is closed",
+            {"limit": "drawdown", "mend": "look, then type `hybrid-bridge resume`"},
+        ),
+        (FundsMoved(5, 100.0, True, 1), "info", "Money paid in", {"amount": 100.0}),
+        (FundsMoved(5, -100.0, False, 1), "info", "Money paid out", {"amount": -100.0}),
+        (FundsMoved(5, -100.0, False, 1, peak=False), "debug", "Payment of before known", {}),
+        (EquityPeakReset(9.0, 1), "warning", "Drawdown is measured anew", {"equity": 9.0}),
+        (TradeClosed((1,), 7, "EURUSD", 8, -5.0, 1, 1, 1), "info", "Trade lost", {"profit": -5.0}),
+        (TradeClosed((1,), 7, "EURUSD", 8, 0.0, 1, 1, 1), "info", "Trade closed", {"profit": 0.0}),
+        (EntrySettled(1, None, 0, 1), "debug", "Entry settled", {"intent": 1}),
+    ],
+)
+def test_what_is_lost_and_paid_is_said_in_words_that_a_trader_understands(
+    event: Event, level: str, words: str, says: dict[str, object]
+) -> None:
+    with capture_logs() as logged:
+        announce_event(event)
+
+    (said,) = logged
+    assert (words, level) == (said["event"], said["log_level"])
+    assert says.items() <= said.items()

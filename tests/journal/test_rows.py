@@ -6,12 +6,14 @@ from tests.core.builders import NOW, make_answer, make_intent, make_order
 from hybrid_bridge.core import events
 from hybrid_bridge.core.events import (
     BrokerDayOpened,
+    EntrySettled,
     IntentReceived,
     OrderApproved,
     OrderRetried,
     PositionAdopted,
     PositionChanged,
     PositionEnded,
+    TradeClosed,
 )
 from hybrid_bridge.core.market import Side
 from hybrid_bridge.core.orders import OrderState
@@ -37,6 +39,8 @@ def test_every_kind_of_event_has_its_name_in_the_journal():
         (PositionChanged(500, Side.SELL, 0.1, 1.1, 9), (None, 500, 9)),
         (PositionEnded(500, 10), (None, 500, 10)),
         (BrokerDayOpened(1, 2.0, 11), (None, None, 11)),
+        (TradeClosed((7,), 500, "EURUSD", 801, -1.0, 5, 1, 12), (None, None, 12)),
+        (EntrySettled(7, -1.0, 801, 13), (7, None, 13)),
     ],
 )
 def test_a_row_names_the_intent_the_position_and_the_instant(event, expected):

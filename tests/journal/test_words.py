@@ -2,7 +2,7 @@
 
 import pytest
 
-from hybrid_bridge.journal.words import aligned, iso, number_text, plain
+from hybrid_bridge.journal.words import aligned, iso, money, number_text, plain
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,14 @@ def test_instants_are_utc_with_milliseconds(at_msc, text):
 )
 def test_numbers_are_exact(value, text):
     assert text == number_text(value)
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"),
+    [(5.0, "5.00"), (-12.3, "-12.30"), (0.0, "0.00"), (0.12345678, "0.12345678"), (1e6, "1000000.00")],
+)
+def test_amounts_have_two_digits_and_more_where_they_are_finer(amount, text):
+    assert text == money(amount)
 
 
 def test_what_a_console_would_obey_is_spelt_out_and_letters_stay():
