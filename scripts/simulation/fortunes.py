@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 LEAP_POINTS = (200, 600, 1_500)
 GAMBLE_POINTS = 4_000
 AGAINST = 0.7
+STRATEGIES_WAIT_S, LIMITS_WAIT_S = (32.0, 70.0), (11.0, 90.0)
 PAID = (300.0, 2_000.0, 8_000.0)
 TIGHTER: dict[str, tuple[float, ...]] = {
     "MAX_VOLUME": (0.5, 0.2, 0.05),
@@ -46,7 +47,7 @@ class Fortunes:
             (self._gamble, draw.choice((0, 0, 1, 2))),
             (self._leap, draw.choice((0, 1, 4, 8))),
             (self._pay, draw.choice((0, 0, 1, 2))),
-            (self._tighten, draw.choice((0, 0, 1, 3))),
+            (self._tighten, draw.choice((0, 1, 1, 3))),
             (self._restore, draw.choice((0, 0, 0, 1))),
             (self._resume, draw.choice((0, 1, 2))),
         )
@@ -83,6 +84,7 @@ class Fortunes:
             name, points = worst.symbol, abs(points) * (-1 if worst.type == 0 else 1)
         market.prices[name].bid += points
         self._world.note("market", f"{name} leaps {points:+} points")
+        self._signal_later(STRATEGIES_WAIT_S)
 
     def _pay(self) -> None:
         """Pay money in or out."""
@@ -101,6 +103,12 @@ class Fortunes:
         limits = {name: draw.choice(TIGHTER[name]) for name in names}
         data: dict[str, Any] = {"limits": limits, "reason": reason}
         self._traders.by_any_channel("tighten_limits", reason, data)
+        self._signal_later(LIMITS_WAIT_S)
+
+    def _signal_later(self, wait_s: tuple[float, float]) -> None:
+        """Have strategies try what they may do now."""
+        for _ in range(self._draw.choice((0, 1, 1, 2))):
+            self._world.timeline.after(self._draw.uniform(*wait_s), self._traders.signal)
 
     def _restore(self) -> None:
         self._numbers += 1

@@ -26,6 +26,7 @@ SHARE = 1.003  # A rate that moved between the question and the order.
 NEAR = 0.02  # Percentage points by which two reckonings of a fall may differ.
 SEEN_S = 20.0  # So long a position that somebody else opened may go unseen.
 APPRAISED_S = 30.0  # An order may reach the terminal so long after what it was judged on.
+DOUBT_S = 60.0  # So long it may not be known what became of a close.
 # In this span after the day's first look its opening equity was taken; in the longer one where the server's
 # clock must be learned first.
 DAY_BEGINS_S, CLOCK_LEARNED_S = 15.0, 120.0
@@ -115,23 +116,33 @@ def exposure_inside(case: Case) -> Iterator[Failure]:
         return
     for entry in entries_with_account(case):
         allowed = best_equity(case, entry) * percent / 100
-        everything = list(entry.before.positions)
-        found = [
-            _over_exposed(entry, held, allowed)
-            for held in (known(entry.before.positions, entry.at_s), everything)
-        ]
+        certain, everything = known(entry.before.positions, entry.at_s), list(entry.before.positions)
+        doubtful = _closing_lots(case, entry)
+        found = [_over_exposed(entry, held, allowed, doubtful) for held in (certain, everything)]
         if all(found):
             yield Failure("limit", entry.key, found[0])
 
 
-def _over_exposed(entry: Entry, held: list[Holding], allowed: float) -> str:
+def _closing_lots(case: Case, entry: Entry) -> float:
+    """Return the lots of the symbol that closes of late may have taken, or not."""
+    return sum(
+        request.arrival.request.volume
+        for requests in case.evidence.closes.values()
+        for request in requests
+        if request.arrival.request.symbol == entry.holding.symbol
+        and entry.at_s - DOUBT_S < request.arrival.at_s < entry.at_s
+    )
+
+
+def _over_exposed(entry: Entry, held: list[Holding], allowed: float, doubtful: float) -> str:
     legs: dict[str, float] = {}
     for holding in held:
         for currency, worth in _legs(holding, entry.before).items():
             legs[currency] = legs.get(currency, 0.0) + worth
     for currency, worth in _legs(entry.holding, entry.before).items():
         net = legs.get(currency, 0.0)
-        if abs(net + worth) > max(allowed, abs(net)) * SHARE:
+        slack = abs(worth) / entry.holding.volume * doubtful
+        if abs(net + worth) > max(allowed, abs(net) + slack) * SHARE:
             return f"{currency} exposed by {abs(net + worth):.0f}, {allowed:.0f} permitted"
     return ""
 
@@ -199,10 +210,21 @@ def flattened_after_breach(case: Case) -> Iterator[Failure]:
     for breach in first.values():
         if any(resume.at_s > breach.seen_s for resume in lifting(case)):
             continue
-        seen_ms = case.start_ms + breach.seen_s * 1000
+        seen_ms = case.start_ms + _may_be_seen_s(case, breach) * 1000
         for span in positions(case.evidence.deals):
             if span.closed_ms is None and span.opened_ms < seen_ms:
                 yield Failure("stop", "", f"position {span.position} stayed open after {breach.words}")
+
+
+def _may_be_seen_s(case: Case, breach: Breach) -> float:
+    """Return when a bridge may have seen a breach first: what was opened after all was closed may stay."""
+    most = next(most for name, most in REASONS.values() if name == breach.name)
+    looks = (look for look in case.money.looks if look.at_s <= breach.seen_s)
+    for look in looks:
+        limit = in_force(case, breach.name, look.at_s)
+        if limit is not None and most(case, look) >= limit - NEAR:
+            return look.at_s
+    return breach.seen_s
 
 
 def find_breaches(case: Case, readings: int = 2, *, watch: bool = False) -> Iterator[Breach]:

@@ -62,7 +62,7 @@ class Traders:
         moments = [draw.uniform(2.0, until_s) for _ in range(signals)]
         for at_s in moments:
             for _ in range(draw.choice((1, 1, 1, 1, 2, 6))):
-                timeline.at(at_s + draw.random() * 0.3, self._signal)
+                timeline.at(at_s + draw.random() * 0.3, self.signal)
         for _ in range(stops):
             # Half of them amid what is being decided.
             amid = draw.random() < 0.5
@@ -96,7 +96,8 @@ class Traders:
 
     # Signals
 
-    def _signal(self) -> None:
+    def signal(self) -> None:
+        """Send a signal, or something like one."""
         draw, world = self._draw, self._world
         roll = draw.random()
         if roll < 0.05:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.simulation.run import run_seed
-from tests.simulation.planted import BUGS, Bug
+from tests.simulation.bug import Bug
+from tests.simulation.planted import BUGS
 
 SEEDS_MAX = 400
 HEAD = (

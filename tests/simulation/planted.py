@@ -6,10 +6,12 @@ nothing of them: a bug is a part put in another's place for one seed. `catching`
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from scripts.simulation.life import WatchedInbox, WatchedJournal
+from tests.simulation.bug import Bug, Change
+from tests.simulation.planted_guard import GUARD_BUGS
 
 from hybrid_bridge.core import approval, engine, reconciliation, risk, verdict
 from hybrid_bridge.core.appraisal import Findings, LookQuery
@@ -24,22 +26,6 @@ from hybrid_bridge.execution.sender import OrderSender
 from hybrid_bridge.journal import sqlite, sqlite_thread
 from hybrid_bridge.streams.offsets import OffsetLedger
 from hybrid_bridge.terminal.trade_lane import TerminalTradeLane
-
-Change = tuple[Any, str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Bug:
-    """One bug.
-
-    Attributes:
-        plant: makes the changes; called for each seed, so that nothing is carried over.
-        caught_as: the judgements that may catch it.
-    """
-
-    name: str
-    plant: Callable[[], Sequence[Change]]
-    caught_as: tuple[str, ...]
 
 
 def offset_first() -> list[Change]:
@@ -340,4 +326,5 @@ BUGS = (
     Bug("order rate not counted", rate_not_counted, ("limit",)),
     Bug("open positions not counted", positions_not_counted, ("limit",)),
     Bug("stop loss not required", stop_loss_not_required, ("limit",)),
+    *GUARD_BUGS,
 )
