@@ -106,6 +106,7 @@ UNMAPPED = {
     "streams/test_kafka_stops.py",  # stops and orders through a real broker's troubles
     "streams/test_redelivery.py",  # messages that come again, from the topic to the journal
     "test_fault_table.py",  # docs/faults.md
+    "test_limits_page.py",  # docs/limits.md
     "simulator/test_contract.py",  # names, types and constants of the package
     "simulator/test_faults_seen.py",  # every fault through the package's functions
     "simulator/test_fidelity_rules.py",  # what a terminal does, rule by rule, likewise
@@ -118,8 +119,8 @@ UNMAPPED = {
     "test_start_bridge.py",
     "test_start_redpanda.py",
 }
-# Of scripts/benchmarks, scripts/siege and scripts/simulation; of whole programs.
-UNMAPPED_FOLDERS = {"benchmarks", "blackbox", "conformance", "scenarios", "simulation"}
+# Of scripts/benchmarks, scripts/fuzzing, scripts/siege and scripts/simulation; of whole programs.
+UNMAPPED_FOLDERS = {"benchmarks", "blackbox", "conformance", "fuzzing", "scenarios", "simulation"}
 
 
 @cache

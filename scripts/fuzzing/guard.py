@@ -302,18 +302,18 @@ def _judge_losses(verdict: Verdict, asked: Asked, report: AccountReport, reduces
         verdict.note(check, (False if reduces else None) if passes and broken else broken)
     verdict.note("loss_streak", _is_pausing(asked))
     if limits.max_consecutive_losses is not None:
-        waiting = [sent for sent in past.unsettled.values() if not _shows(sent, report)]
+        waiting = [sent for sent in past.unsettled.values() if not _shows(sent, past, report)]
         if waiting and past.streak + len(waiting) >= limits.max_consecutive_losses:
             verdict.must.add("loss_streak")
 
 
-def _shows(sent: Sent, report: AccountReport) -> bool:
-    if report.account.hedging:
-        return any(
-            position.magic & 0xFFFF_FFFF == sent.number and position.magic >> 32
-            for position in report.positions
-        )
-    return any(position.symbol == sent.symbol for position in report.positions)
+def _shows(sent: Sent, past: Past, report: AccountReport) -> bool:
+    """Tell whether a look shows the position of an entry: by its mark, or where it was seen before."""
+    seen_in = 0 if report.account.hedging else past.seen_in.get(sent.number, 0)
+    return any(
+        position.ticket == seen_in or (position.side.value == sent.side and position.magic == sent.magic)
+        for position in report.positions
+    )
 
 
 def _judge_size(verdict: Verdict, asked: Asked, appraisal: Appraisal) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from scripts.fuzzing.figures import above_zero, has_fallen, known
 
-from hybrid_bridge.core.account import AccountReport, Worth
+from hybrid_bridge.core.account import AccountReport, Position, Worth
 from hybrid_bridge.core.limits import Limits
 
 SHOWN_LATE_MS = 5_000  # How long a fill may take to show among the positions.
@@ -34,6 +34,7 @@ class Sent:
     volume: float
     stop: float
     ticket: int
+    magic: int
     risk_money: float
     margin: float
     worth: Worth | None
@@ -61,6 +62,7 @@ class Past:
         unshown: entries filled whose position was not shown since, by number.
         closed: closes that were carried out.
         unsettled: entries filled whose trade has no known result, by number.
+        seen_in: the position, by ticket, in which a look has shown such an entry, by number.
     """
 
     ids: dict[str, tuple[object, ...]] = field(default_factory=dict)
@@ -69,6 +71,7 @@ class Past:
     unshown: dict[int, Sent] = field(default_factory=dict)
     closed: list[Sent] = field(default_factory=list)
     unsettled: dict[int, Sent] = field(default_factory=dict)
+    seen_in: dict[int, int] = field(default_factory=dict)
     positions: dict[int, Held] = field(default_factory=dict)
     trading: str = "active"
     emergency: bool = False
@@ -120,7 +123,8 @@ class Past:
 
     def settle(self, number: int, profit: float, closed_msc: int, day: int | None) -> None:
         """Note a trade's result."""
-        self.unsettled.pop(number, None)
+        for awaited in (self.unsettled, self.unshown, self.seen_in):
+            awaited.pop(number, None)
         if profit > 0:
             self.streak = 0
         elif profit < 0:
@@ -171,25 +175,36 @@ class Past:
         present = {position.ticket: position for position in report.positions if position.ticket > 0}
         for ticket in [ticket for ticket in self.positions if ticket not in present]:
             del self.positions[ticket]
+            self._leave(ticket)
         for ticket, position in present.items():
-            if not (known(position.volume) and position.volume > 0):
-                continue
-            if not (known(position.price_open) and position.price_open > 0):
-                continue
-            lots = position.volume if position.side.value == "BUY" else -position.volume
-            before = self.positions.get(ticket)
-            number = position.magic & 0xFFFF_FFFF if position.magic >> 32 == magic_base else 0
-            number = number if before is None else before.number
-            held = self.positions[ticket] = Held(position.symbol, lots, position.price_open, number)
-            if before is None and number:
-                self.unshown.pop(number, None)
-            elif before != held:
-                self._grown(held, lots - (0.0 if before is None else before.lots))
+            if above_zero(position.volume) and above_zero(position.price_open):
+                self._see(ticket, position, magic_base)
 
-    def _grown(self, held: Held, change: float) -> None:
+    def _see(self, ticket: int, position: Position, magic_base: int) -> None:
+        """Compare a position with how it was last shown."""
+        lots = position.volume if position.side.value == "BUY" else -position.volume
+        before = self.positions.get(ticket)
+        number = position.magic & 0xFFFF_FFFF if position.magic >> 32 == magic_base else 0
+        number = number if before is None else before.number
+        held = self.positions[ticket] = Held(position.symbol, lots, position.price_open, number)
+        if before is None and number:
+            self.unshown.pop(number, None)
+            if number in self.unsettled:
+                self.seen_in[number] = ticket
+        elif before != held:
+            if before is not None and (before.lots > 0) is not (lots > 0):
+                self._leave(ticket)
+            self._grown(ticket, held, lots - (0.0 if before is None else before.lots))
+
+    def _leave(self, ticket: int) -> None:
+        self.seen_in = {number: seen for number, seen in self.seen_in.items() if seen != ticket}
+
+    def _grown(self, ticket: int, held: Held, change: float) -> None:
         """Note which fill made a position: the one whose mark it bears, else the oldest of its side."""
         if self.unshown.pop(held.number, None) is not None:
+            self.seen_in.setdefault(held.number, ticket)
             return
         like = (held.symbol, "BUY" if change > 0 else "SELL")
-        shown = (key for key, sent in self.unshown.items() if (sent.symbol, sent.side) == like)
-        self.unshown.pop(next(shown, 0), None)
+        shown = next((key for key, sent in self.unshown.items() if (sent.symbol, sent.side) == like), 0)
+        if self.unshown.pop(shown, None) is not None:
+            self.seen_in[shown] = ticket

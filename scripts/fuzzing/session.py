@@ -70,6 +70,7 @@ DAY_MS = 86_400_000
 COMMAND_MAX_AGE_MS = 60_000
 PAUSES_MS = (0, 0, 0, 1, 5, 40, 300, 999, 1_000, 1_001, 4_000, 5_001, 60_000)
 LOCAL = Source(Channel.LOCAL)
+UNANSWERED, SHOWN_AT_ONCE = 0.12, 0.4  # Shares of the orders.
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +126,7 @@ class Session:
         self._channels = Channels()
         self._state, self._past = EngineState(), Past()
         self._now_msc = BEGAN_MSC + draw.randrange(7_000_000)
+        self._deals = 0
         self._late: list[tuple[int, ApprovedOrder]] = []  # Fills whose positions show later.
         self.outcome = Outcome(seed)
 
@@ -416,14 +418,14 @@ class Session:
     def _answer(self, order: ApprovedOrder) -> None:
         """Let the venue answer: mostly yes, sometimes no, sometimes nothing."""
         number, way = order.intent.number, self._draw.random()
-        if way < 0.08:
+        if way < UNANSWERED:
             self._fold([_answered(order, OrderState.UNKNOWN, self._now_msc)])
             return
         state = OrderState.FILLED if way < 0.9 else OrderState.REJECTED
         self._end(order, state)
         if state is OrderState.FILLED and order.intent.kind.value == "entry":
             self._late.append((number, order))
-            if self._draw.random() < 0.7:
+            if self._draw.random() < SHOWN_AT_ONCE:
                 self._show(number)
 
     def _end(self, order: ApprovedOrder, state: OrderState) -> None:
@@ -458,11 +460,12 @@ class Session:
     def _settle(self) -> None:
         """Let the result of a trade become known."""
         number = self._draw.choice(list(self._past.unsettled))
+        self._deals += 1
         symbol, profit = self._past.unsettled[number].symbol, self._draw.choice((-5.0, -5.0, 0.0, 7.0))
         day = self._draw.choice((self._day(self._now_msc), self._day(self._now_msc), None))
         now = self._now_msc
         self._market.end(number)
-        self._fold([TradeClosed((number,), number, symbol, number, profit, now, day, now)])
+        self._fold([TradeClosed((number,), number, symbol, self._deals, profit, now, day, now)])
         self._past.settle(number, profit, now, day)
 
 
@@ -481,6 +484,7 @@ def _sent(order: ApprovedOrder) -> Sent:
         volume=request.volume,
         stop=request.sl,
         ticket=intent.ticket,
+        magic=request.magic,
         risk_money=order.risk_money,
         margin=order.margin,
         worth=order.worth,

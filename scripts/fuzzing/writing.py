@@ -23,7 +23,7 @@ KINDS = (
     *("get_data",) * 3,
     *("resume_trading",) * 3,
     *("tighten_limits",) * 4,
-    "emergency_stop",
+    *("emergency_stop",) * 2,
 )
 
 
@@ -54,7 +54,7 @@ class Writer:
         draw = self._draw
         kind = draw.choice(KINDS)
         fields = getattr(self, f"_{kind}")(now_msc)
-        way, name = draw.random(), f'"{kind}"'
+        way, name = draw.random(), self._spell(kind)
         if way < 0.45:
             return Written(render(name, fields, draw).encode(), "")
         if way < 0.75:
@@ -68,8 +68,18 @@ class Writer:
             return Written(_to_bytes(damage_tokens(text, draw)), "tokens")
         return Written(damage_bytes(text.encode(), draw), "bytes")
 
+    def _spell(self, kind: str) -> str:
+        """Return a type as JSON; any of its letters may be written as an escape."""
+        if self._draw.random() < 0.9:
+            return f'"{kind}"'
+        place = self._draw.randrange(len(kind))
+        return f'"{kind[:place]}\\u{ord(kind[place]):04x}{kind[place + 1 :]}"'
+
     def _id(self) -> str:
         draw = self._draw
+        if draw.random() < 0.01:
+            length = draw.choice((128, 129))
+            return draw.choice((f'"{"i" * length}"', "9" * length))
         if self._ids and draw.random() < 0.06:
             return draw.choice(self._ids)
         self._count += 1
