@@ -16,7 +16,7 @@ from hybrid_bridge.core.account import BalanceOperation
 from hybrid_bridge.core.events import EntrySettled, TradeClosed, TradingState
 from hybrid_bridge.core.orders import Channel
 from hybrid_bridge.core.state import EngineState
-from hybrid_bridge.execution.settling import MOST_RETRY_S, OUT_OF_REACH_MS, PATIENCE_MS
+from hybrid_bridge.execution.settling import MOST_RETRY_S, OUT_OF_REACH_MS, PATIENCE_MS, TRIES_MOST
 
 NewRig = Callable[..., Rig]
 DAY_S = 86_400.0
@@ -250,6 +250,11 @@ async def test_a_result_that_cannot_be_learned_is_given_up_in_the_end(
     second = new_rig()
     async with second.running():
         await until(lambda: asked is ("look" in venue.asked))
+        for tries in range(asked * TRIES_MOST):
+            await until(lambda least=tries: venue.asked.count("look") >= least)
+            assert [] != list(second.recorder.state.unsettled), "asked again and again first"
+            clock.advance(MOST_RETRY_S)
+            await second.look()
         await second.look()
         await until(lambda: not second.recorder.state.unsettled)
         (given_up,) = [
@@ -258,6 +263,29 @@ async def test_a_result_that_cannot_be_learned_is_given_up_in_the_end(
         assert (None, 0) == (given_up.profit, second.recorder.state.loss_streak)
         assert asked is ("look" in venue.asked)
         await same_after_a_restart(new_rig, second)
+
+
+async def test_a_long_trade_s_result_is_waited_for_from_its_end_on(
+    rig: Rig, venue: Venue, clock: ManualClock
+) -> None:
+    async with rig.running():
+        await rig.signal("s-1")
+        await rig.status("s-1")
+        await rig.look()
+        clock.advance(OUT_OF_REACH_MS / 1000 + DAY_S)
+        await rig.look()
+        late = venue.stop_out(rig.last("s-1").ticket, -5.0, shown=False)
+        await rig.look()
+        await until(lambda: "look" in venue.asked)
+        for _ in range(3):
+            clock.advance(MOST_RETRY_S)
+            await rig.look()
+        venue.deals.append(late)
+        clock.advance(MOST_RETRY_S)
+        await rig.look()
+
+        await until(lambda: not rig.recorder.state.unsettled)
+        assert 1 == rig.recorder.state.loss_streak
 
 
 # Losses in a row, end to end

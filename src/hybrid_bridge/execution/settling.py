@@ -2,8 +2,8 @@
 
 Owns which results are asked for when. A trade's end shows at a look at the account, its result in the
 account's history, a moment later perhaps: what is not told yet is asked for again, less and less often, and
-never made up. What a week of asking does not bring is given up and said. app drives `run`; the executor hands
-over its looks.
+never made up. What a week and many questions do not bring is given up and said. app drives `run`; the
+executor hands over its looks.
 """
 
 import asyncio
@@ -37,7 +37,9 @@ GIVEN_UP_PER_ROUND = 200
 TOLD_AFTER_TRIES = 5
 DAY_MS = 86_400_000
 PATIENCE_MS = 7 * DAY_MS
-OUT_OF_REACH_MS = 30 * DAY_MS  # Not asked for at all; journals of before results were learned are full of it.
+TRIES_MOST = 60  # About an hour of a terminal that answers: what lasted long may be told late as well.
+# Not asked for at all, unless it was seen open: journals of before results were learned are full of it.
+OUT_OF_REACH_MS = 30 * DAY_MS
 
 
 @dataclass(slots=True)
@@ -70,6 +72,7 @@ class Settling:
         self._looked = asyncio.Event()
         self._report: AccountReport | None = None
         self._questions: dict[int, _Question] = {}
+        self._seen_open: set[int] = set()
 
     def take(self, report: AccountReport) -> None:
         """Take in a look at the account that shows what is open."""
@@ -101,6 +104,8 @@ class Settling:
             return
         limits = self._recorder.limits
         ended = find_unknown_results(self._recorder.state, limits, report)
+        self._seen_open &= unsettled.keys()
+        self._seen_open |= unsettled.keys() - {record.intent.number for record in ended}
         await self._give_up(ended)
         now_s = self._clock.monotonic()
         due = [record for record in ended if self._question(record).due_s <= now_s]
@@ -116,7 +121,7 @@ class Settling:
         question = self._question(record)
         question.due_s = self._clock.monotonic() + min(MOST_RETRY_S, FIRST_RETRY_S * 2.0**question.tries)
         events = await self._find_result(record, question.tries)
-        question.tries = min(question.tries + 1, 30)
+        question.tries = min(question.tries + 1, TRIES_MOST)
         if events:
             await self._commit(record, events)
         elif question.tries == TOLD_AFTER_TRIES:
@@ -175,5 +180,7 @@ class Settling:
 
     def _is_hopeless(self, record: OrderRecord, now_msc: int) -> bool:
         filled_msc = record.answer.at_msc if record.answer is not None else record.sending_msc
-        asked = self._question(record).tries > 0
-        return now_msc - filled_msc > (PATIENCE_MS if asked else OUT_OF_REACH_MS)
+        age_ms, number = now_msc - filled_msc, record.intent.number
+        tries = self._question(record).tries
+        unasked = tries == 0 and number not in self._seen_open
+        return (unasked and age_ms > OUT_OF_REACH_MS) or (tries == TRIES_MOST and age_ms > PATIENCE_MS)
