@@ -128,15 +128,26 @@ async def test_of_observations_only_the_latest_waits_in_the_place_of_the_first(i
     assert [AccountObserved(reports[0])] == await take_facts(inbox, 1)
 
 
-async def test_what_came_after_a_tightening_can_wait_until_it_is_taken(inbox):
-    await inbox.tightenings_taken()
+async def test_what_came_after_a_tightening_can_wait_until_it_is_done(inbox):
+    await inbox.tightenings_done()
     for item in (malformed(1), TighteningRequested((), "", SOURCE, 1), malformed(2)):
         await inbox.put(item)
-    waiting = asyncio.ensure_future(inbox.tightenings_taken())
-    await take_facts(inbox, 1)
+    waiting = asyncio.ensure_future(inbox.tightenings_done())
+    await take_facts(inbox, 2)
     await asyncio.sleep(0)
-    assert not waiting.done()
+    assert not waiting.done(), "whoever took it is at work on it"
     await take_facts(inbox, 1)
+    async with asyncio.timeout(1):
+        await waiting
+
+
+async def test_a_flood_of_tightenings_holds_up_nothing_that_came_before_it(inbox):
+    await inbox.put(TighteningRequested((), "", SOURCE, 1))
+    waiting = asyncio.ensure_future(inbox.tightenings_done())
+    await asyncio.sleep(0)
+    for number in range(2, 5):
+        await inbox.put(TighteningRequested((), "", SOURCE, number))
+    await take_facts(inbox, 2)
     async with asyncio.timeout(1):
         await waiting
 

@@ -7,7 +7,7 @@ from structlog.testing import capture_logs
 from tests.execution.rig import Rig
 from tests.execution.venue import until
 
-from hybrid_bridge.core.inputs import LimitsRestoreRequested, TighteningRequested
+from hybrid_bridge.core.inputs import CloseRequested, LimitsRestoreRequested, TighteningRequested
 from hybrid_bridge.core.orders import Channel, Source
 from hybrid_bridge.execution.limit_changes import ASKED_CHARS_MAX, asked
 
@@ -136,6 +136,39 @@ async def test_a_tightening_waits_for_a_journal_that_refuses_and_then_holds(rig)
         await rig.journal.refuse_writes(False)
         await rig.clock.pass_until(lambda: "tighten" in rig.settled)
         assert 0 == rig.recorder.limits.max_daily_trades
+
+
+async def refuse_a_tightening(rig: Rig, *, behind: int = 0) -> None:
+    """Have one tightening wait for the journal, and leave others in line behind it."""
+    await rig.journal.refuse_writes(True)
+    sleeping = rig.clock.sleeping
+    for number in range(1 + behind):
+        limits = (("max_daily_trades", 0.0),)
+        await rig.put(TighteningRequested(limits, "wild", BACKEND, rig.clock.utc_msc()), f"tighten-{number}")
+    await until(lambda: rig.clock.sleeping > sleeping)
+    await rig.journal.refuse_writes(False)
+
+
+async def test_a_signal_waits_for_a_tightening_that_waits_for_the_journal(rig):
+    async with rig.running():
+        await refuse_a_tightening(rig)
+        await rig.signal("after")
+        await until(lambda: "appraise" in rig.venue.asked)
+        await rig.clock.pass_until(lambda: rig.statuses("after"), 0.25)
+        assert (await rig.status("after"), rig.last("after").reason) == ("denied", "daily_trades")
+        assert rig.venue.submitted == []
+
+
+async def test_what_an_emergency_stop_closes_waits_for_no_tightening(rig):
+    async with rig.running():
+        await rig.signal("before")
+        assert await rig.status("before") == "filled"
+        await refuse_a_tightening(rig, behind=2)
+        (ticket,) = rig.venue.positions
+        close = CloseRequested("stop-close", ticket, None, "", HERE, rig.clock.utc_msc())
+        await rig.inbox.put_first([(close, lambda: None)])
+        await until(lambda: not rig.venue.positions)
+        assert "tighten-0" not in rig.settled
 
 
 def test_what_was_asked_for_is_told_in_one_short_line():

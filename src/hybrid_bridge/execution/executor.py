@@ -180,7 +180,8 @@ class Executor:
             self._lane, recorder.limits, wanted, lambda: self._now_msc(wanted, delivery)
         )
         laps.end("appraise")
-        await self._inbox.tightenings_taken()
+        if not delivery.urgent:  # No limit is against what an emergency stop does.
+            await self._inbox.tightenings_done()
         async with recorder.lock:
             appraised = recorder.mark_if_superseded(appraised)
             refused = self._refuse(wanted, delivery)

@@ -48,8 +48,8 @@ class Delivery:
         return max(clock.utc_msc(), received_msc + int(waited_s * 1000))
 
 
-def _tightens(delivery: Delivery) -> bool:
-    return isinstance(delivery.item, TighteningRequested)
+def _tightens(delivery: Delivery | None) -> bool:
+    return delivery is not None and isinstance(delivery.item, TighteningRequested)
 
 
 class PriorityInbox:
@@ -59,6 +59,7 @@ class PriorityInbox:
         self._monotonic = monotonic
         self._orders: deque[Delivery] = deque()
         self._facts: deque[Delivery] = deque()
+        self._in_hand: Delivery | None = None
         self._changed = asyncio.Condition()
 
     async def put(self, item: Input, settled: Callable[[], None] | None = None) -> None:
@@ -90,13 +91,24 @@ class PriorityInbox:
         return await self._next(self._orders)
 
     async def next_fact(self) -> Delivery:
-        """Wait for the next fact."""
-        return await self._next(self._facts)
-
-    async def tightenings_taken(self) -> None:
-        """Wait until no tightening of limits is left: what came after one is to be judged by it."""
+        """Wait for the next fact; the one before is done then."""
         async with self._changed:
-            await self._changed.wait_for(lambda: not any(map(_tightens, self._facts)))
+            self._in_hand = None
+            self._changed.notify_all()
+        self._in_hand = await self._next(self._facts)
+        return self._in_hand
+
+    async def tightenings_done(self) -> None:
+        """Wait until every tightening of limits that is here now is done: what came after is judged by it.
+
+        Not for those that come meanwhile: a flood of them would hold up all orders for ever.
+        """
+        async with self._changed:
+            left = [delivery for delivery in (self._in_hand, *self._facts) if _tightens(delivery)]
+            await self._changed.wait_for(lambda: not any(map(self._is_left, left)))
+
+    def _is_left(self, delivery: Delivery | None) -> bool:
+        return any(delivery is one for one in (self._in_hand, *self._facts))
 
     @property
     def orders_waiting(self) -> int:
