@@ -44,8 +44,8 @@ def test_limits_made_stricter_are_told_as_one_would_write_them():
         (
             TradeClosed((3, 4), 700, "EURUSD", 801, -12.3, NOW, 20_717, NOW),
             (
-                "trade of intent 3, 4 on EURUSD ended at 2026-09-21T14:13:20.000Z by deal 801 with -12.30 after "
-                "costs, position 700"
+                "trade of intent 3, 4 on EURUSD ended at 2026-09-21T14:13:20.000Z by deal 801 "
+                "with -12.30 after costs, position 700"
             ),
         ),
         (EntrySettled(3, -12.3, 801, NOW), "its trade is over and brought -12.30 after costs"),
