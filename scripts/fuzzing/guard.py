@@ -16,7 +16,7 @@ from scripts.fuzzing.sizes import Sizing, find_sizes
 
 from hybrid_bridge.core.account import AccountReport
 from hybrid_bridge.core.appraisal import Appraisal
-from hybrid_bridge.core.inputs import SignalReceived
+from hybrid_bridge.core.inputs import SignalReceived, Wanted
 from hybrid_bridge.core.limits import Limits
 from hybrid_bridge.core.market import Quote, SymbolSpec
 
@@ -58,13 +58,20 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One signal before the reference guard."""
+    """One signal or command before the reference."""
 
-    signal: SignalReceived
+    wanted: Wanted
     past: Past
     limits: Limits
     now_msc: int
     server_day: int | None
+
+    @property
+    def signal(self) -> SignalReceived:
+        """What is asked for, where that is an entry."""
+        if not isinstance(self.wanted, SignalReceived):
+            raise TypeError(f"{self.wanted} is no entry")
+        return self.wanted
 
 
 def deadline(signal: SignalReceived, limits: Limits) -> tuple[int, int]:

@@ -11,25 +11,22 @@ from dataclasses import dataclass, field
 
 from scripts.fuzzing import limits as reference_limits
 from scripts.fuzzing.channels import Channels, Heard
-from scripts.fuzzing.commands import Answer, judge_change, judge_close
-from scripts.fuzzing.contract import Refused, Said, read
-from scripts.fuzzing.figures import lots_of
-from scripts.fuzzing.guard import (
-    SIZED,
-    UNSIZEABLE,
-    Asked,
-    Verdict,
-    deadline,
-    is_sound,
-    judge,
-    screen,
-    wrong_account,
+from scripts.fuzzing.comparing import (
+    Differs,
+    Ended,
+    approved_in,
+    compare_early,
+    compare_late,
+    content_of,
+    id_of,
+    latest,
 )
-from scripts.fuzzing.market import MAGIC, Market, draw_limits
+from scripts.fuzzing.contract import Refused, Said, read
+from scripts.fuzzing.guard import Asked
+from scripts.fuzzing.market import Market, draw_limits
 from scripts.fuzzing.odd_facts import make_odd
 from scripts.fuzzing.past import Past, Sent
-from scripts.fuzzing.replies import Reply, read_reply
-from scripts.fuzzing.sizes import steps_of
+from scripts.fuzzing.replies import read_reply
 from scripts.fuzzing.writing import Writer, Written
 
 from hybrid_bridge.core import engine
@@ -40,7 +37,6 @@ from hybrid_bridge.core.events import (
     IntentReceived,
     LimitsRestored,
     OrderAnswered,
-    OrderApproved,
     TradeClosed,
     TradingState,
     TradingStateChanged,
@@ -63,11 +59,8 @@ from hybrid_bridge.core.tightening import Refused as TighteningRefused
 from hybrid_bridge.core.tightening import in_force, tighten
 
 MESSAGES = 500
-BEGAN_MSC = (
-    1_790_000_000_000 // 86_400_000 * 86_400_000 + 80_000_000
-)  # An hour and three quarters before midnight.
 DAY_MS = 86_400_000
-COMMAND_MAX_AGE_MS = 60_000
+BEGAN_MSC = 20_718 * DAY_MS - 6_400_000  # So that midnight comes in many sessions.
 PAUSES_MS = (0, 0, 0, 1, 5, 40, 300, 999, 1_000, 1_001, 4_000, 5_001, 60_000)
 LOCAL = Source(Channel.LOCAL)
 UNANSWERED, SHOWN_AT_ONCE = 0.12, 0.4  # Shares of the orders.
@@ -103,14 +96,6 @@ class Outcome:
     counts: Counter[str] = field(default_factory=Counter)
     borders: int = 0
     differences: list[Difference] = field(default_factory=list)
-
-
-class Differs(Exception):
-    """The bridge did something that the reference does not permit."""
-
-    def __init__(self, stage: str, text: str) -> None:
-        super().__init__(text)
-        self.stage = stage
 
 
 class Session:
@@ -255,55 +240,16 @@ class Session:
         now_msc = self._now_msc
         day = None if self._draw.random() < 0.05 else self._day(now_msc)
         events = engine.receive(self._state, self._limits, wanted, now_msc, day)
-        ended = self._compare_early(wanted, events, now_msc, day)
-        if ended:
-            return self._commit(wanted, events, ended)
-        return self._appraise(wanted)
-
-    def _compare_early(self, wanted: Wanted, events: tuple[Event, ...], now_msc: int, day: int | None) -> str:
-        """Judge what the bridge makes of it before the terminal is asked; "" when it goes on."""
-        reply = read_reply(self._state, events)
-        if _id_of(wanted) in self._past.ids:
-            return self._expect(reply, "duplicate")
-        if now_msc > self._latest(wanted):
-            return self._expect(reply, "expired")
-        if not isinstance(wanted, SignalReceived):
-            return self._expect(reply, "") if events else ""
-        verdict = screen(Asked(wanted, self._past, self._limits, now_msc, day))
-        if reply.status == "denied":
-            self._check_denial("screening", reply, verdict)
-            return "denied early"
-        if verdict.must:
-            raise Differs("screening", f"not denied, the reference says {sorted(verdict.must)}")
-        return self._expect(reply, "")
-
-    def _expect(self, reply: Reply, status: str) -> str:
-        if reply.status != status:
-            raise Differs("receive", f"ended as {reply}, the reference says {status or 'nothing yet'}")
-        return status
-
-    def _latest(self, wanted: Wanted) -> int:
-        if isinstance(wanted, SignalReceived):
-            return deadline(wanted, self._limits)[1]
-        made = wanted.created_msc if isinstance(wanted, CloseRequested | ModifyRequested) else None
-        return (wanted.received_msc if made is None else made) + COMMAND_MAX_AGE_MS
-
-    def _check_denial(self, stage: str, reply: Reply, verdict: Verdict | Answer) -> None:
-        names = set(reply.checks)
-        missing = verdict.must - names if isinstance(verdict, Verdict) else set()
-        if names & UNSIZEABLE:
-            missing -= SIZED
-        beyond = names - verdict.must - verdict.may
-        if missing or beyond or not names:
-            says = f"must {sorted(verdict.must)}, may {sorted(verdict.may)}"
-            raise Differs(stage, f"denied by {reply.checks}: {reply.detail}\nthe reference says {says}")
-        if not verdict.must:
-            self.outcome.borders += 1
+        asked = Asked(wanted, self._past, self._limits, now_msc, day)
+        ended = compare_early(asked, read_reply(self._state, events))
+        if not ended.status:
+            return self._appraise(wanted)
+        return self._commit(wanted, events, ended)
 
     def _appraise(self, wanted: Wanted) -> str:
         draw = self._draw
         if draw.random() < 0.1:
-            left = self._latest(wanted) - self._now_msc
+            left = latest(wanted, self._limits) - self._now_msc
             self._now_msc += draw.choice((1, 20, min(left, 90_000), min(left + 1, 90_000)))
         now_msc = self._now_msc
         position = self._find(wanted)
@@ -313,7 +259,8 @@ class Session:
         problem = "" if appraisal is not None else "no answer within 5 s"
         appraised = OrderAppraised(wanted, appraisal, position, problem, now_msc)
         events = engine.judge_appraised(self._state, self._limits, appraised)
-        ended = self._compare_late(wanted, events, appraised)
+        asked = Asked(wanted, self._past, self._limits, now_msc, self._day(now_msc))
+        ended = compare_late(asked, appraised, read_reply(self._state, events), approved_in(events))
         return self._commit(wanted, events, ended)
 
     def _find(self, wanted: Wanted) -> Position | None:
@@ -336,84 +283,17 @@ class Session:
             return market.appraise(position.symbol, position.side, stop, report, now_msc, entry)
         return market.appraise(position.symbol, position.side.opposite, 0.0, report, now_msc)
 
-    def _compare_late(self, wanted: Wanted, events: tuple[Event, ...], appraised: OrderAppraised) -> str:
-        reply, appraisal, now_msc = read_reply(self._state, events), appraised.appraisal, appraised.now_msc
-        if now_msc > self._latest(wanted):
-            return self._expect(reply, "expired")
-        if appraisal is not None and not wrong_account(appraisal.report, self._limits):
-            self._past.look(appraisal.report, self._limits, MAGIC)
-        verdict = self._reference(wanted, appraised)
-        if reply.status == "denied":
-            self._check_denial("guard", reply, verdict)
-            return "denied late"
-        order = next((event.order for event in events if isinstance(event, OrderApproved)), None)
-        if order is None:
-            raise Differs("guard", f"neither denied nor approved: {reply}")
-        if verdict.must:
-            raise Differs("guard", f"sent {order.request}, the reference says {sorted(verdict.must)}")
-        if verdict.may:
-            self.outcome.borders += 1
-        text = self._wrong_order(wanted, order, verdict, appraised)
-        if text:
-            raise Differs("order", f"{text}\nsent {order}")
-        return "approved"
-
-    def _reference(self, wanted: Wanted, appraised: OrderAppraised) -> Verdict | Answer:
-        appraisal, past, limits = appraised.appraisal, self._past, self._limits
-        if isinstance(wanted, SignalReceived):
-            asked = Asked(wanted, past, limits, appraised.now_msc, self._day(appraised.now_msc))
-            if appraisal is not None:
-                return judge(asked, appraisal)
-            verdict = screen(asked)
-            verdict.must.add("account")
-            return verdict
-        if appraisal is None:
-            return Answer(must={"account"})
-        if isinstance(wanted, CloseRequested):
-            return judge_close(wanted, past, limits, appraised.position, appraisal)
-        assert isinstance(wanted, ModifyRequested)  # noqa: S101 - what is left
-        return judge_change(wanted, past, limits, appraised.position, appraisal)
-
-    def _wrong_order(
-        self, wanted: Wanted, order: ApprovedOrder, verdict: Verdict | Answer, appraised: OrderAppraised
-    ) -> str:
-        """Say what is wrong with an order that was approved; "" for nothing."""
-        request, appraisal = order.request, appraised.appraisal
-        if isinstance(verdict, Answer):
-            if verdict.volume is not None and abs(request.volume - verdict.volume) > 1e-9:
-                return f"closes {request.volume}, the reference {verdict.volume}"
-            if verdict.stops is not None and (request.sl, request.tp) != verdict.stops:
-                return f"sets {request.sl} and {request.tp}, the reference {verdict.stops}"
-            return "" if request.position == appraised.position.ticket else "names another position"  # type: ignore[union-attr]
-        if not isinstance(wanted, SignalReceived) or appraisal is None or verdict.sizing is None:
-            return "no facts, and an order all the same"
-        spec, quote, sizing = appraisal.spec, appraisal.quote, verdict.sizing
-        if spec is None or quote is None:
-            return "neither symbol nor quote is known"
-        steps = steps_of(request.volume, spec.volume_step)
-        if not sizing.low <= steps <= sizing.high or lots_of(steps, spec.volume_step) != request.volume:
-            fits = f"{sizing.low} to {sizing.high} steps of {spec.volume_step}"
-            return f"opens {request.volume} lots, the reference {fits}"
-        buys = wanted.side.value == "BUY"
-        if (request.symbol, request.type, request.action) != (wanted.symbol, 0 if buys else 1, 1):
-            return "another symbol or side than was asked for"
-        if request.price != (quote.ask if buys else quote.bid):
-            return "another price than the quote's"
-        if not all(map(is_sound, (request.sl, request.tp, order.risk_money, order.margin))):
-            return "a figure that is no number"
-        return ""
-
-    def _commit(self, wanted: Wanted, events: tuple[Event, ...], ended: str) -> str:
+    def _commit(self, wanted: Wanted, events: tuple[Event, ...], ended: Ended) -> str:
         """Fold what was decided, and let the venue answer what was sent."""
         self._fold(events)
-        if not any(isinstance(event, IntentReceived) for event in events):
-            return ended
-        self._past.ids[_id_of(wanted)] = ()
-        order = next((event.order for event in events if isinstance(event, OrderApproved)), None)
+        self.outcome.borders += ended.border
+        if any(isinstance(event, IntentReceived) for event in events):
+            self._past.ids[id_of(wanted)] = content_of(wanted)
+        order = approved_in(events)
         if order is not None:
             self._past.send(_sent(order), self._now_msc, order.intent.volume)
             self._answer(order)
-        return ended
+        return ended.status
 
     def _answer(self, order: ApprovedOrder) -> None:
         """Let the venue answer: mostly yes, sometimes no, sometimes nothing."""
@@ -467,10 +347,6 @@ class Session:
         self._market.end(number)
         self._fold([TradeClosed((number,), number, symbol, self._deals, profit, now, day, now)])
         self._past.settle(number, profit, now, day)
-
-
-def _id_of(wanted: Wanted) -> str:
-    return wanted.signal_id if isinstance(wanted, SignalReceived) else wanted.command_id
 
 
 def _sent(order: ApprovedOrder) -> Sent:

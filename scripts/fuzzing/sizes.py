@@ -38,14 +38,14 @@ class Sizing:
     Attributes:
         must, may: checks that deny it for certain, or perhaps.
         low, high: steps that may be sent, at least and at most.
-        loss_high: what a lot may lose at the most, account currency; None where nothing tells.
+        loss: of one lot, at least and at most, account currency; None without a stop, or when not known.
     """
 
     must: set[str] = field(default_factory=set)
     may: set[str] = field(default_factory=set)
     low: int = 0
     high: int = 0
-    loss_high: float | None = None
+    loss: tuple[float, float] | None = None
 
 
 def find_sizes(
@@ -70,7 +70,7 @@ def find_sizes(
             if limits.max_open_risk_percent is not None:
                 sizing.must.add("open_risk")
         else:
-            sizing.loss_high = loss[1]
+            sizing.loss = loss
             caps += _risk_caps(limits, appraisal, entries, loss, spec.volume_step, sizing)
     elif signal.volume is None:
         sizing.must.add("risk_per_trade")
@@ -168,7 +168,8 @@ def loss_per_lot(
         if at_stop > 0:
             low = high = quote.bid / at_stop
         plain = spec.contract_size * asked / quote.bid
-        if high < 1 and abs(loss / volume - plain) > plain * 0.009:
+        own_rate = math.isfinite(plain) and abs(loss / volume - plain) <= plain * 0.009
+        if high < 1 and not own_rate:
             high = 1.0  # Another rate than the symbol's own may have converted it.
     return one * low + abs(commission), one * high + abs(commission)
 
