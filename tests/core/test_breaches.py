@@ -140,6 +140,16 @@ def test_nothing_is_watched_where_no_limit_is_set() -> None:
     assert not is_watching(make_limits())
 
 
+@pytest.mark.parametrize(("ago_h", "broken"), [(24, True), (25, False)])
+def test_while_the_broker_s_day_is_not_known_a_day_that_is_over_breaks_nothing(
+    ago_h: int, broken: bool
+) -> None:
+    watcher = Watcher(day_opened_msc=NOW + 1_000 - ago_h * 3_600_000)
+
+    assert broken is bool(latches(watcher.look(9_400.0, server_day=None)))
+    assert [(REDUCING, "drawdown")] == latches(watcher.look(8_900.0, server_day=None))
+
+
 def test_without_marks_there_is_no_breach_to_watch_for() -> None:
     assert find_breaches(EngineState(), LIMITS, look(5.0)) == ()
     assert find_breaches(make_state(day_equity=NAN, equity_peak=0.0), LIMITS, look(5.0)) == ()

@@ -8,7 +8,7 @@ from tests.core.builders import DAY, NAN, NOW, fold, make_account, make_limits, 
 from hybrid_bridge.core import engine
 from hybrid_bridge.core.account import BalanceOperation
 from hybrid_bridge.core.events import BrokerDayOpened, EquityPeakRaised, Event, FundsMoved
-from hybrid_bridge.core.funds import CLOCKS_DIFFER_MS, OPERATIONS_READ, shows_money
+from hybrid_bridge.core.funds import CLOCKS_DIFFER_MS, LATE_LOOK_MS, OPERATIONS_READ, shows_money
 from hybrid_bridge.core.inputs import AccountObserved
 from hybrid_bridge.core.records import FUNDS_MOVES_KEPT
 from hybrid_bridge.core.state import EngineState
@@ -121,6 +121,15 @@ def test_a_look_from_before_a_payment_that_is_counted_says_nothing_of_money() ->
 
     assert looked(state, 10_001.0, (4, 1.0, NOW - MINUTE)) == ()
     assert state.equity_peak == 5_001.0
+
+
+def test_a_payment_that_the_history_lists_no_more_blinds_the_watch_for_a_moment_only() -> None:
+    state, listed = marks(), ((4, 1.0, NOW - MINUTE), (5, 1.0, NOW), (6, 1.0, NOW))
+    looked(state, 10_003.0, *listed)
+    without = (listed[0], listed[2])
+
+    assert looked(state, 9_000.0, *without, at_msc=NOW + LATE_LOOK_MS) == ()
+    assert kinds(looked(state, 9_000.0, *without, at_msc=NOW + LATE_LOOK_MS + 1)) == ["TradingStateChanged"]
 
 
 @pytest.mark.parametrize("equity", [5_000.0, 15_000.0])

@@ -73,6 +73,7 @@ def _mark_peak(state: EngineState, event: EquityPeakRaised | EquityPeakReset) ->
 
 def _move_funds(state: EngineState, event: FundsMoved) -> None:
     state.funds_moves.append(event.ticket)
+    state.funds_msc = event.at_msc
     if event.today and state.day_equity is not None:
         state.day_equity += event.amount
     if event.peak and state.equity_peak is not None:

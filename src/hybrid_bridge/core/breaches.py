@@ -25,6 +25,7 @@ from hybrid_bridge.core.state import EngineState
 # What lasts longest first: a drawdown ends by a person's act, a day's loss with the day.
 LASTING = (DRAWDOWN, MARGIN, DAILY_LOSS)
 LOCAL = Source(Channel.LOCAL)
+DAY_MS = 86_400_000
 
 
 @dataclass(slots=True)
@@ -69,9 +70,14 @@ def find_breaches(state: EngineState, limits: Limits, report: AccountReport) -> 
     found: list[Denial | None] = [find_margin_breach(limits, account)]
     if state.equity_peak is not None and is_positive(state.equity_peak):
         found.append(find_drawdown(state, limits, account))
-    if state.day_equity is not None and is_positive(state.day_equity):
+    if state.day_equity is not None and is_positive(state.day_equity) and not _is_over(state, report):
         found.append(find_daily_loss(state, limits, account))
     return tuple(sorted((one for one in found if one is not None), key=lambda one: LASTING.index(one.check)))
+
+
+def _is_over(state: EngineState, report: AccountReport) -> bool:
+    """Tell whether the day whose opening is known has ended for certain, where today is not known."""
+    return report.server_day is None and abs(report.at_msc - state.day_opened_msc) > DAY_MS
 
 
 def watch(state: EngineState, limits: Limits, report: AccountReport) -> tuple[Event, ...]:

@@ -16,14 +16,16 @@ OPERATIONS_READ = FUNDS_MOVES_KEPT // 2
 # The server's clock and this PC's differ. What was paid out about when the highest equity was seen counts:
 # were it in that already, the next look raises the mark again.
 CLOCKS_DIFFER_MS = 60_000
+# A look that lacks a payment for longer than this is not late: the history lists it no more.
+LATE_LOOK_MS = 60_000
 
 
 def shows_money(state: EngineState, report: AccountReport) -> bool:
     """Tell whether a look's equity goes with the payments that are known.
 
     It does not while its deals do not explain its money or the time of a new payment is not known, nor where
-    it lacks a payment that was seen before: then it is older than its time. At the first look of all there is
-    nothing yet that a payment could move.
+    it lacks a payment that was seen a moment before: then it is older than its time. At the first look of all
+    there is nothing yet that a payment could move.
     """
     if not report.money_explained:
         return False
@@ -32,7 +34,8 @@ def shows_money(state: EngineState, report: AccountReport) -> bool:
     shown, known = {operation.ticket for operation in report.balance_operations}, set(state.funds_moves)
     if any(one.time_msc is None for one in report.balance_operations if one.ticket not in known):
         return False
-    return not shown or all(ticket in shown for ticket in known if ticket > min(shown))
+    lacks = bool(shown) and any(ticket not in shown for ticket in known if ticket > min(shown))
+    return not lacks or abs(report.at_msc - state.funds_msc) > LATE_LOOK_MS
 
 
 def find_moves(state: EngineState, report: AccountReport, *, opens_day: bool) -> list[FundsMoved]:

@@ -99,6 +99,7 @@ class EngineState:
         equity_peak: the highest equity, account currency; what was paid in or out since is in.
         peak_msc: when it was seen, or a person had it measured anew, UTC milliseconds.
         funds_moves: deals that moved funds and are counted, by ticket, the latest only.
+        funds_msc: when the latest of them was seen first, UTC milliseconds.
         loss_streak: trades of this bridge that lost, since the last that won.
         losses: when each of them ended and by which deal, the latest LOSSES_KEPT only; results are not
             learned in the order in which the trades ended.
@@ -135,6 +136,7 @@ class EngineState:
     equity_peak: float | None = None
     peak_msc: int = 0
     funds_moves: deque[int] = field(default_factory=lambda: deque(maxlen=FUNDS_MOVES_KEPT))
+    funds_msc: int = 0
     loss_streak: int = 0
     losses: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=LOSSES_KEPT))
     last_win: tuple[int, int] = (0, 0)
