@@ -7,7 +7,7 @@ from scripts.benchmarks.guard_cases import POSITIONS, Case, every_case, make_cas
 from hybrid_bridge.core.events import IntentDenied, OrderApproved
 
 
-@pytest.mark.parametrize("case", every_case(), ids=lambda case: case.name)
+@pytest.mark.parametrize("case", tuple(every_case()), ids=lambda case: case.name)
 def test_a_case_ends_as_it_is_named_and_nothing_in_it_is_news(case: Case) -> None:
     for events in (guard(case), decoded(case)):
         kinds = [type(event) for event in events]  # type: ignore[attr-defined]
