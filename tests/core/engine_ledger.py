@@ -128,6 +128,7 @@ class Ledger:
                 assert event.equity == self.equity, "a day opened with another equity than was seen"
                 self.day_equity, self.paid_before_day = event.equity, set(self.paid)
                 self.flattened.discard("daily_loss")
+                self.readings["daily_loss"] = 0
                 self.day_is_new = True
             case _:
                 self._note_of_the_account(event)

@@ -392,6 +392,16 @@ def test_it_is_another_breach_after_a_resume_and_a_day_s_loss_on_another_day() -
     assert latches(watcher.look(*[9_400.0] * 3)) == [(HALTED, "daily_loss")]
 
 
+def test_what_was_read_of_one_day_s_loss_does_not_count_for_the_next() -> None:
+    watcher = Watcher()
+    watcher.look(9_400.0, 9_400.0, 9_400.0)
+    away = make_terminal(connected=False)
+    assert [] == latches(watcher.look(9_900.0, server_day=DAY + 1, terminal=away))
+
+    assert [] == latches(watcher.look(9_300.0, 9_300.0, server_day=DAY + 1))
+    assert [(HALTED, "daily_loss")] == latches(watcher.look(9_300.0, server_day=DAY + 1))
+
+
 def test_two_limits_broken_at_once_are_both_told_and_close_once() -> None:
     watcher = Watcher()
 

@@ -30,13 +30,22 @@ DAY_MS = 86_400_000
 
 @dataclass(slots=True)
 class Readings:
-    """How many looks at the account in a row have shown each limit broken, and when the last of them was."""
+    """How many looks at the account in a row have shown each limit broken.
+
+    Attributes:
+        looked_msc: when the last of them was.
+        day_opened_msc: when the broker's day was opened whose loss they show.
+    """
 
     counts: dict[str, int] = field(default_factory=dict)
     looked_msc: int = 0
+    day_opened_msc: int = 0
 
-    def count(self, broken: Iterable[Denial], at_msc: int) -> None:
+    def count(self, broken: Iterable[Denial], at_msc: int, day_opened_msc: int) -> None:
         """Take in one look that is believed; a limit that it does not show broken begins anew."""
+        if day_opened_msc != self.day_opened_msc:
+            self.counts.pop(DAILY_LOSS, None)
+            self.day_opened_msc = day_opened_msc
         if at_msc != self.looked_msc:
             self.counts = {one.check: self.counts.get(one.check, 0) + 1 for one in broken}
             self.looked_msc = at_msc
@@ -120,7 +129,7 @@ def flatten(
     if not is_believed(limits, report) or not shows_money(state, report):
         return ()
     broken = [one for one in find_breaches(state, limits, report) if one.check not in state.flattened]
-    readings.count(broken, report.at_msc)
+    readings.count(broken, report.at_msc, state.day_opened_msc)
     if not limits.flatten_on_breach:
         return ()
     due = [one for one in broken if readings.counts.get(one.check, 0) >= limits.breach_readings]
