@@ -122,6 +122,14 @@ async def test_a_part_of_the_deals_is_no_result(rig: Rig, venue: Venue, clock: M
         await rig.look()
         await until(lambda: venue.asked.count("look") >= 2)
         assert [] == results(rig)
+        halves = [
+            replace(deal, volume=deal.volume / 2, profit=deal.profit / 2) for deal in (opening, closing)
+        ]
+        venue.deals[:] = halves
+        clock.advance(MOST_RETRY_S)
+        await rig.look()
+        await until(lambda: venue.asked.count("look") >= 3)
+        assert [] == results(rig)
 
         venue.deals[:] = [opening, closing]
         clock.advance(MOST_RETRY_S)

@@ -141,7 +141,7 @@ class Settling:
         since_msc = record.sending_msc - (DAY_MS * 4 ** min(tries, 5) if tries else 0)
         guess = answer.ticket if answer is not None else 0
         findings = await self._lane.look(LookQuery(request.magic, request.comment, since_msc, guess))
-        if not findings.connected or not is_complete(record, findings.deals):
+        if not is_complete(record, findings.deals):
             return ()
         positions = {deal.position_id for deal in opening_deals(record, findings.deals)}
         events: tuple[Event, ...] = ()
