@@ -4,12 +4,12 @@ Owns what stands around the decoders: a client that is not connected, an inbox t
 clock that is told the time. Compares what each made of a message with what it says.
 """
 
-import json
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from aiokafka import ConsumerRecord
 from pydantic import SecretStr
 from scripts.fuzzing.contract import Said
@@ -108,7 +108,7 @@ def _same(found: object, expected: object) -> bool:
 
 
 def _unreadable(item: MalformedReceived) -> str:
-    told = json.loads(encode_error(item.reason, item.detail, item.excerpt))["data"]
+    told = msgspec.json.decode(encode_error(item.reason, item.detail, item.excerpt))["data"]
     if not told["reason"] or not told["detail"] or not item.message_id:
         return f"{item} has no reason, no detail or no name"
     return "" if len(told["of"]) < 1_500 and told["of"].isprintable() else f"excerpt {told['of']!r}"

@@ -159,12 +159,12 @@ class Market:
     def step(self) -> None:
         """Let prices, equity and what others opened change."""
         draw = self._draw
-        for instrument in self.instruments.values():
-            tick = instrument.spec.tick_size
-            moved = instrument.bid + draw.randint(-5, 5) * tick
-            instrument.bid = round(round(moved / tick) * tick, instrument.spec.digits)
-            if draw.random() < 0.1:
-                instrument.spread = draw.choice((0, 1, 8, 15, 16, 20, 21))
+        instrument = draw.choice(list(self.instruments.values()))
+        tick = instrument.spec.tick_size
+        moved = instrument.bid + draw.randint(-8, 8) * tick
+        instrument.bid = round(round(moved / tick) * tick, instrument.spec.digits)
+        if draw.random() < 0.3:
+            instrument.spread = draw.choice((0, 1, 8, 15, 16, 20, 21))
         if draw.random() < 0.2:
             self.equity = self.balance * draw.choice((0.5, 0.9, 0.95, 0.97, 0.98, 0.99, 1.0, 1.0, 1.0, 1.02))
         if draw.random() < 0.05 and len(self.positions) < 12:

@@ -3,10 +3,11 @@
 Every end of a message must have a reason and a detail that a person can read. `session` asks.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from hybrid_bridge.core.events import Event, IntentDenied
 from hybrid_bridge.core.results import results_of
@@ -42,7 +43,7 @@ def read_reply(state: EngineState, events: Sequence[Event]) -> Reply:
     results = results_of(state, events)
     if not results:
         return Reply()
-    told: dict[str, Any] = json.loads(encode_trade_result(results[-1]))["data"]
+    told: dict[str, Any] = msgspec.json.decode(encode_trade_result(results[-1]))["data"]
     denied = next((event for event in events if isinstance(event, IntentDenied)), None)
     denials = denied.denials if denied is not None else ()
     words = [text for denial in denials for text in (denial.check, denial.limit, denial.observed)]
