@@ -133,6 +133,23 @@ def test_the_servers_day_begins_at_its_own_midnight():
     assert clock.server_day(midnight) == 20_000
 
 
+def test_a_day_begins_with_its_first_tick_and_not_by_a_pc_clock_that_is_set_ahead():
+    clock = ServerClock()
+    midnight = 20_000 * 86_400_000 - 3 * H
+    tell(clock, 10_800, begin=midnight - 60_000)
+    assert clock.server_day(midnight + 24 * H) == 19_999
+    look(clock, midnight + 60, 10_800)
+    assert clock.server_day(midnight + 60) == 20_000
+    assert clock.server_day(midnight - 1) == 19_999
+
+
+def test_a_tick_from_the_future_begins_no_day():
+    clock = ServerClock(10_800)
+    midnight = 20_000 * 86_400_000 - 3 * H
+    clock.observe({"EURUSD": midnight + 240 * H}, midnight - 60_000)
+    assert clock.server_day(midnight - 60_000) == 19_999
+
+
 @given(st.integers(START, START + 1000 * H), st.sampled_from([-7200, 0, 10_800]))
 def test_there_and_back_is_the_same_instant(utc_msc, offset_s):
     clock = ServerClock(offset_s)

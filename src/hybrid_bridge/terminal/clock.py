@@ -93,9 +93,14 @@ class ServerClock:
         return utc_msc + self._transitions[0].offset_s * 1000 if self._transitions else None
 
     def server_day(self, utc_msc: int) -> int | None:
-        """Return the server's calendar day at an instant, in days since 1970-01-01; None while unknown."""
+        """Return the server's calendar day at an instant, in days since 1970-01-01; None while unknown.
+
+        A day begins with its first tick: a PC clock that is set ahead begins none.
+        """
         server_msc = self.to_server_msc(utc_msc)
-        return None if server_msc is None else server_msc // DAY_MSC
+        if server_msc is None:
+            return None
+        return min(server_msc, max(self._newest.values(), default=server_msc)) // DAY_MSC
 
     def _fresh(self, newest_server_msc: Mapping[str, int], utc_msc: int) -> int | None:
         """Return the newest tick time that was not there at the previous look."""
