@@ -68,6 +68,12 @@ def test_a_close_of_more_than_is_held_or_less_than_the_least_is_denied(asked: fl
     assert denials_of(appraised(make_close(volume=asked), position=POSITION)) == ["volume"]
 
 
+@pytest.mark.parametrize("least", [0.0, -1.0, NAN])
+def test_a_close_of_less_than_a_step_is_denied_where_the_least_is_not_loaded_yet(least: float) -> None:
+    spec = make_spec(volume_min=least)
+    assert denials_of(appraised(make_close(volume=0.004), position=POSITION, spec=spec)) == ["volume"]
+
+
 def test_closes_and_changes_need_an_open_position() -> None:
     for wanted in (make_close(), make_modify()):
         assert denials_of(appraised(wanted)) == ["position"]

@@ -23,7 +23,7 @@ from hybrid_bridge.core.market import Quote, SymbolSpec
 from hybrid_bridge.core.orders import ApprovedOrder, Intent, IntentKind, OrderRequest, OrderState
 from hybrid_bridge.core.requests import cancel_request, close_request, make_magic, modify_request
 from hybrid_bridge.core.risk import screen
-from hybrid_bridge.core.sizing import VOLUME_DIGITS_MAX, floor_to_step
+from hybrid_bridge.core.sizing import VOLUME_DIGITS_MAX, floor_to_step, is_positive
 from hybrid_bridge.core.state import SHOWN_LATE_MS, EngineState
 from hybrid_bridge.core.stop_changes import find_change_denials
 from hybrid_bridge.core.traces import VOLUME_TOLERANCE
@@ -94,7 +94,9 @@ def _judge_command(
         return denials or _unrisked(intent, modify_request(intent, position, spec, magic))
     assert isinstance(wanted, CloseRequested)  # noqa: S101 - a signal has been judged before
     volume = position.volume if wanted.volume is None else floor_to_step(wanted.volume, spec.volume_step)
-    if volume > position.volume or volume < min(spec.volume_min, position.volume):
+    # The least may not be loaded yet; nothing at all is no volume whatever it is.
+    too_small = not is_positive(volume) or volume < min(spec.volume_min, position.volume)
+    if too_small or volume > position.volume:
         allowed = f"{spec.volume_min:g} to {position.volume:g} lots"
         return (Denial("volume", allowed, f"{wanted.volume}", f"position {position.ticket}"),)
     blind = _find_blind_close(state, position, appraisal.report, whole=volume == position.volume)

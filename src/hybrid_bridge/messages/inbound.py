@@ -159,12 +159,7 @@ def _refuse_bad_json(raw: bytes) -> None:
     if len(raw) > MESSAGE_BYTES_MAX:
         raise MalformedMessage("too_long", f"{len(raw)} bytes; at most {MESSAGE_BYTES_MAX}")
     try:
-        json.loads(
-            raw.decode("utf-8"),
-            object_pairs_hook=_unique_keys,
-            parse_constant=_refuse_constant,
-            parse_float=_finite_float,
-        )
+        _strict_json.decode(raw.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise MalformedMessage("not_utf8", f"byte {error.start} is not UTF-8") from error
     except RecursionError as error:
@@ -191,6 +186,11 @@ def _finite_float(text: str) -> float:
     if not math.isfinite(value):
         raise MalformedMessage("invalid_field", f"number {text[:40]} is out of range")
     return value
+
+
+_strict_json = json.JSONDecoder(
+    object_pairs_hook=_unique_keys, parse_constant=_refuse_constant, parse_float=_finite_float
+)
 
 
 def _convert(decode_with: Any, raw: bytes) -> Any:
