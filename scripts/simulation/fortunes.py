@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 LEAP_POINTS = (200, 600, 1_500)
 GAMBLE_POINTS = 4_000
 AGAINST = 0.7
+RUINED = 0.4  # Share of the long seeds in which much is lost early, and signals come all the same.
+RUIN_S, SIGNALS_AFTER_RUIN = 20.0, 6
 STRATEGIES_WAIT_S, LIMITS_WAIT_S = (32.0, 70.0), (11.0, 90.0)
 PAID = (300.0, 2_000.0, 8_000.0)
 TIGHTER: dict[str, tuple[float, ...]] = {
@@ -54,6 +56,12 @@ class Fortunes:
         for act, times in plans:
             for _ in range(times):
                 timeline.at(draw.uniform(5.0, until_s), act)
+        if draw.random() < RUINED and until_s > RUIN_S + STRATEGIES_WAIT_S[1]:
+            timeline.at(RUIN_S / 2, self._gamble)
+            for _ in range(3):
+                timeline.at(draw.uniform(RUIN_S / 2, RUIN_S), self._leap)
+            for _ in range(SIGNALS_AFTER_RUIN):
+                timeline.at(draw.uniform(RUIN_S + STRATEGIES_WAIT_S[0], until_s), self._traders.signal)
 
     def _gamble(self) -> None:
         """Open much by hand, as a person does who has had enough of machines."""
@@ -107,7 +115,7 @@ class Fortunes:
 
     def _signal_later(self, wait_s: tuple[float, float]) -> None:
         """Have strategies try what they may do now."""
-        for _ in range(self._draw.choice((0, 1, 1, 2))):
+        for _ in range(self._draw.choice((0, 1, 2, 3))):
             self._world.timeline.after(self._draw.uniform(*wait_s), self._traders.signal)
 
     def _restore(self) -> None:

@@ -26,6 +26,7 @@ SHARE = 1.003  # A rate that moved between the question and the order.
 NEAR = 0.02  # Percentage points by which two reckonings of a fall may differ.
 SEEN_S = 20.0  # So long a position that somebody else opened may go unseen.
 APPRAISED_S = 30.0  # An order may reach the terminal so long after what it was judged on.
+CLOCK_WRONG_S = 7_200.0  # Farther than the PC's clock ever is off.
 DOUBT_S = 60.0  # So long it may not be known what became of a close.
 # In this span after the day's first look its opening equity was taken; in the longer one where the server's
 # clock must be learned first.
@@ -236,7 +237,7 @@ def find_breaches(case: Case, readings: int = 2, *, watch: bool = False) -> Iter
     if case.views_hidden:
         return
     for name, fall in LEAST_FALLS:
-        if name == "max_daily_loss_percent" and case.clock_jumped:
+        if name == "max_daily_loss_percent" and not _days_are_sure(case):
             continue
         row: list[Look] = []
         for look in case.money.looks:
@@ -278,12 +279,19 @@ def _day(case: Case, at_s: float) -> int:
     return case.day_of_ms(case.start_ms + round(at_s * 1000))
 
 
+def _days_are_sure(case: Case) -> bool:
+    """Tell whether the PC's clock, wrong as it may be, never took one day for another."""
+    last_s = case.money.looks[-1].at_s if case.money.looks else 0.0
+    return not case.clock_jumped or _day(case, -CLOCK_WRONG_S) == _day(case, last_s + CLOCK_WRONG_S)
+
+
 def _openings(case: Case, look: Look) -> list[float]:
     """Return what the equity was, less what was paid in, while the look's day was new to the bridge."""
-    day = [seen for seen in case.money.looks if _day(case, seen.at_s) == _day(case, look.at_s)]
+    looks, day = case.money.looks, _day(case, look.at_s)
+    begun_s = next(seen.at_s for seen in looks if _day(case, seen.at_s) == day)
     learns = case.settings.mt5_server_utc_offset == "auto"
-    until_s = day[0].at_s + (CLOCK_LEARNED_S if learns else DAY_BEGINS_S)
-    return [seen.earned for seen in day if seen.at_s <= min(until_s, look.at_s)]
+    until_s = begun_s + (CLOCK_LEARNED_S if learns else DAY_BEGINS_S)
+    return [seen.earned for seen in looks if begun_s <= seen.at_s <= min(until_s, look.at_s)]
 
 
 def _fall(start: float, look: Look) -> float:
