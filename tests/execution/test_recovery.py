@@ -404,6 +404,19 @@ async def test_a_halt_that_outlived_a_restart_is_told_with_its_reason(new_rig):
     second.journal.close()
 
 
+async def test_a_day_s_loss_that_outlived_a_restart_is_said_to_end_with_the_day(new_rig):
+    first = new_rig(max_daily_loss_percent=5.0)
+    async with first.running():
+        await first.look(equity=9_400.0)
+        assert first.recorder.state.trading is TradingState.REDUCING
+    second = new_rig(max_daily_loss_percent=5.0)
+    with capture_logs() as logged:
+        await second.recovery.restore()
+    (said,) = (line for line in logged if line["event"] == "Only what reduces is still permitted")
+    assert "entries resume on the broker's next day" == said["mend"]
+    second.journal.close()
+
+
 async def test_restoring_asks_the_venue_nothing_and_says_what_it_found(new_rig, venue):
     await crash_while_sending(new_rig())
     venue.asked.clear()

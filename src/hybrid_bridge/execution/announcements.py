@@ -33,7 +33,7 @@ from hybrid_bridge.core.tightening import shown_name, shown_setting
 log = structlog.get_logger(__name__)
 
 _DONE = {"CLOSE": "Position closed", "MODIFY": "Position modified", "CANCEL": "Order cancelled"}
-_ENDS = {
+HOW_A_BREACH_ENDS = {
     "daily_loss": "entries resume on the broker's next day",
     "drawdown": "`hybrid-bridge resume` has it measured anew from the equity of then",
     "margin": "type `hybrid-bridge resume` once the margin level is above the limit",
@@ -133,7 +133,7 @@ def _announce_breach(event: TradingStateChanged) -> None:
     if event.close_positions:
         title, ends = "LOSS LIMIT BROKEN, everything is closed", "look, then type `hybrid-bridge resume`"
     else:
-        title, ends = "LOSS LIMIT BROKEN, only what reduces is permitted", _ENDS[event.breach]
+        title, ends = "LOSS LIMIT BROKEN, only what reduces is permitted", HOW_A_BREACH_ENDS[event.breach]
     log.error(title, limit=event.breach, state=event.state.value, reason=event.reason, mend=ends)
 
 

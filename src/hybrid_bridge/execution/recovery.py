@@ -20,6 +20,7 @@ from hybrid_bridge.core.inputs import EmergencyStopRequested
 from hybrid_bridge.core.orders import Channel, Source
 from hybrid_bridge.core.reconciliation import abandon, interrupt
 from hybrid_bridge.errors import JournalError, LaneError
+from hybrid_bridge.execution.announcements import HOW_A_BREACH_ENDS
 from hybrid_bridge.execution.executor import Executor
 from hybrid_bridge.execution.reconciler import Reconciler
 from hybrid_bridge.execution.recorder import Recorder
@@ -82,7 +83,7 @@ class Recovery:
             mend = "look at the account, then type `hybrid-bridge resume`"
             log.warning("Trading is still halted", reason=state.halt_reason, mend=mend)
         elif state.trading is TradingState.REDUCING:
-            mend = "mend what it says, then type `hybrid-bridge resume`"
+            mend = HOW_A_BREACH_ENDS.get(state.breach, "mend what it says, then type `hybrid-bridge resume`")
             log.warning("Only what reduces is still permitted", reason=state.halt_reason, mend=mend)
 
     async def run(self) -> None:
