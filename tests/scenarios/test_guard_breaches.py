@@ -194,6 +194,7 @@ async def test_losses_in_a_row_pause_entries_and_a_tightened_limit_holds_over_a_
         await eventually(lambda n=number: len(simulator.deals()) == 2 * n + 2)
     paused = await order(backend, "third", stop_loss=1.05, volume=0.01)
     assert (paused["status"], "loss_streak" in paused["detail"]) == ("denied", True)
+    await eventually(lambda: bridge.log.count("Trade lost") == 2)
 
     await restart(bridge, backend)
     await backend.wait_until(lambda: "max_volume" in str(status(backend).get("tightened", "")).lower())

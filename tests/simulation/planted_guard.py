@@ -10,7 +10,7 @@ from scripts.simulation.life import WatchedJournal
 from tests.simulation.bug import Bug, Change
 
 from hybrid_bridge.core import account_watch, approval, bounds, engine, risk, tightening
-from hybrid_bridge.core.events import LimitsTightened
+from hybrid_bridge.core.events import LimitsTightened, TradingState
 from hybrid_bridge.execution.recorder import Recorder
 
 NOTHING = ()
@@ -52,13 +52,13 @@ def fall_unseen() -> list[Change]:
     return [*without_check("check_drawdown")(), (account_watch, "watch", lambda *_: NOTHING)]
 
 
-def peak_lost() -> list[Change]:
-    """Measure the drawdown from a new mark, and trade on, after each start."""
+def marks_lost() -> list[Change]:
+    """Measure losses from new marks after each start, as on a new day."""
 
     def forget(state: Any) -> None:
-        state.equity_peak = None
-        if state.breach == "drawdown":
-            state.trading, state.breach = type(state.trading).ACTIVE, ""
+        state.equity_peak = state.day_equity = state.server_day = None
+        if state.breach:
+            state.trading, state.breach = TradingState.ACTIVE, ""
 
     return [(Recorder, "restore", _forgetful(forget))]
 
@@ -117,7 +117,7 @@ GUARD_BUGS = (
     Bug("margin level not kept", without_bound("bound_margin"), ("limit",)),
     Bug("the day's loss neither denied nor latched", loss_of_the_day_unseen, ("limit",)),
     Bug("a drawdown neither denied nor latched", fall_unseen, ("limit",)),
-    Bug("highest equity forgotten at a restart", peak_lost, ("limit",)),
+    Bug("marks of the equity forgotten at a restart", marks_lost, ("limit",)),
     Bug("losses in a row not counted", without_check("check_loss_streak"), ("limit",)),
     Bug("losses in a row forgotten at a restart", streak_lost, ("limit",)),
     Bug("payments taken for losses and profits", payments_unseen, ("unexplained", "limit")),
