@@ -229,6 +229,7 @@ class EngineMachine(RuleBasedStateMachine):
         account = make_account(
             equity=equity, login=login, hedging=self.ledger.hedging, profit=5.0 if self.venue else 0.0
         )
+        self.now += 1  # No two looks at one instant: which of them came later could not be told.
         report = make_report(account=account, positions=positions, server_day=self.day, at_msc=self.now)
         report = replace(report, balance_operations=tuple(self.payments))
         return replace(report, terminal=replace(report.terminal, connected=connected))

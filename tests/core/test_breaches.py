@@ -23,12 +23,14 @@ from tests.core.judging import appraised, denials_of, kinds
 
 from hybrid_bridge.core import engine
 from hybrid_bridge.core.account import AccountReport, BalanceOperation
+from hybrid_bridge.core.account_watch import take_in
 from hybrid_bridge.core.breaches import Readings, find_breaches, is_believed, is_watching, watch
 from hybrid_bridge.core.events import (
     BrokerDayOpened,
     Denial,
     EquityPeakReset,
     Event,
+    FundsMoved,
     TradingState,
     TradingStateChanged,
 )
@@ -281,6 +283,18 @@ def test_a_drawdown_is_not_resumed_from_afar() -> None:
     assert (verdict.check, "on the trading PC" in verdict.detail) == ("drawdown", True)
 
 
+@pytest.mark.parametrize(("breach", "lifted"), [("", True), ("drawdown", False)])
+def test_a_look_from_before_a_payment_says_nothing_of_what_is_broken(breach: str, lifted: bool) -> None:
+    """An appraisal has shown the payment, and the equity that goes with it was not looked at since."""
+    state = make_state(trading=HALTED, breach=breach)
+    fold(state, [FundsMoved(5, 3_000.0, True, NOW)])
+
+    verdict = resumed(state, look(10_000.0, at_msc=NOW - 1))
+
+    assert lifted is (not isinstance(verdict, Denial))
+    assert lifted or "send it again" in verdict.detail
+
+
 def test_a_limit_that_is_kept_again_does_not_stand_in_the_way() -> None:
     state = make_state(trading=HALTED, emergency=True, breach="daily_loss")
 
@@ -392,11 +406,23 @@ def test_it_is_another_breach_after_a_resume_and_a_day_s_loss_on_another_day() -
     assert latches(watcher.look(*[9_400.0] * 3)) == [(HALTED, "daily_loss")]
 
 
+def test_figures_of_a_terminal_without_its_link_are_no_marks() -> None:
+    """They are those of its last link: of before a withdrawal, say."""
+    watcher, paid = Watcher(), (BalanceOperation(9, -3_000.0, NOW - 60_000),)
+    away = make_terminal(connected=False)
+    watcher.look(10_000.0, 11_000.0, server_day=DAY + 1, terminal=away)
+
+    events = [watcher.look(7_000.0, server_day=DAY + 1, balance_operations=paid) for _ in range(4)]
+
+    assert [] == [latch for looked in events for latch in latches(looked)]
+    assert (7_000.0, 7_000.0) == (watcher.state.day_equity, watcher.state.equity_peak)
+
+
 def test_what_was_read_of_one_day_s_loss_does_not_count_for_the_next() -> None:
     watcher = Watcher()
     watcher.look(9_400.0, 9_400.0, 9_400.0)
-    away = make_terminal(connected=False)
-    assert [] == latches(watcher.look(9_900.0, server_day=DAY + 1, terminal=away))
+    # An appraisal's look opens the day, which counts for nothing.
+    fold(watcher.state, take_in(watcher.state, FLATTEN, look(9_900.0, watcher.at_msc + 1, DAY + 1)))
 
     assert [] == latches(watcher.look(9_300.0, 9_300.0, server_day=DAY + 1))
     assert [(HALTED, "daily_loss")] == latches(watcher.look(9_300.0, server_day=DAY + 1))

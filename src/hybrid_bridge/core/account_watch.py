@@ -61,7 +61,9 @@ def _take_in_money(state: EngineState, limits: Limits, report: AccountReport, *,
     equity, events = report.account.equity, list[Event]()
     if not shows_money(state, report):
         return events
-    if is_positive(equity):  # A terminal that has not loaded the account yet; as a reference it would last.
+    # Without a link the figures are those of the last one, and none before the account is loaded: as
+    # references either would last.
+    if is_positive(equity) and report.terminal.connected:
         day, seen = report.server_day, state.server_day
         opens_day = day is not None and (seen is None or day > seen)
         if latest:

@@ -99,7 +99,7 @@ def resume(
     if early or _is_before_a_stop(state, request.source):
         mend = "send it again" if local else "send it again, or type `hybrid-bridge resume` on the trading PC"
         return Denial("resume", "a resume from after the halt", "one from before it", mend)
-    if report is not None and not shows_money(state, report):
+    if report is not None and not (shows_money(state, report) and _is_latest(state, report, now_msc)):
         report = None
     broken = () if report is None else find_breaches(state, limits, report)
     denial = _find_broken(state, broken, seen=report is not None, local=local)
@@ -111,6 +111,11 @@ def resume(
     if report is None or not broken or not is_positive(report.account.equity):
         return (resumed,)
     return (EquityPeakReset(report.account.equity, report.at_msc), resumed)
+
+
+def _is_latest(state: EngineState, report: AccountReport, now_msc: int) -> bool:
+    """Tell whether no payment was learned of since that look, from an appraisal say."""
+    return not report.at_msc < state.funds_msc <= now_msc
 
 
 def _find_broken(state: EngineState, broken: tuple[Denial, ...], *, seen: bool, local: bool) -> Denial | None:
