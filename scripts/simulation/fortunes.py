@@ -49,7 +49,7 @@ class Fortunes:
             (self._gamble, draw.choice((0, 0, 1, 2))),
             (self._leap, draw.choice((0, 1, 4, 8))),
             (self._pay, draw.choice((0, 0, 1, 2))),
-            (self._tighten, draw.choice((0, 1, 1, 3))),
+            (self._tighten, draw.choice((0, 1, 1, 4))),
             (self._restore, draw.choice((0, 0, 0, 1))),
             (self._resume, draw.choice((0, 1, 2))),
         )
@@ -107,7 +107,8 @@ class Fortunes:
         draw = self._draw
         self._numbers += 1
         reason = f"tighten {self._numbers}"
-        names = draw.sample(sorted(TIGHTER), draw.choice((1, 1, 2)))
+        # Half of them about one limit, so that some come after a stricter one.
+        names = ["MAX_VOLUME"] if draw.random() < 0.5 else draw.sample(sorted(TIGHTER), draw.choice((1, 2)))
         limits = {name: draw.choice(TIGHTER[name]) for name in names}
         data: dict[str, Any] = {"limits": limits, "reason": reason}
         self._traders.by_any_channel("tighten_limits", reason, data)
