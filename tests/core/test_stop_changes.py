@@ -189,9 +189,9 @@ def test_commission_and_reserve_count_here_too() -> None:
     ],
 )
 def test_a_raised_loss_that_is_not_known_is_denied(changes: dict[str, Any]) -> None:
-    loss = {"loss_at_stop": 1.0, **changes.pop("appraisal", {})}
+    loss = {"loss_at_stop": 1.0, **changes.get("appraisal", {})}
 
-    assert denied(1.08, appraisal=loss, **changes) == ["risk_per_trade"]
+    assert denied(1.08, **{**changes, "appraisal": loss}) == ["risk_per_trade"]
 
 
 def valued(other: float | None) -> Any:
