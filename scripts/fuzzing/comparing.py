@@ -177,6 +177,7 @@ def _reference(asked: Asked, appraised: OrderAppraised) -> Verdict | Answer:
             return judge(asked, appraisal)
         verdict = screen(asked)
         verdict.must.add("account")
+        verdict.may.add("daily_trades")  # Without a look nobody has opened the broker's new day yet.
         return verdict
     if appraisal is None:
         return Answer(must={"account"})

@@ -134,12 +134,13 @@ class Past:
     def look(self, report: AccountReport, limits: Limits, magic_base: int) -> None:
         """Take in what a believable look at the right account shows."""
         equity = report.account.equity
-        if known(equity) and equity > 0:
+        if not report.terminal.connected or not known(equity):
+            return
+        if equity > 0:
             self._mark(report, equity)
-        if report.terminal.connected and known(equity) and equity:
+        if equity:
             self._watch(report, limits)
-        loaded = report.terminal.connected and known(equity) and equity > 0
-        if loaded and (report.positions or report.account.profit == 0):
+        if equity > 0 and (report.positions or report.account.profit == 0):
             self._show(report, magic_base)
 
     def _mark(self, report: AccountReport, equity: float) -> None:
