@@ -104,10 +104,10 @@ some_lots = st.sampled_from([3, 1, 10, 25])
 limit_sets = st.fixed_dictionaries(
     {
         "max_risk_percent": pick([2.0, 0.5, 5.0, 50.0]),
-        "max_open_risk_percent": pick([None, 3.0, 8.0, 20.0]),
+        "max_open_risk_percent": pick([None, 2.0, 4.0, 1.0]),
         "max_exposure_percent": pick([None, 900.0, 2_000.0, 337.5]),
         "min_margin_level_percent": pick([None, None, 150.0, 500.0, 2_000.0]),
-        "max_volume": pick([None, None, 1.0, 0.25]),
+        "max_volume": pick([None, None, None, 1.0, 0.25]),
         "max_open_positions": pick([None, None, 6, 3]),
         "max_positions_per_symbol": pick([None, None, 3, 1]),
         "max_daily_loss_percent": pick([None, None, 5.0]),
@@ -158,7 +158,16 @@ def trials(draw: Any) -> Trial:
     """Draw one entry with everything that bears on it."""
     exchange = draw(exchanges())
     limits = make_limits(symbols=frozenset(SYMBOLS), **draw(limit_sets))
-    symbol = draw(st.sampled_from(SYMBOLS))
+    # What is held or waits on the same symbol is what most limits are about.
+    alike = [one.symbol for one in (*exchange.waiting.values(), *exchange.shown.values())]
+    symbol, buy = draw(st.sampled_from([*alike, *alike, *SYMBOLS])), draw(st.booleans())
+    share = draw(st.sampled_from([None, None, None, 1, 10, 70, 300, 20_000]))
+    trading = draw(st.sampled_from([TradingState.ACTIVE] * 5 + [TradingState.REDUCING]))
+    net = 0.0
+    if trading is TradingState.REDUCING and exchange.shown:
+        held = draw(st.sampled_from(sorted(exchange.shown.values(), key=lambda one: one.ticket)))
+        symbol, buy, share = held.symbol, not held.buy, draw(st.sampled_from([1, 3, 10, 50, None]))
+        net = sum(one.signed for one in exchange.shown.values() if one.symbol == symbol)
     state, unseen = EngineState(server_day=DAY), list[Stake]()
     for number in range(1, 1 + draw(st.sampled_from([0, 0, 1, 2]))):
         unseen.append(_send_unseen(draw, exchange, state, number, symbol))
@@ -167,11 +176,11 @@ def trials(draw: Any) -> Trial:
     fallen = draw(st.sampled_from([1.0, 1.04, 1.0, 1.0, 1.07]))
     state.day_equity = exchange.equity * fallen
     state.equity_peak = exchange.equity * max(fallen, draw(st.sampled_from([1.0, 1.0, 1.05, 1.2])))
-    state.trading = draw(st.sampled_from([TradingState.ACTIVE] * 5 + [TradingState.REDUCING]))
-    buy = draw(st.booleans())
+    state.trading = trading
     far = draw(st.sampled_from([2.0, 0.4, 9.0, 2.7, 0.8, 1.0, 4.4, 0.0]))
-    share = draw(st.sampled_from([None, None, None, 1, 10, 70, 300, 20_000]))
     volume = None if share is None else lots_of(symbol, share) + draw(st.sampled_from([0.0, 0.0, 0.0004]))
+    if net and share == 50:
+        volume = round(2 * abs(net), 8)  # Over to the other side, as large as before.
     stop = away(exchange, symbol, buy, far)
     side = Side.BUY if buy else Side.SELL
     signal = make_signal(signal_id="now", symbol=symbol, side=side, volume=volume, stop_loss=stop)
@@ -184,7 +193,8 @@ def _send_unseen(draw: Any, exchange: Exchange, state: EngineState, number: int,
     """Send an entry that no look shows; of a doubtful one on the wanted symbol nothing would be learnt."""
     outcome = draw(st.sampled_from(OUTCOMES))
     settled = outcome in (OrderState.FILLED, OrderState.PLACED)
-    symbol = draw(st.sampled_from([name for name in SYMBOLS if settled or name != wanted]))
+    others = [name for name in SYMBOLS if name != wanted]
+    symbol = draw(st.sampled_from([*others, wanted, wanted, wanted] if settled else others))
     buy, far = draw(st.booleans()), draw(st.sampled_from([2, 3, 2, 1, 2, 0]))
     lots = lots_of(symbol, draw(some_lots))
     stop = on_grid(symbol, away(exchange, symbol, buy, far))

@@ -89,6 +89,7 @@ class Exchange:
     hidden: dict[str, int] = field(default_factory=dict)
     unshown: dict[int, tuple[str, float]] = field(default_factory=dict)
     done: dict[int, float] = field(default_factory=dict)  # Lots filled of own orders.
+    late: set[int] = field(default_factory=set)  # Positions whose end the history does not have yet.
     tickets: int = 1_000
 
     def ticket(self) -> int:
@@ -225,7 +226,9 @@ class Exchange:
         return [
             deal
             for deal in self.deals
-            if deal.position_id == position and not (deal.symbol in self.hidden and deal.entry == 0)
+            if deal.position_id == position
+            and not (deal.symbol in self.hidden and deal.entry == 0)
+            and not (position in self.late and deal.entry != 0)
         ]
 
     # What happens at the venue

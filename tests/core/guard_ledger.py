@@ -4,7 +4,7 @@ The machine that drives the engine tells it what the exchange did and what was l
 tell it only what was sent and answered. It judges every entry that is about to be sent.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from tests.core.guard_cases import on_grid
@@ -46,13 +46,8 @@ class Reserved:
 class GuardLedger:
     """The judge of a whole run."""
 
-    def __init__(self, limits: Limits, exchange: Exchange, masked: Callable[[], set[int]]) -> None:
-        """Begin with nothing sent.
-
-        Args:
-            masked: gives the entries whose trade's end nobody could see yet.
-        """
-        self.limits, self.exchange, self.masked = limits, exchange, masked
+    def __init__(self, limits: Limits, exchange: Exchange) -> None:
+        self.limits, self.exchange = limits, exchange
         # Every intent by its number, what was sent of it and what is known of it.
         self.intents: dict[int, Intent] = {}
         self.orders: dict[int, ApprovedOrder] = {}
@@ -192,12 +187,9 @@ class GuardLedger:
     def streak(self) -> Sequence[Ended]:
         """Return the bridge's own trades that lost since the last that won, oldest first."""
         lost: list[Ended] = []
-        masked = self.masked()
         for trade in self.exchange.ended:
             if not any(self.status[number] in AT_THE_VENUE for number in trade.numbers):
                 continue  # Of an order in doubt nobody knows yet that there was a trade.
-            if masked.intersection(trade.numbers):
-                continue
             if trade.profit > 0:
                 lost = []
             elif trade.profit < 0:
@@ -290,6 +282,7 @@ class GuardLedger:
         if self.day is None or (report.server_day is not None and report.server_day > self.day):
             self.day, self.day_start = report.server_day, equity
             self.flattened -= {"daily_loss"}
+            self.readings.pop("daily_loss", None)
             if self.trading == "reducing" and self.breach == "daily_loss":
                 self.trading, self.breach = "active", ""
         elif self.day_start is not None:
@@ -304,9 +297,8 @@ class GuardLedger:
 
     def flattens(self, found: set[str]) -> set[str]:
         """Count a look of the account's watch; returns the breaches for which all is to be closed now."""
-        self.readings = {name: self.readings.get(name, 0) + 1 for name in found}
+        self.readings = {name: self.readings.get(name, 0) + 1 for name in found - self.flattened}
         due = {name for name, count in self.readings.items() if count >= self.limits.breach_readings}
-        due -= self.flattened
         if not self.limits.flatten_on_breach or not due:
             return set()
         self.flattened |= due
@@ -315,9 +307,13 @@ class GuardLedger:
 
     def resumes(self, report: AccountReport, *, local: bool) -> bool:
         """Tell whether a person may resume now, and note it."""
-        found = self.broken_by(report)
         if self.trading == "active" or (not local and not self.limits.allow_remote_resume):
             return False
+        shown = {operation.ticket for operation in report.balance_operations}
+        is_current = self.counted <= shown
+        if not is_current and self.breach:
+            return False
+        found = self.broken_by(report) if is_current else set()
         if found - {"drawdown"} or (found and not local):
             return False
         if found:

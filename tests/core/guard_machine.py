@@ -58,7 +58,7 @@ rarely = st.integers(0, 15).map(lambda number: number == 11)
 SETTINGS = st.fixed_dictionaries(
     {
         "max_risk_percent": st.sampled_from([1.0, 0.3, 2.0]),
-        "max_open_risk_percent": st.sampled_from([None, None, 4.0, 1.5]),
+        "max_open_risk_percent": st.sampled_from([None, None, 2.5, 1.0]),
         "max_exposure_percent": st.sampled_from([None, None, 900.0, 337.5]),
         "min_margin_level_percent": st.sampled_from([None, None, 700.0, 2_000.0]),
         "max_volume": st.sampled_from([None, None, 0.25]),
@@ -91,6 +91,7 @@ OUTCOMES = [
     "none",
     "withheld",
 ]
+ASKED = ["", "nothing is late", "the oldest", "all but the latest"]
 BETWEEN = ["a move", "a day", "a payment", "overtaken", "overtaken, and paid"]
 ENTRY = {
     "symbol": st.sampled_from(SYMBOLS),
@@ -192,7 +193,7 @@ class GuardMachine(RuleBasedStateMachine):
         size = PER_DOLLAR[currency]
         market = Market(currency, commission * size)
         self.exchange = Exchange(market, hedging, 20_000.0 * size, NOW, DAY, swap_per_lot=-2.0 * size)
-        self.ledger = GuardLedger(self.settings, self.exchange, self._masked)
+        self.ledger = GuardLedger(self.settings, self.exchange)
         self.state = EngineState()
         self.journal: list[Event] = []
         self.wanted: dict[str, Wanted] = {}
@@ -224,6 +225,7 @@ class GuardMachine(RuleBasedStateMachine):
         between: str,
         resumed: bool,
         later_ms: int,
+        lots: float | None = None,
     ) -> None:
         self.exchange.now += later_ms
         if resumed and self.ledger.trading != "active":
@@ -233,7 +235,7 @@ class GuardMachine(RuleBasedStateMachine):
             signal_id=signal_id,
             symbol=symbol,
             side=Side.BUY if buy else Side.SELL,
-            volume=None if share is None else lots_of(symbol, share),
+            volume=lots if share is None else lots_of(symbol, share),
             stop_loss=away(self.exchange, symbol, buy, far),
             received_msc=self.exchange.now,
         )
@@ -252,17 +254,26 @@ class GuardMachine(RuleBasedStateMachine):
     another_entry = rule(**ENTRY)(_entry)
     a_third_entry = rule(**ENTRY)(_entry)
 
+    @precondition(lambda self: self.exchange.shown)
+    @rule(pick=picks, share=st.sampled_from([0.5, 1.0, 2.0, 0.5]), again=st.booleans())
+    def entry_against_a_position(self, pick: Any, share: float, again: bool) -> None:
+        """Ask for what makes a net position smaller, and perhaps for more of it before that shows."""
+        held = pick.choice(sorted(self.exchange.shown.values(), key=lambda one: one.ticket))
+        lots = max(INSTRUMENTS[held.symbol].step, lots_part(held.symbol, held.lots, share))
+        for _ in range(1 + again):
+            self._entry(held.symbol, not held.buy, 2.0, None, "filled", 1.0, 3_000, "", False, 500, lots=lots)
+
     @rule(
         symbol=st.sampled_from(SYMBOLS),
         buy=sides,
         results=st.lists(
-            st.tuples(st.sampled_from([True, True, False]), st.booleans()), min_size=1, max_size=4
+            st.tuples(st.sampled_from([True, True, False]), st.sampled_from(ASKED)), min_size=1, max_size=4
         ),
         shows_in=st.sampled_from([0, 0, 3_000]),
         share=st.sampled_from([None, 10]),
     )
     def trades(
-        self, symbol: str, buy: bool, results: list[tuple[bool, bool]], shows_in: int, share: float | None
+        self, symbol: str, buy: bool, results: list[tuple[bool, str]], shows_in: int, share: float | None
     ) -> None:
         """Let whole trades be made, one after the other, won or lost, asked for at once or not."""
         for lost, asked in results:
@@ -271,7 +282,7 @@ class GuardMachine(RuleBasedStateMachine):
             if len(self.exchange.positions) > before:
                 self._decide(self.exchange.positions[max(self.exchange.positions)], lost)
             if asked:
-                self.results_are_asked_for()
+                self.results_are_asked_for(asked)
 
     def _happens(self, between: str, symbol: str) -> None:
         if between == "a move":
@@ -427,18 +438,10 @@ class GuardMachine(RuleBasedStateMachine):
         else:
             self.exchange.fill(symbol, buy, lots_of(symbol, 8), stop)
 
-    def _masked(self) -> set[int]:
-        """Return the entries whose trade's end another position of the symbol hides, on a netting account."""
-        held = {held.symbol for held in self.exchange.shown.values()}
-        unsettled = self.state.unsettled.values()
-        return {
-            one.intent.number for one in unsettled if one.intent.symbol in held and not self.exchange.hedging
-        }
-
-    @precondition(lambda self: self.exchange.shown)
+    @precondition(lambda self: self.exchange.positions)
     @rule(pick=picks, part=st.sampled_from([None, None, 0.5]))
     def closed_by_hand(self, pick: Any, part: float | None) -> None:
-        held = pick.choice(sorted(self.exchange.shown.values(), key=lambda one: one.ticket))
+        held = pick.choice(sorted(self.exchange.positions.values(), key=lambda one: one.ticket))
         lots = None if part is None else lots_part(held.symbol, held.lots, part)
         self.exchange.close(held.ticket, lots)
 
@@ -482,8 +485,23 @@ class GuardMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.exchange.shown)
     @rule(pick=picks, far=st.sampled_from([0.3, 1.0, 3.0, 9.0, 0.0]))
     def stop_moved(self, pick: Any, far: float) -> None:
+        self._move_stop(pick.choice(sorted(self.exchange.shown.values(), key=lambda one: one.ticket)), far)
+
+    @rule(
+        symbol=st.sampled_from(SYMBOLS),
+        buy=sides,
+        far=st.sampled_from([1.0, 3.0, 9.0, 0.0]),
+        halted=rarely,
+    )
+    def stop_of_an_entry_moved(self, symbol: str, buy: bool, far: float, halted: bool) -> None:
+        self._entry(symbol, buy, 2.0, None, "filled", 1.0, 0, "", True, 20_000)
+        if halted:
+            self._look_strangely("another account", 0.0)
+        if self.exchange.shown:
+            self._move_stop(self.exchange.shown[max(self.exchange.shown)], far)
+
+    def _move_stop(self, held: Held, far: float) -> None:
         """Move a position's stop; what costs more is judged like an entry, what does not always passes."""
-        held = pick.choice(sorted(self.exchange.shown.values(), key=lambda one: one.ticket))
         stop = on_grid(held.symbol, away(self.exchange, held.symbol, held.buy, far))
         wanted = make_modify(
             command_id=f"m-{len(self.journal)}",
@@ -499,6 +517,13 @@ class GuardMachine(RuleBasedStateMachine):
         record = self.state.orders[self.state.numbers[wanted.command_id]]
         self.exchange.restop(held.ticket, stop)
         self._answer(record.intent.number, OrderState.FILLED, 0.0)
+
+    @rule(share=st.sampled_from([-0.004, 0.004, -0.02, 0.02, -0.002]), looks=st.integers(0, 3))
+    def fortune(self, share: float, looks: int) -> None:
+        """Let a trade of somebody else, begun and ended between two looks, bring or cost money."""
+        self.exchange.balance = self.exchange.market.money(self.exchange.balance * (1 + share))
+        for _ in range(looks):
+            self.observe()
 
     # Time
 
@@ -545,11 +570,11 @@ class GuardMachine(RuleBasedStateMachine):
     def _day_of(self, at_msc: int) -> int:
         return [day for since_msc, day in self.days if since_msc <= at_msc][-1]
 
-    @rule()
-    def ask_for_results(self) -> None:
-        self.results_are_asked_for()
-
-    def results_are_asked_for(self) -> None:
+    @rule(late=st.sampled_from(ASKED[1:]))
+    def results_are_asked_for(self, late: str) -> None:
+        """Ask for the results of what has ended; the history may not have those of some trades yet."""
+        ended = sorted(trade.position for trade in self.exchange.ended[-4:])
+        self.exchange.late = set({"nothing is late": [], "the oldest": ended[:1]}.get(late, ended[:-1]))
         self.observe()
         self.exchange.now += 61_000  # Whatever is asked for again is due.
         self.settling.take(self.report)
@@ -559,19 +584,30 @@ class GuardMachine(RuleBasedStateMachine):
         self.exchange.now += 1  # No two looks at one instant.
         return report
 
-    @rule(strange=st.sampled_from(["not loaded", "nobody", "another account", "no equity", "no clock"]))
-    def odd_look(self, strange: str) -> None:
+    @rule(
+        strange=st.sampled_from(
+            ["not loaded", "nobody", "another account", "no equity", "no clock", "no link"]
+        ),
+        paid=st.sampled_from([0.0, -0.03]),
+    )
+    def odd_look(self, strange: str, paid: float) -> None:
+        self._look_strangely(strange, paid)
+
+    def _look_strangely(self, strange: str, paid: float) -> None:
         """Look while the terminal shows something else than the account as it is."""
-        self.exchange.now += 1
+        self._pay(paid)
         report = self.exchange.report(clock=strange != "no clock")
         changes: dict[str, Any] = {
             "not loaded": {"equity": 0.0, "balance": 0.0, "margin": 0.0},
             "nobody": {"login": 0},
             "another account": {"login": 5, "equity": report.account.equity / 3},
             "no equity": {"equity": NAN},
+            "no link": {"equity": report.account.equity / 3},
             "no clock": {},
         }[strange]
         report = replace(report, account=replace(report.account, **changes))
+        if strange == "no link":
+            report = replace(report, terminal=replace(report.terminal, connected=False))
         found = set[str]()
         believed = strange == "no clock" and self.ledger.knows_payments(report)
         if believed:
@@ -595,7 +631,6 @@ class GuardMachine(RuleBasedStateMachine):
         self._resume(source)
 
     def _resume(self, source: Source) -> None:
-        self.observe()
         self.exchange.now += 1
         request = ResumeRequested("go on", source, self.exchange.now)
         verdict = engine.resume(self.state, self.limits, request, self.exchange.now, self.report)

@@ -72,12 +72,12 @@ class Instrument:
 INSTRUMENTS = {
     found.name: found
     for found in (
-        Instrument("EURUSD", "EUR", "USD", 100_000, 5, 110_000),
+        Instrument("EURUSD", "EUR", "USD", 100_000, 5, 110_000, most=3.0),
         Instrument("USDJPY", "USD", "JPY", 100_000, 3, 150_000, stops_level=20),
-        Instrument("EURGBP", "EUR", "GBP", 100_000, 5, 85_000, most=4.0),
-        Instrument("XAUUSD", "XAU", "USD", 100, 2, 200_000, step=0.1, largest=20.0, freeze_level=30),
-        Instrument("GER40", "EUR", "EUR", 10, 1, 180_000, tick=5, step=0.1, largest=30.0, most=3.0),
-        Instrument("BTCUSD", "", "USD", 1, 2, 6_000_000, tick=10, step=0.001, largest=5.0),
+        Instrument("EURGBP", "EUR", "GBP", 100_000, 5, 85_000, most=1.0),
+        Instrument("XAUUSD", "XAU", "USD", 100, 2, 200_000, tick=10, step=0.1, largest=20.0, freeze_level=30),
+        Instrument("GER40", "EUR", "EUR", 10, 1, 180_000, tick=10, step=0.1, largest=30.0, most=6.0),
+        Instrument("BTCUSD", "", "USD", 1, 2, 6_000_000, tick=500, step=0.001, largest=50.0, most=2.0),
     )
 }
 LEVERAGE = 100
@@ -89,7 +89,7 @@ class Market:
     def __init__(self, currency: str, commission_per_side: float = 0.0) -> None:
         self.currency, self.commission_per_side = currency, commission_per_side
         self.bids = {name: found.price for name, found in INSTRUMENTS.items()}
-        self.spreads = {name: 2 * found.tick for name, found in INSTRUMENTS.items()}
+        self.spreads = {name: max(2, found.tick) for name, found in INSTRUMENTS.items()}
         self.unworthy: set[str] = set()  # Symbols whose worth cannot be told now.
 
     def bid(self, symbol: str) -> float:

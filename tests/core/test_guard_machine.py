@@ -5,7 +5,7 @@ import os
 from hypothesis import HealthCheck, Phase, settings
 from tests.core.guard_machine import GuardMachine
 
-EXAMPLES = int(os.environ.get("GUARD_EXAMPLES", "120"))
+EXAMPLES = int(os.environ.get("GUARD_EXAMPLES", "220"))
 
 
 class TestTheGuardUnderAnyOrderOfEvents(GuardMachine.TestCase):  # type: ignore[misc, name-defined]
