@@ -37,6 +37,7 @@ from hybrid_bridge.core.limits import Limits
 from hybrid_bridge.core.orders import ApprovedOrder
 
 Content = tuple[object, ...]
+NOTHING = 1e-300  # Less than doubles can tell from none.
 
 
 class Differs(Exception):
@@ -224,7 +225,7 @@ def _wrong_volume(asked: Asked, order: ApprovedOrder, verdict: Verdict, appraisa
     if sizing.loss is None:
         return "" if order.risk_money == 0 else "a risk without a stop"
     low, high = (each * volume for each in sizing.loss)
-    if not low * (1 - CLOSE) <= order.risk_money <= high * (1 + CLOSE):
+    if not low * (1 - CLOSE) <= order.risk_money <= high * (1 + CLOSE) + NOTHING:
         return f"reserves {order.risk_money}, the reference {low} to {high}"
     most = asked.limits.max_risk_percent / 100 * appraisal.report.account.equity
     return f"reserves {order.risk_money} of {most}" if order.risk_money > most * (1 + CLOSE) else ""

@@ -143,6 +143,8 @@ def judge(asked: Asked, appraisal: Appraisal) -> Verdict:
     verdict.note("open_positions", _are_too_many(asked, report))
     _judge_losses(verdict, asked, report, reduces)
     _judge_size(verdict, asked, appraisal)
+    if not report.terminal.connected:
+        verdict.may.add("daily_trades")  # Such a look opens no new day.
     if wrong_account(report, limits):  # Then nothing else that the look shows need be told.
         verdict.may |= (verdict.must & OF_THE_ACCOUNT) | {"daily_trades"}
         verdict.must -= OF_THE_ACCOUNT
@@ -199,6 +201,8 @@ def _reduces(asked: Asked, report: AccountReport) -> bool | None:
     if volume is None:
         return None  # It may be sized to something smaller, or be refused.
     gone = 2 * abs(net)
+    if abs(net) - volume == abs(net):
+        return None  # So little that doubles cannot tell.
     return None if abs(volume - gone) < 1e-9 or volume > gone else True
 
 
