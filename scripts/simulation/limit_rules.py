@@ -7,6 +7,7 @@ cannot tell what the bridge knew, the rule takes what speaks for the bridge.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import pairwise
 
 from scripts.simulation.case import Case, Failure, in_force, lifting
@@ -26,6 +27,7 @@ SHARE = 1.003  # A rate that moved between the question and the order.
 NEAR = 0.02  # Percentage points by which two reckonings of a fall may differ.
 SEEN_S = 20.0  # So long a position that somebody else opened may go unseen.
 APPRAISED_S = 30.0  # An order may reach the terminal so long after what it was judged on.
+EXPLAINED_S = 70.0  # So long the history may lack what moved the balance.
 CLOCK_WRONG_S = 7_200.0  # Farther than the PC's clock ever is off.
 DOUBT_S = 60.0  # So long it may not be known what became of a close.
 # In this span after the day's first look its opening equity was taken; in the longer one where the server's
@@ -338,9 +340,17 @@ def breaches_told_are_true(case: Case) -> Iterator[Failure]:
     for key, channels in case.evidence.told.items():
         for row in channels.get("redpanda", []):
             words = row.get("detail", "") if row["status"] == "denied" else ""
+            if _is_just_paid(case, row["done_at"]):
+                continue
             for reason, (name, most) in REASONS.items():
                 if f"{reason}:" in words and "not known" not in words:
                     yield from _unfounded(case, key, name, most)
+
+
+def _is_just_paid(case: Case, done_at: str) -> bool:
+    """Tell whether money moved so lately that the terminal may not have shown why: an entry is denied then."""
+    done_s = (datetime.fromisoformat(done_at).timestamp() * 1000 - case.start_ms) / 1000
+    return any(done_s - EXPLAINED_S < at_s <= done_s + LASTS_S for at_s, _ in case.money.moves)
 
 
 def _unfounded(case: Case, key: str, name: str, most: Callable[[Case, Look], float]) -> Iterator[Failure]:
