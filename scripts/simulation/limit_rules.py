@@ -348,7 +348,7 @@ def breaches_told_are_true(case: Case) -> Iterator[Failure]:
 
 
 def _is_just_paid(case: Case, done_at: str) -> bool:
-    """Tell whether money moved so lately that the terminal may not have shown why; entries are denied then."""
+    """Tell whether money moved so lately that the terminal may not have shown why yet."""
     done_s = (datetime.fromisoformat(done_at).timestamp() * 1000 - case.start_ms) / 1000
     return any(done_s - EXPLAINED_S < at_s <= done_s + LASTS_S for at_s, _ in case.money.moves)
 
