@@ -92,6 +92,8 @@ OUTCOMES = [
     "withheld",
 ]
 ASKED = ["", "nothing is late", "the oldest", "all but the latest"]
+# Of whole trades: whether lost, and which results the history has when they are asked for afterwards.
+A_WIN_LEARNED_LATE = [(False, ASKED[2]), (True, ASKED[2]), (True, ASKED[1]), (True, ASKED[1]), (True, "")]
 BETWEEN = ["a move", "a day", "a payment", "overtaken", "overtaken, and paid"]
 ENTRY = {
     "symbol": st.sampled_from(SYMBOLS),
@@ -266,8 +268,13 @@ class GuardMachine(RuleBasedStateMachine):
     @rule(
         symbol=st.sampled_from(SYMBOLS),
         buy=sides,
-        results=st.lists(
-            st.tuples(st.sampled_from([True, True, False]), st.sampled_from(ASKED)), min_size=1, max_size=4
+        results=st.one_of(
+            st.lists(
+                st.tuples(st.sampled_from([True, True, False]), st.sampled_from(ASKED)),
+                min_size=1,
+                max_size=4,
+            ),
+            st.just(A_WIN_LEARNED_LATE),
         ),
         shows_in=st.sampled_from([0, 0, 3_000]),
         share=st.sampled_from([None, 10]),
@@ -518,11 +525,15 @@ class GuardMachine(RuleBasedStateMachine):
         self.exchange.restop(held.ticket, stop)
         self._answer(record.intent.number, OrderState.FILLED, 0.0)
 
-    @rule(share=st.sampled_from([-0.004, 0.004, -0.02, 0.02, -0.002]), looks=st.integers(0, 3))
-    def fortune(self, share: float, looks: int) -> None:
-        """Let a trade of somebody else, begun and ended between two looks, bring or cost money."""
-        self.exchange.balance = self.exchange.market.money(self.exchange.balance * (1 + share))
-        for _ in range(looks):
+    @rule(turns=st.lists(st.sampled_from([-0.004, 0.004, -0.02, 0.02, 0.0, None]), min_size=1, max_size=5))
+    def fortune(self, turns: list[float | None]) -> None:
+        """Let trades of somebody else, begun and ended between two looks, bring and cost money."""
+        for share in turns:
+            if share is None:
+                self._next_day()
+            else:
+                balance = self.exchange.balance * (1 + share)
+                self.exchange.balance = self.exchange.market.money(balance)
             self.observe()
 
     # Time
