@@ -1,5 +1,6 @@
 """The limits on losses one by one: just under, at and just over each, and figures that are none."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -48,6 +49,23 @@ def case_at(equity: float, state: dict[str, Any], limits: dict[str, Any], **chan
     report = make_report(account=make_account(equity=equity), positions=changes.pop("positions", ()))
     facts = make_appraisal(report=report)
     return make_case(state=make_state(**state), limits=make_limits(**limits), appraisal=facts, **changes)
+
+
+@pytest.mark.parametrize(("check", "name", "limit", "mark"), FALLS)
+@pytest.mark.parametrize("equity", [9_000.0, 10_000.0])
+def test_money_that_is_not_explained_yet_measures_no_loss(
+    check: Any, name: str, limit: str, mark: str, equity: float
+) -> None:
+    report = make_report(account=make_account(equity=equity), money_explained=False)
+    case = make_case(
+        state=make_state(**{mark: 10_000.0}),
+        limits=make_limits(**{limit: 5.0}),
+        appraisal=make_appraisal(report=report),
+    )
+
+    unknown = "the account's history does not explain its money yet; the loss is not known"
+    assert check(case) == Denial(name, "5 %", f"equity {equity:.2f}", unknown)
+    assert check(replace(case, limits=make_limits())) is None
 
 
 @pytest.mark.parametrize(("check", "name", "limit", "mark"), FALLS)

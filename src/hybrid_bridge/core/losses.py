@@ -10,6 +10,7 @@ from hybrid_bridge.core.account import Account
 from hybrid_bridge.core.account_changes import DAILY_LOSS
 from hybrid_bridge.core.cases import AppraisedCase
 from hybrid_bridge.core.events import Denial
+from hybrid_bridge.core.funds import shows_money
 from hybrid_bridge.core.limits import Limits
 from hybrid_bridge.core.position_checks import reduces
 from hybrid_bridge.core.sizing import is_positive
@@ -23,14 +24,20 @@ def check_daily_loss(case: AppraisedCase) -> Denial | None:
     """The loss since the broker day's opening equity, floating included, is inside the limit."""
     if reduces(case):
         return None
-    return find_daily_loss(case.state, case.limits, case.report.account)
+    limit = case.limits.max_daily_loss_percent
+    return _find_unexplained(case, DAILY_LOSS, limit) or find_daily_loss(
+        case.state, case.limits, case.report.account
+    )
 
 
 def check_drawdown(case: AppraisedCase) -> Denial | None:
     """The fall from the equity's highest mark is inside the limit."""
     if reduces(case):
         return None
-    return find_drawdown(case.state, case.limits, case.report.account)
+    limit = case.limits.max_drawdown_percent
+    return _find_unexplained(case, DRAWDOWN, limit) or find_drawdown(
+        case.state, case.limits, case.report.account
+    )
 
 
 def check_loss_streak(case: AppraisedCase) -> Denial | None:
@@ -111,6 +118,14 @@ def _find_fall(name: str, limit: float | None, start: float | None, equity: floa
     if (start - equity) * 100 < start * limit:  # Undivided, so that at the limit is at the limit.
         return None
     return Denial(name, f"{limit:g} %", f"{fall:.2f} %", f"equity {equity:.2f} from {start:.2f}")
+
+
+def _find_unexplained(case: AppraisedCase, name: str, limit: float | None) -> Denial | None:
+    """Refuse to measure by money that may have been paid: it could hide a loss, or look like one."""
+    if limit is None or shows_money(case.state, case.report):
+        return None
+    detail = "the account's history does not explain its money yet; the loss is not known"
+    return Denial(name, f"{limit:g} %", f"equity {case.report.account.equity:.2f}", detail)
 
 
 def _explain_pause(case: AppraisedCase) -> str:
