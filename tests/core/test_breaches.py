@@ -212,6 +212,16 @@ def test_a_day_s_loss_ends_with_the_broker_s_day() -> None:
     assert (state.trading, state.halt_reason) == (ACTIVE, "a new day of the broker")
 
 
+def test_who_lifts_a_day_s_loss_and_that_it_lifts_no_stop_is_told() -> None:
+    state = make_state()
+    seen(state, look(9_500.0))
+
+    lifted = seen(state, look(9_500.0, NOW + 1, DAY + 1))[1]
+
+    why = "a new day of the broker"
+    assert lifted == TradingStateChanged(ACTIVE, why, LOCAL, emergency=False, at_msc=NOW + 1)
+
+
 @pytest.mark.parametrize(
     ("state", "equity"),
     [

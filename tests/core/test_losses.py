@@ -7,6 +7,7 @@ import pytest
 from tests.core.builders import (
     DAY,
     INF,
+    MAGIC_BASE,
     NAN,
     NOW,
     fold,
@@ -37,6 +38,7 @@ from hybrid_bridge.core.losses import (
 )
 from hybrid_bridge.core.market import Side
 from hybrid_bridge.core.orders import OrderState
+from hybrid_bridge.core.requests import make_magic
 
 HOUR = 3_600_000
 FALLS = [
@@ -233,3 +235,28 @@ def test_a_result_that_is_not_known_yet_counts_as_a_loss(
     if denial is not None:
         assert denial.observed == f"{streak}, and 1 of unknown result"
         assert denial.detail == "the result of signal s-1 is not known yet"
+
+
+def test_an_unknown_result_is_denied_in_words() -> None:
+    state = make_state(loss_streak=1)
+    fold(state, sending_events(make_order(make_intent(1))))
+    fold(state, [make_answer(1, OrderState.FILLED, volume=0.1)])
+    case = make_case(state=state, limits=make_limits(max_consecutive_losses=2))
+
+    assert check_loss_streak(case) == Denial(
+        "loss_streak",
+        "fewer than 2 losses in a row",
+        "1, and 1 of unknown result",
+        "the result of signal s-1 is not known yet",
+    )
+    own = make_position(magic=make_magic(MAGIC_BASE, 1))
+    shown = make_appraisal(report=make_report(positions=(own,)))
+    assert check_loss_streak(replace(case, appraisal=shown)) is None
+
+
+def test_a_margin_level_that_is_too_low_is_told_with_what_it_is_made_of() -> None:
+    account = make_account(equity=1_500.0, margin=1_000.0, margin_level=150.0)
+
+    assert find_margin_breach(make_limits(min_margin_level_percent=200.0), account) == Denial(
+        "margin", "level 200 %", "150.00 %", "equity 1500.00, margin 1000.00"
+    )

@@ -265,6 +265,22 @@ def test_a_buy_adds_to_one_leg_and_takes_from_the_other() -> None:
     }
 
 
+def test_orders_that_wait_on_one_side_add_up() -> None:
+    assert sums((EUR, 0.1, False), (EUR, 0.2, False), (EUR, -0.1, False)) == {
+        "EUR": (0.0, 0.0, 33_000.0, -11_000.0, 33_000.0),
+        "USD": (0.0, 0.0, 11_000.0, -33_000.0, 33_000.0),
+    }
+
+
+def test_what_is_worth_less_than_one_of_the_account_s_money_is_on_its_own_side() -> None:
+    penny = replace(EUR, money_per_lot=1.0)
+
+    assert sums((penny, 0.5, False)) == {
+        "EUR": (0.0, 0.0, 0.5, 0.0, 0.5),
+        "USD": (0.0, 0.0, 0.0, -0.5, 0.5),
+    }
+
+
 def test_symbols_meet_in_their_currencies() -> None:
     # Long EUR against USD, long USD against JPY: the dollars net out, the gross does not.
     assert sums((EUR, 0.5, True), (JPY, 0.4, True), (DAX, 1.0, True)) == {

@@ -8,11 +8,14 @@ from tests.core.builders import (
     INF,
     NAN,
     NOW,
+    fold,
     make_account,
+    make_answer,
     make_appraisal,
     make_intent,
     make_limits,
     make_order,
+    make_pending,
     make_position,
     make_quote,
     make_report,
@@ -24,9 +27,9 @@ from tests.core.builders import (
 from tests.core.casework import names_of
 
 from hybrid_bridge.core.account import Position
-from hybrid_bridge.core.events import TradingState
+from hybrid_bridge.core.events import Denial, TradingState
 from hybrid_bridge.core.market import Side
-from hybrid_bridge.core.orders import IntentKind
+from hybrid_bridge.core.orders import IntentKind, OrderState
 from hybrid_bridge.core.stop_changes import find_change_denials, raises_loss
 
 # 0.5 lots of EURUSD, opened at 1.099 with the stop at 1.09: 900 points, 450 USD. The bid is at 1.1.
@@ -229,6 +232,68 @@ def test_a_raised_loss_counts_with_what_no_look_shows() -> None:
 
     assert denied(1.08, state=inside, report=valued(0.0), **limits) == []
     assert denied(1.08, state=outside, report=valued(0.0), **limits) == ["open_risk"]
+
+
+def test_a_raised_loss_counts_with_what_was_filled_a_moment_ago_and_with_what_waits_unlisted() -> None:
+    limits = {"max_risk_percent": 50.0, "max_open_risk_percent": 10.0}
+    order = make_order(make_intent(symbol="USDJPY"), risk_money=50.01)
+    placed = fold(state_with(order), [make_answer(1, OrderState.PLACED)])
+    listed = make_pending(ticket=900, magic=order.request.magic)
+    shown = replace(valued(0.0), orders=(listed,))
+    shown = replace(shown, valuation=replace(shown.valuation, order_losses={900: 0.0}))
+
+    filled = fold(state_with(order), [make_answer(1, OrderState.FILLED)])
+    long_ago = fold(state_with(order), [make_answer(1, OrderState.FILLED, at_msc=NOW - 60_000)])
+
+    for state, report, expected in (
+        (placed, valued(0.0), ["open_risk"]),
+        (placed, shown, []),
+        (filled, valued(0.0), ["open_risk"]),
+        (long_ago, valued(0.0), []),
+    ):
+        assert expected == denied(1.08, state=state, report=report, **limits)
+
+
+def test_an_order_without_a_stop_leaves_the_open_risk_of_a_change_unbounded() -> None:
+    limits = {"max_risk_percent": 50.0, "max_open_risk_percent": 10.0}
+    state = state_with(make_order(make_intent(symbol="USDJPY", stop_loss=0.0), risk_money=0.0))
+
+    assert denied(1.08, state=state, report=valued(0.0), **limits) == ["open_risk"]
+
+
+def test_a_sell_s_loss_is_converted_at_the_price_of_its_stop() -> None:
+    quote = make_quote(symbol="USDJPY", bid=150.0, ask=150.0)
+    spec = {"name": "USDJPY", "digits": 3, "point": 0.001, "tick_size": 0.001}
+    spec |= {"currency_base": "USD", "currency_profit": "JPY"}
+    short = make_position(
+        symbol="USDJPY", side=Side.SELL, volume=1.0, price_open=150.0, stop_loss=160.0, take_profit=0.0
+    )
+    # 50 yen farther, on 100,000: 33,333.33 USD at 150, but 25,000 at 200.
+    facts = {"quote": quote, "loss_at_stop": 3_333_333.33}
+    report = make_report(account=make_account(equity=100_000.0), positions=(short,))
+
+    for percent, expected in ((25.01, []), (24.99, ["risk_per_trade"])):
+        assert expected == denied(
+            200.0, position=short, spec=spec, report=report, appraisal=facts, max_risk_percent=percent
+        )
+
+
+def test_a_raised_loss_is_denied_in_words() -> None:
+    def words(**changes: Any) -> list[Denial]:
+        position, report = HELD, make_report(positions=(HELD,), **changes.pop("report", {}))
+        intent = make_intent(kind=IntentKind.MODIFY, ticket=500, stop_loss=1.08, take_profit=0.0)
+        facts = make_appraisal(report=report, **changes.pop("facts", {}))
+        limits = make_limits(**changes)
+        found = find_change_denials(make_state(), limits, facts, make_spec(), position, intent, NOW)
+        return list(found)
+
+    no_equity = {"account": make_account(equity=NAN), "valuation": make_valuation(position_losses={500: 0.0})}
+    unknown = Denial("risk_per_trade", "2 % of equity", "not calculable", "no equity or no tick value")
+    assert words(facts={"loss_at_stop": None}) == [unknown]
+    assert words(report=no_equity, max_open_risk_percent=5.0) == [
+        unknown,
+        Denial("open_risk", "5 % of equity", "equity nan", "no equity to measure by"),
+    ]
 
 
 def test_without_an_equity_the_open_risk_is_not_known_either() -> None:

@@ -23,6 +23,8 @@ from hybrid_bridge.core.tightening import (
     in_force,
     is_stricter,
     restore,
+    shown_name,
+    shown_setting,
     shown_value,
     tighten,
 )
@@ -274,6 +276,44 @@ def test_the_state_remembers_who_tightened_what_last() -> None:
     state = state_after(first, second)
     assert {"max_risk_percent": 0.5, "max_volume": 2.0} == state.tightened
     assert {"max_risk_percent": second, "max_volume": first} == state.tightenings
+
+
+def test_a_restore_in_the_instant_of_the_tightening_does_not_undo_it() -> None:
+    state = state_after(*ask(("max_risk_percent", 1.0)))
+    refused = restore(state, LimitsRestoreRequested("calm", HERE, NOW), NOW)
+    words = "restore_limits: limits were tightened after it was typed; look, and type it again"
+    assert Refused((words,)) == refused
+
+
+def test_a_restore_from_afar_is_told_who_may() -> None:
+    refused = restore(state_after(), LimitsRestoreRequested("calm", BACKEND, NOW), NOW)
+    who = "limits are made looser by a person at the trading PC only"
+    mend = "type `hybrid-bridge limits --restore` on the trading PC"
+    assert Refused((f"restore_limits: {who}; {mend}",)) == refused
+
+
+def test_a_part_of_a_percent_stays_a_part() -> None:
+    (event,) = ask(("max_risk_percent", 0.5), ("max_volume", 0.25))
+    limits = in_force(LIMITS, state_after(event).tightened)
+    assert (0.5, 0.25) == (limits.max_risk_percent, limits.max_volume)
+
+
+def test_a_name_as_long_as_can_be_shown_is_not_cut() -> None:
+    assert repr("x" * NAME_CHARS_SHOWN) == shown_name("x" * NAME_CHARS_SHOWN)
+    assert repr("x" * NAME_CHARS_SHOWN) + "..." == shown_name("x" * (NAME_CHARS_SHOWN + 1))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "shown"),
+    [
+        ("require_stop_loss", 1.0, "true"),
+        ("trading_enabled", 0.0, "false"),
+        ("max_volume", 0.25, "0.25"),
+        ("of another version", 1.0, "1"),
+    ],
+)
+def test_a_switch_is_shown_as_one(name: str, value: float, shown: str) -> None:
+    assert shown == shown_setting(name, value)
 
 
 # The table and the settings

@@ -170,6 +170,43 @@ def test_deals_that_close_what_none_has_opened_are_not_all_of_them(deals: list[D
     assert results(*deals) is None
 
 
+def test_a_trade_tells_its_position_its_symbol_and_when_it_ended() -> None:
+    deals = [deal(1, BUY, IN, 0.1, **of(4)), deal(2, SELL, OUT, 0.1, -3.0)]
+
+    assert trades_of(deals, by_magic) == (Trade((4,), 700, "EURUSD", 2, -3.0, NOW + 2),)
+
+
+def test_deals_follow_one_another_by_their_time_and_then_by_their_ticket() -> None:
+    late = deal(1, SELL, OUT, 0.1, -3.0, time_msc=NOW + 9)
+    early = deal(5, BUY, IN, 0.1, time_msc=NOW + 3)
+    at_once = [deal(6, SELL, OUT, 0.1, 1.0, time_msc=NOW), deal(5, BUY, IN, 0.1, time_msc=NOW)]
+
+    assert results(late, early) == [((), 1, -3.0)]
+    assert results(*at_once) == [((), 6, 1.0)]
+    # Of a clock that is not known nothing is older than what has a time.
+    assert results(deal(9, SELL, OUT, 0.1, time_msc=1), deal(3, BUY, IN, 0.1, time_msc=None)) is not None
+
+
+@pytest.mark.parametrize(("volume", "ends"), [(0.1, 2), (0.04, 0)])
+def test_a_deal_that_could_turn_a_position_over_and_does_not_only_makes_it_smaller(
+    volume: float, ends: int
+) -> None:
+    deals = [deal(1, BUY, IN, 0.1, **of(1)), deal(2, SELL, INOUT, volume, -4.0, commission=-1.0, **of(2))]
+
+    assert results(*deals) == [((1, 2), ends, -5.0)]
+
+
+def test_what_turned_over_twice_is_three_trades() -> None:
+    deals = [
+        deal(1, BUY, IN, 1.0, **of(1)),
+        deal(2, SELL, INOUT, 2.0, -2.0, **of(2)),
+        deal(3, BUY, INOUT, 2.0, -3.0, **of(3)),
+        deal(4, SELL, OUT, 1.0, 7.0),
+    ]
+
+    assert results(*deals) == [((1,), 2, -2.0), ((2,), 3, -3.0), ((3,), 4, 7.0)]
+
+
 # Whose deals, and are they all
 
 
@@ -245,6 +282,15 @@ def test_on_a_netting_account_an_entry_is_in_the_position_that_it_was_seen_in_un
     assert state.held_in == {}
 
 
+def test_on_a_hedging_account_only_its_own_position_shows_an_entry() -> None:
+    state = filled()
+    state.held_in[1] = 500
+
+    report = make_report(positions=(make_position(ticket=500),))
+
+    assert find_unknown_results(state, make_limits(), report) != []
+
+
 def test_a_position_that_ended_holds_nothing_any_more() -> None:
     state = fold(filled(), [PositionAdopted(700, "EURUSD", BUY, 0.1, 1.1, 1, NOW)])
     assert state.held_in == {1: 700}
@@ -302,8 +348,21 @@ def test_a_trade_that_was_counted_before_more_of_the_order_came_to_light_is_not_
     assert isinstance(settle(record, [trade((1,), 10)], lambda _: DAY, NOW)[0], TradeClosed)
 
 
+def test_of_an_order_s_trades_only_those_after_the_one_that_was_counted_are_told() -> None:
+    state = fold(filled(), [EntrySettled(1, -5.0, 9, NOW)])
+    days = {NOW + 9: DAY, NOW + 12: DAY + 1}
+
+    events = settle(state.orders[1], [trade((1,), 9), trade((1,), 12)], days.get, NOW + 50)
+
+    assert events == (
+        TradeClosed((1,), 700, "EURUSD", 12, -5.0, NOW + 12, DAY + 1, NOW + 50),
+        EntrySettled(1, -5.0, 12, NOW + 50),
+    )
+
+
 def test_a_result_that_cannot_be_learned_counts_for_nothing() -> None:
     state = filled()
+    assert abandon_result(record_of(state), NOW + 3) == (EntrySettled(1, None, 0, NOW + 3),)
 
     fold(state, abandon_result(record_of(state), NOW))
 
