@@ -209,6 +209,12 @@ def test_limits_that_together_leave_nothing_are_all_named() -> None:
     ]
 
 
+def test_a_volume_that_is_too_small_is_told_before_what_else_denies_it() -> None:
+    case = make_case(make_signal(volume=0.004), limits=make_limits(max_open_risk_percent=0.0001))
+
+    assert denied(case) == ["volume", "open_risk"]
+
+
 def test_what_depends_on_the_volume_is_told_besides_other_denials() -> None:
     limits = make_limits(trading_enabled=False, max_volume=0.05, reduce_oversized=False)
 

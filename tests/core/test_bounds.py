@@ -11,6 +11,7 @@ from tests.core.builders import (
     NAN,
     NOW,
     fold,
+    make_account,
     make_answer,
     make_intent,
     make_order,
@@ -429,6 +430,24 @@ def test_margin_is_reserved_for_what_no_look_shows() -> None:
     ]
 
 
+def test_an_exposure_is_told_as_what_it_would_come_to() -> None:
+    def told(**layers: Any) -> list[str]:
+        report = {"valuation": make_valuation(worths=WORTHS)}
+        limits = {"max_exposure_percent": 1_000.0}
+        found = list(bound_exposure(facts_of(report=report, limits=limits, **layers)))
+        return [bound.seen(Decimal(2)) for bound in found if isinstance(bound, Bound)]
+
+    assert ["2000.00 % with 2 lots"] * 2 == told() == told(signal=SELL)
+
+
+def test_an_open_risk_without_an_equity_is_told_as_that() -> None:
+    report = {"account": make_account(equity=NAN), "valuation": make_valuation()}
+
+    assert list(bound_open_risk(facts_of(report=report, limits={"max_open_risk_percent": 3.0}))) == [
+        Denial("open_risk", "3 % of equity", "equity nan", "no equity to measure by")
+    ]
+
+
 # All of them
 
 
@@ -465,13 +484,17 @@ def test_a_bound_denies_in_its_own_words() -> None:
         ("2.000000000001", 2.0, "2.00"),
         ("5E+15", 2.0, "5.000e+15"),
         ("999999999999", 2.0, "999999999999.00"),
+        ("9999999999999", 2.0, "9999999999999.00"),
     ],
 )
 def test_what_is_above_a_limit_reads_so(value: str, limit: float, expected: str) -> None:
     assert above(Decimal(value), limit) == expected
 
 
-@pytest.mark.parametrize(("value", "expected"), [("1999.999", "1999.9990"), ("150", "150.00")])
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [("1999.999", "1999.9990"), ("150", "150.00"), ("1999.9999999999999", "2000.00")],
+)
 def test_what_is_below_a_limit_reads_so(value: str, expected: str) -> None:
     assert below(Decimal(value), 2_000.0) == expected
 

@@ -6,6 +6,7 @@ import pytest
 from tests.core.builders import INF, NAN, NOW, make_spec
 from tests.core.casework import ABSURD, case_with, name_of, table
 
+from hybrid_bridge.core.events import Denial
 from hybrid_bridge.core.market import Side, TradeMode
 from hybrid_bridge.core.market_checks import (
     check_price_collar,
@@ -202,6 +203,16 @@ def test_what_is_about_to_be_hit_is_frozen(
     denial = find_frozen(stop_loss, take_profit, 1.1, make_spec(freeze_level=freeze_level))
 
     assert frozen == (name_of(denial) == "stop_loss")
+
+
+@pytest.mark.parametrize(
+    ("stops", "name"),
+    [((1.0995, 0.0), "stop_loss"), ((0.0, 1.1005), "take_profit"), ((1.09, 1.1005), "take_profit")],
+)
+def test_what_is_frozen_is_named(stops: tuple[float, float], name: str) -> None:
+    assert find_frozen(*stops, 1.1, make_spec(freeze_level=50)) == Denial(
+        "stop_loss", f"{name} more than 50 points away", "50.0 points", "frozen: it is about to be hit"
+    )
 
 
 def test_nothing_is_frozen_while_the_size_of_a_point_is_not_known() -> None:
