@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from scripts.simulation.case import Case, Failure
 from scripts.simulation.evidence import gather, read_ledger
-from scripts.simulation.limit_rules import flattened_after_breach
+from scripts.simulation.loss_rules import flattened_after_breach
 from scripts.simulation.rules import as_told, cleared_after_stop, closes_once, judge_case
 
 if TYPE_CHECKING:

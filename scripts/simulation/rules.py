@@ -11,6 +11,7 @@ from typing import Any
 from scripts.simulation.case import Case, Failure, entries_of, in_force, lifting
 from scripts.simulation.evidence import ENTRY_IN, ENTRY_INOUT, LOTS, positions, signal_of
 from scripts.simulation.limit_rules import RULES as LIMIT_RULES
+from scripts.simulation.loss_rules import RULES as LOSS_RULES
 
 CHANNELS = ("websocket", "redpanda")
 FINAL = ("filled", "partial", "rejected", "not_executed", "denied", "expired")
@@ -26,7 +27,7 @@ def judge_case(case: Case) -> list[Failure]:
     rules = (
         once_only, as_told, known_signals, not_stale, closes_once, magics_unique, stop_present, volume_inside,
         rate_inside, day_inside, count_inside, nothing_beside_doubt, looked_enough, nothing_after_stop,
-        cleared_after_stop, *LIMIT_RULES,
+        cleared_after_stop, *LIMIT_RULES, *LOSS_RULES,
     )  # fmt: skip
     return [failure for rule in rules for failure in rule(case)]
 
