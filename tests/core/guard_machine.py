@@ -93,7 +93,13 @@ OUTCOMES = [
 ]
 ASKED = ["", "nothing is late", "the oldest", "all but the latest"]
 # Of whole trades: whether lost, and which results the history has when they are asked for afterwards.
-A_WIN_LEARNED_LATE = [(False, ASKED[2]), (True, ASKED[2]), (True, ASKED[1]), (True, ASKED[1]), (True, "")]
+A_WIN_LEARNED_LATE: list[tuple[bool | None, str]] = [
+    (False, ASKED[2]),
+    (True, ASKED[2]),
+    (True, ASKED[1]),
+    (True, ASKED[1]),
+    (True, ""),
+]
 BETWEEN = ["a move", "a day", "a payment", "overtaken", "overtaken, and paid"]
 ENTRY = {
     "symbol": st.sampled_from(SYMBOLS),
@@ -270,7 +276,7 @@ class GuardMachine(RuleBasedStateMachine):
         buy=sides,
         results=st.one_of(
             st.lists(
-                st.tuples(st.sampled_from([True, True, False]), st.sampled_from(ASKED)),
+                st.tuples(st.sampled_from([True, True, False, None]), st.sampled_from(ASKED)),
                 min_size=1,
                 max_size=4,
             ),
@@ -280,9 +286,14 @@ class GuardMachine(RuleBasedStateMachine):
         share=st.sampled_from([None, 10]),
     )
     def trades(
-        self, symbol: str, buy: bool, results: list[tuple[bool, str]], shows_in: int, share: float | None
+        self,
+        symbol: str,
+        buy: bool,
+        results: list[tuple[bool | None, str]],
+        shows_in: int,
+        share: float | None,
     ) -> None:
-        """Let whole trades be made, one after the other, won or lost, asked for at once or not."""
+        """Let whole trades be made, one after the other, won or lost, asked for at once or later."""
         for lost, asked in results:
             before = len(self.exchange.positions)
             self._entry(symbol, buy, 2.0, share, "filled", 1.0, shows_in, "", True, 61_000)
@@ -422,12 +433,18 @@ class GuardMachine(RuleBasedStateMachine):
         if looked:
             self.observe()
 
-    def _decide(self, held: Held, lost: bool) -> None:
-        """Let the price run into a position's stop, or as far the other way, where it is closed."""
+    def _decide(self, held: Held, lost: bool | None) -> None:
+        """Let the price run into a position's stop, or as far the other way, where it is closed.
+
+        Args:
+            lost: None for a trade that wins less than it costs.
+        """
         found = INSTRUMENTS[held.symbol]
         distance = abs(self.exchange.market.exit(held.symbol, held.buy) - held.stop) if held.stop else 0.0
         ticks = round(distance / found.point / found.tick) + 1
-        self.exchange.move(held.symbol, ticks * (1 if held.buy != lost else -1))
+        if lost is None:
+            ticks = self.exchange.market.spreads[held.symbol] // found.tick + 2
+        self.exchange.move(held.symbol, ticks * (1 if held.buy != bool(lost) else -1))
         if held.ticket in self.exchange.positions and not lost:
             self.exchange.close(held.ticket)
 
