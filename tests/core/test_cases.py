@@ -8,6 +8,7 @@ from tests.core.builders import (
     NOW,
     fold,
     make_answer,
+    make_appraisal,
     make_case,
     make_intent,
     make_limits,
@@ -154,3 +155,11 @@ def test_later_orders_do_not_hide_a_close() -> None:
     report = make_report(positions=(make_position(),))
 
     assert [record.intent.number for record in find_late_closes(state, report, NOW)] == [1]
+
+
+def test_a_case_knows_what_waits_at_the_venue_by_its_own_magic() -> None:
+    placed = answered(OrderState.PLACED)
+    listed = make_appraisal(report=make_report(orders=(make_pending(magic=MINE),)))
+
+    assert [1] == [record.intent.number for record in unseen_orders(make_case(state=placed))]
+    assert unseen_orders(make_case(state=placed, appraisal=listed)) == []

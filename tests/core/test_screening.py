@@ -136,6 +136,11 @@ FULL = {"daily_entries": 10}
     ("eleven of ten", {"state": {"daily_entries": 11}}, "daily_trades"),
     ("none allowed", {"limits": {"max_daily_trades": 0}}, "daily_trades"),
     ("ten of ten, the next day", {"state": FULL, "server_day": DAY + 1}, None),
+    (
+        "one of one, the next day",
+        {"state": FULL, "limits": {"max_daily_trades": 1}, "server_day": DAY + 1},
+        None,
+    ),
     ("ten of ten, the day before", {"state": FULL, "server_day": DAY - 1}, "daily_trades"),
     ("ten of ten, the day not known", {"state": FULL, "server_day": None}, "daily_trades"),
     ("ten of ten before any day was opened", {"state": {**FULL, "server_day": None}}, None),

@@ -121,6 +121,19 @@ def test_a_loss_is_converted_at_the_price_of_the_stop() -> None:
     assert lost(yen(), Side.SELL, entry=150.0, stop_loss=151.0) == pytest.approx(100_000 / 150.98, rel=1e-9)
 
 
+def test_a_rate_below_one_is_a_rate_too() -> None:
+    # EURGBP on an account in EUR: 1,000 pounds are lost, 1,176.47 euros at 0.85 and 1,190.48 at 0.84.
+    pounds = make_appraisal(
+        spec=make_spec(currency_base="EUR", currency_profit="GBP"),
+        quote=make_quote(bid=0.85, ask=0.85),
+        reference_volume=1.0,
+        loss_at_stop=1_000 / 0.85,
+        report=make_report(account=make_account(currency="EUR")),
+    )
+
+    assert lost(pounds, entry=0.85, stop_loss=0.84) == pytest.approx(1_000 / 0.84, rel=1e-9)
+
+
 def test_the_reserve_is_converted_where_it_fills() -> None:
     buy = lost(yen(), entry=150.02, stop_loss=149.02, reserve_points=100.0)
     sell = lost(yen(), Side.SELL, entry=150.0, stop_loss=151.0, reserve_points=100.0)
