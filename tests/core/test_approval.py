@@ -228,6 +228,8 @@ def test_a_volume_that_is_too_small_is_told_before_what_else_denies_it() -> None
     case = make_case(make_signal(volume=0.004), limits=make_limits(max_open_risk_percent=0.0001))
 
     assert denied(case) == ["volume", "open_risk"]
+    unknown = make_appraisal(margin=None)
+    assert denied(make_case(make_signal(volume=0.004), appraisal=unknown)) == ["volume", "margin"]
 
 
 def test_what_depends_on_the_volume_is_told_besides_other_denials() -> None:

@@ -431,20 +431,25 @@ def test_margin_is_reserved_for_what_no_look_shows() -> None:
 
 
 def test_an_exposure_is_told_as_what_it_would_come_to() -> None:
-    def told(**layers: Any) -> list[str]:
-        report = {"valuation": make_valuation(worths=WORTHS)}
+    def told(*held: Any, **layers: Any) -> list[str]:
+        report = {"valuation": make_valuation(worths=WORTHS), "positions": held}
         limits = {"max_exposure_percent": 1_000.0}
         found = list(bound_exposure(facts_of(report=report, limits=limits, **layers)))
         return [bound.seen(Decimal(2)) for bound in found if isinstance(bound, Bound)]
 
     assert ["2000.00 % with 2 lots"] * 2 == told() == told(signal=SELL)
+    assert ["2400.00 % with 2 lots"] * 2 == told(position("EURUSD", 0.4))
+    assert ["1600.00 % with 2 lots"] * 2 == told(position("EURUSD", 0.4), signal=SELL)
 
 
-def test_an_open_risk_without_an_equity_is_told_as_that() -> None:
+def test_a_share_of_no_equity_is_told_as_that() -> None:
     report = {"account": make_account(equity=NAN), "valuation": make_valuation()}
 
     assert list(bound_open_risk(facts_of(report=report, limits={"max_open_risk_percent": 3.0}))) == [
         Denial("open_risk", "3 % of equity", "equity nan", "no equity to measure by")
+    ]
+    assert list(bound_exposure(facts_of(report=report, limits={"max_exposure_percent": 300.0}))) == [
+        Denial("exposure", "300 % of equity", "equity nan", "no equity to measure by")
     ]
 
 

@@ -278,6 +278,30 @@ def test_a_sell_s_loss_is_converted_at_the_price_of_its_stop() -> None:
         )
 
 
+def test_a_buy_s_loss_is_converted_where_its_reserve_fills() -> None:
+    spec = {"name": "USDJPY", "digits": 3, "point": 0.001, "tick_size": 0.001}
+    spec |= {"currency_base": "USD", "currency_profit": "JPY"}
+    long = make_position(symbol="USDJPY", volume=1.0, price_open=150.0, stop_loss=140.0, take_profit=0.0)
+    # 50 yen and 10 reserved, on 100,000, bought back at 90: 66,666.67 USD.
+    facts = {"quote": make_quote(symbol="USDJPY", bid=150.0, ask=150.0), "loss_at_stop": 3_333_333.33}
+    report = make_report(account=make_account(equity=100_000.0), positions=(long,))
+
+    for percent, expected in ((66.67, []), (66.66, ["risk_per_trade"])):
+        limits = {"max_risk_percent": percent, "slippage_reserve_points": 10_000.0}
+        assert expected == denied(100.0, position=long, spec=spec, report=report, appraisal=facts, **limits)
+
+
+def test_what_leaves_the_open_risk_of_a_change_unbounded_is_named() -> None:
+    state = state_with(make_order(make_intent(symbol="USDJPY", stop_loss=0.0), risk_money=0.0))
+    intent = make_intent(kind=IntentKind.MODIFY, ticket=500, stop_loss=1.08, take_profit=0.0)
+    limits = make_limits(max_risk_percent=50.0, max_open_risk_percent=10.0)
+    facts = make_appraisal(report=valued(0.0), loss_at_stop=1.0)
+
+    (found,) = find_change_denials(state, limits, facts, make_spec(), HELD, intent, NOW)
+
+    assert found.observed == "unlimited by signal s-1"
+
+
 def test_a_raised_loss_is_denied_in_words() -> None:
     def words(**changes: Any) -> list[Denial]:
         position, report = HELD, make_report(positions=(HELD,), **changes.pop("report", {}))

@@ -196,6 +196,10 @@ def test_a_deal_that_could_turn_a_position_over_and_does_not_only_makes_it_small
     assert results(*deals) == [((1, 2), ends, -5.0)]
 
 
+def test_a_position_may_begin_with_a_deal_that_could_have_turned_one_over() -> None:
+    assert results(deal(1, BUY, INOUT, 0.1, **of(1)), deal(2, SELL, OUT, 0.1, 5.0)) == [((1,), 2, 5.0)]
+
+
 def test_what_turned_over_twice_is_three_trades() -> None:
     deals = [
         deal(1, BUY, IN, 1.0, **of(1)),
@@ -237,6 +241,14 @@ def test_the_deals_are_all_once_they_add_up_to_what_the_venue_said(
     stopped_out = deal(9, SELL, OUT, 0.1, **of(1))
 
     assert is_complete(record_of(filled()), [*opened, stopped_out]) is complete
+
+
+def test_no_deals_are_never_all_of_them() -> None:
+    order = make_order(make_intent(1))
+    told = make_answer(1, OrderState.FILLED, volume=0.0)
+    state = fold(make_state(), [*sending_events(order), told])
+
+    assert not is_complete(record_of(state), [])
 
 
 # What is awaited
@@ -337,6 +349,10 @@ def test_a_result_is_told_of_the_trade_and_of_every_entry_in_it() -> None:
 )
 def test_what_is_not_over_or_not_known_is_not_told(trades: list[Trade]) -> None:
     assert settle(record_of(filled()), trades, lambda _: DAY, NOW) == ()
+
+
+def test_the_least_of_tickets_ends_a_trade_too() -> None:
+    assert settle(record_of(filled()), [trade((1,), 1)], lambda _: DAY, NOW) != ()
 
 
 def test_a_trade_that_was_counted_before_more_of_the_order_came_to_light_is_not_counted_again() -> None:
