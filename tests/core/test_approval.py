@@ -199,8 +199,12 @@ def test_a_volume_that_is_too_large_is_reduced_or_denied_as_the_trader_wants(nam
         assert volume_of(at_limit(name, 0.31)) == 0.3
 
 
-@pytest.mark.parametrize(("side", "stop_loss"), [(Side.BUY, 149.0), (Side.SELL, 151.0)])
-def test_either_side_reserves_its_loss_at_the_price_of_its_stop(side: Side, stop_loss: float) -> None:
+@pytest.mark.parametrize(
+    ("side", "stop_loss", "filled"), [(Side.BUY, 149.0, 148.0), (Side.SELL, 151.0, 152.0)]
+)
+def test_either_side_reserves_its_loss_at_the_price_where_its_stop_fills(
+    side: Side, stop_loss: float, filled: float
+) -> None:
     yen = make_appraisal(
         spec=make_spec(digits=3, point=1e-3, tick_size=1e-3, currency_base="USD", currency_profit="JPY"),
         quote=make_quote(bid=150.0, ask=150.0),
@@ -208,10 +212,11 @@ def test_either_side_reserves_its_loss_at_the_price_of_its_stop(side: Side, stop
         loss_at_stop=100_000 / 150,
         margin=1_000.0,
     )
-    order = verdict(make_case(make_signal(side=side, stop_loss=stop_loss), appraisal=yen))
+    signal, limits = make_signal(side=side, stop_loss=stop_loss), make_limits(slippage_reserve_points=1_000.0)
+    order = verdict(make_case(signal, limits=limits, appraisal=yen))
 
     assert isinstance(order, ApprovedOrder)
-    assert order.risk_money == pytest.approx(10_000 / stop_loss, rel=1e-9)
+    assert order.risk_money == pytest.approx(20_000 / filled, rel=1e-9)
 
 
 def test_limits_that_together_leave_nothing_are_all_named() -> None:
