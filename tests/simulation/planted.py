@@ -292,13 +292,13 @@ def positions_not_counted() -> list[Change]:
 
 def stop_loss_not_required() -> list[Change]:
     """Send entries without a stop."""
-    check = approval.judge
+    approve = verdict.approve
 
-    def lenient(case: Any) -> Any:
+    def lenient(case: Any, intent: Any) -> Any:
         limits: Limits = replace(case.limits, require_stop_loss=False)
-        return check(replace(case, limits=limits))
+        return approve(replace(case, limits=limits), intent)
 
-    return [(approval, "judge", lenient)]
+    return [(verdict, "approve", lenient)]
 
 
 BUGS = (
