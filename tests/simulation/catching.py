@@ -14,7 +14,7 @@ from scripts.simulation.run import run_seed
 from tests.simulation.bug import Bug
 from tests.simulation.planted import BUGS
 
-SEEDS_MAX = 400
+SEEDS_MAX = 1_000
 HEAD = (
     "# Planted bugs",
     "",
