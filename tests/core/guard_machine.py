@@ -304,7 +304,7 @@ class GuardMachine(RuleBasedStateMachine):
 
     def _happens(self, between: str, symbol: str) -> None:
         if between == "a move":
-            self.exchange.move(symbol, 40)
+            self._move(symbol, 40)
         elif between == "a day":
             self._next_day()
         elif between == "a payment":
@@ -424,7 +424,7 @@ class GuardMachine(RuleBasedStateMachine):
     )
     def price_moves(self, symbol: str, permille: float) -> None:
         points = INSTRUMENTS[symbol].price * permille / 1_000 / INSTRUMENTS[symbol].tick
-        self.exchange.move(symbol, round(points))
+        self._move(symbol, round(points))
 
     @precondition(lambda self: self.exchange.positions)
     @rule(pick=picks, lost=st.sampled_from([True, True, False]), looked=st.booleans())
@@ -444,7 +444,7 @@ class GuardMachine(RuleBasedStateMachine):
         ticks = round(distance / found.point / found.tick) + 1
         if lost is None:
             ticks = self.exchange.market.spreads[held.symbol] // found.tick + 2
-        self.exchange.move(held.symbol, ticks * (1 if held.buy != bool(lost) else -1))
+        self._move(held.symbol, ticks * (1 if held.buy != bool(lost) else -1))
         if held.ticket in self.exchange.positions and not lost:
             self.exchange.close(held.ticket)
 
@@ -452,8 +452,7 @@ class GuardMachine(RuleBasedStateMachine):
         symbol=st.sampled_from(SYMBOLS), buy=sides, far=st.sampled_from([2.0, 4.0, 0.0]), waits=st.booleans()
     )
     def by_hand(self, symbol: str, buy: bool, far: float, waits: bool) -> None:
-        if not self.exchange.hedging and any(one == symbol for one, _ in self.exchange.unshown.values()):
-            return  # On a netting account nobody could tell whose deal a look shows.
+        self._look_before_others(symbol)
         stop = on_grid(symbol, away(self.exchange, symbol, buy, far))
         if waits:
             price = on_grid(symbol, away(self.exchange, symbol, buy, 0.5))
@@ -478,6 +477,21 @@ class GuardMachine(RuleBasedStateMachine):
         if share:
             self.exchange.pay(self.exchange.market.money(share * self.exchange.balance))
 
+    def _move(self, symbol: str, ticks: int) -> None:
+        """Move a price, which may fill somebody else's order."""
+        if any(order.symbol == symbol for order in self.exchange.waiting.values()):
+            self._look_before_others(symbol)
+        self.exchange.move(symbol, ticks)
+
+    def _look_before_others(self, symbol: str) -> None:
+        """Look before somebody else deals in a symbol on a netting account.
+
+        Without a look in between nobody could tell whose deal it is that the next one shows.
+        """
+        if not self.exchange.hedging:
+            self.exchange.show(symbol)
+            self.observe()
+
     # Commands
 
     @precondition(lambda self: self.exchange.shown)
@@ -487,6 +501,9 @@ class GuardMachine(RuleBasedStateMachine):
         outcome=st.sampled_from(["filled", "unknown", "filled"]),
     )
     def closed_by_command(self, pick: Any, part: float | None, outcome: str) -> None:
+        self.exchange.show()
+        if not self.exchange.shown:
+            return
         held = pick.choice(sorted(self.exchange.shown.values(), key=lambda one: one.ticket))
         lots = None if part is None else lots_part(held.symbol, held.lots, part)
         wanted = make_close(
@@ -509,6 +526,9 @@ class GuardMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.exchange.shown)
     @rule(pick=picks, far=st.sampled_from([0.3, 1.0, 3.0, 9.0, 0.0]))
     def stop_moved(self, pick: Any, far: float) -> None:
+        self.exchange.show()
+        if not self.exchange.shown:
+            return
         self._move_stop(pick.choice(sorted(self.exchange.shown.values(), key=lambda one: one.ticket)), far)
 
     @rule(

@@ -162,7 +162,7 @@ def test_everything_is_closed_after_so_many_believed_looks_in_a_row_and_once(
         fold(state, engine.observe(state, limits, AccountObserved(report)))
         events = engine.flatten(state, limits, report, counter)
         fold(state, events)
-        peak = max(peak, equity) if drawdown and equity > 0 else peak
+        peak = max(peak, equity) if drawdown and connected and equity > 0 else peak
         if connected and equity == equity and equity != 0:
             in_a_row = in_a_row + 1 if (peak - equity) / peak * 100 >= 5.0 else 0
         due = wanted and not done and in_a_row >= readings
