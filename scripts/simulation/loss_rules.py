@@ -6,6 +6,7 @@ handed out. Where an outsider cannot tell what the bridge knew, the rule takes w
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import pairwise
 
 from scripts.simulation.case import Case, Failure, in_force, lifting
@@ -14,6 +15,7 @@ from scripts.simulation.limit_rules import APPRAISED_S, entries_with_account
 from scripts.simulation.money import Look, net_lots
 
 NEAR = 0.02  # Percentage points by which two reckonings of a fall may differ.
+EXPLAINED_S = 70.0  # So long the history may lack what moved the balance.
 CLOCK_WRONG_S = 7_200.0  # Farther than the PC's clock ever is off.
 # In this span after the day's first look its opening equity was taken; in the longer one where the server's
 # clock must be learned first.
@@ -190,9 +192,17 @@ def breaches_told_are_true(case: Case) -> Iterator[Failure]:
     for key, channels in case.evidence.told.items():
         for row in channels.get("redpanda", []):
             words = row.get("detail", "") if row["status"] == "denied" else ""
+            if _is_just_paid(case, row["done_at"]):
+                continue
             for reason, (name, most) in REASONS.items():
                 if f"{reason}:" in words and "not known" not in words:
                     yield from _unfounded(case, key, name, most)
+
+
+def _is_just_paid(case: Case, done_at: str) -> bool:
+    """Tell whether money moved so lately that a lane which has just started may not know why yet."""
+    done_s = (datetime.fromisoformat(done_at).timestamp() * 1000 - case.start_ms) / 1000
+    return any(done_s - EXPLAINED_S < at_s <= done_s + LASTS_S for at_s, _ in case.money.moves)
 
 
 def _unfounded(case: Case, key: str, name: str, most: Callable[[Case, Look], float]) -> Iterator[Failure]:
