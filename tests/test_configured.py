@@ -6,14 +6,14 @@ import dataclasses
 import pytest
 from pydantic import ValidationError
 
-from hybrid_bridge.configured import TRADING_SETTINGS, account_of, limits_of, trading_values
+from hybrid_bridge.configured import TRADING_SETTINGS, limits_of, trading_values
 from hybrid_bridge.core.limits import Limits
 from hybrid_bridge.core.tightening import RULES, in_force
 from hybrid_bridge.settings import Settings
 
 # Settings that neither limit an order nor reach a part through one of the slices: the folder of all files,
 # and an address that nothing in this version asks.
-ELSEWHERE = {"state_dir", "backend_api_url", "journal_retention_days"}
+ELSEWHERE = {"backend_api_url", "journal_retention_days"}
 # One of these differs from any setting's default and is accepted for it.
 CANDIDATES = (
     *(
@@ -29,6 +29,9 @@ CANDIDATES = (
         "netting",
         "latest",
         "DEBUG",
+        "SSL",
+        "PLAIN",
+        "gzip",
         "3600",
     ),
     *(("AAA",), "wss://other/ws", "https://other/api", "other:1", "other"),
@@ -131,7 +134,7 @@ class TestAccount:
         ],
     )
     def test_what_was_simulated_is_no_part_of_a_real_accounts_history(self, settings, account):
-        assert account == account_of(Settings(**settings))
+        assert account == Settings(**settings).account
 
 
 class TestTradingValues:

@@ -13,7 +13,7 @@ import structlog
 
 from hybrid_bridge import guard_figures
 from hybrid_bridge.clock import SystemClock
-from hybrid_bridge.configured import account_of, limits_of
+from hybrid_bridge.configured import limits_of
 from hybrid_bridge.control.client import ControlClient
 from hybrid_bridge.control.local_commands import LocalCommands
 from hybrid_bridge.control.ticks import WebSocketTickSink
@@ -83,7 +83,7 @@ class Bridge:
         self._fill_board()
 
     def _open_files(self) -> None:
-        folder, account = Path(self._settings.state_dir), account_of(self._settings)
+        folder, account = Path(self._settings.state_dir), self._settings.account
         channels = ["websocket", "redpanda"] if self._hybrid else ["websocket"]
         self.journal = SqliteJournal(folder / f"journal-{account}.sqlite", account, channels)
         self.retention = Retention(self.journal, self._settings.journal_retention_days, self.clock)

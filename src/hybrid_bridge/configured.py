@@ -1,4 +1,4 @@
-"""What the settings mean to the rest: the limits as the core reads them, and whose files STATE_DIR holds.
+"""What the settings mean to the rest: the limits as the core reads them.
 
 Pure. The bridge builds its parts with it; `hybrid-bridge limits` tells by it what is in force, beside a
 running bridge or without one.
@@ -70,13 +70,3 @@ def limits_of(settings: Settings) -> Limits:
         close_positions_on_stop=settings.emergency_close_positions,
         allow_remote_resume=settings.allow_remote_resume,
     )
-
-
-def account_of(settings: Settings) -> str:
-    """Return under which name an account's journal and cursors are kept.
-
-    What was traded on the simulated terminal is no part of a real account's history, whatever MT5_LOGIN says.
-    """
-    if not settings.simulated:
-        return str(settings.mt5_login)
-    return "simulator" if settings.mt5_login is None else f"simulator-{settings.mt5_login}"

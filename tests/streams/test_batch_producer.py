@@ -9,7 +9,7 @@ from aiokafka import errors as kafka
 from tests.streams.support import EmbeddedBroker, SystemClock, frozen, read_topic, stream_settings
 
 from hybrid_bridge.errors import ChannelError
-from hybrid_bridge.settings import StreamSettings
+from hybrid_bridge.settings import StreamSettings, TopicPlan
 from hybrid_bridge.streams import batch_producer
 from hybrid_bridge.streams.batch_producer import BATCH_BYTES_MAX, BatchProducer, Record
 from hybrid_bridge.streams.channel_state import ChannelState
@@ -24,7 +24,7 @@ class Writer:
         self.confirmed: list[int] = []
         self.batch_sizes: list[int] = []
         state = ChannelState("redpanda test", clock)
-        self.producer = BatchProducer(settings, TOPIC, 4, state, clock, self._note)
+        self.producer = BatchProducer(settings, TOPIC, TopicPlan(4), state, clock, self._note)
 
     def _note(self, records: Sequence[Record]) -> None:
         self.confirmed += [record.mark for record in records]

@@ -27,7 +27,7 @@ async def fill(settings: StreamSettings, clock: SystemClock, *runs: tuple[str, i
 
 
 async def test_an_empty_topic_holds_nothing(settings: StreamSettings) -> None:
-    await create_topic(settings, settings.tick_topic, PARTITIONS)
+    await create_topic(settings, settings.tick_topic, settings.tick_plan)
 
     assert {} == await read_last_sequences(settings, PARTITIONS, {"EURUSD": 0})
 

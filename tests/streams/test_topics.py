@@ -6,7 +6,7 @@ from aiokafka.errors import KafkaConnectionError
 from confluent_kafka import Producer
 from tests.streams.support import WAIT_S, read_topic, stream_settings
 
-from hybrid_bridge.settings import StreamSettings
+from hybrid_bridge.settings import StreamSettings, TopicPlan
 from hybrid_bridge.streams.clients import close_client, connection_options
 from hybrid_bridge.streams.topics import create_topic, partition_of, require_topic
 
@@ -27,15 +27,17 @@ async def test_the_partition_of_a_key_is_librdkafkas_under_murmur2(settings: Str
 
 
 async def test_a_topic_that_exists_keeps_its_partitions(settings: StreamSettings) -> None:
-    await create_topic(settings, "existing", 9)
+    await create_topic(settings, "existing", TopicPlan(9))
     client = AIOKafkaClient(**connection_options(settings))
     await client.bootstrap()
     try:
-        assert await require_topic(client, "existing", 17) == 4, "what the embedded broker gives every topic"
+        assert await require_topic(client, "existing", TopicPlan(17)) == 4, (
+            "what the embedded broker gives every topic"
+        )
     finally:
         await close_client(client)
 
 
 async def test_a_broker_out_of_reach_is_an_error_and_leaves_nothing_open(refused_address: str) -> None:
     with pytest.raises(KafkaConnectionError):
-        await create_topic(stream_settings(refused_address), "any", 1)
+        await create_topic(stream_settings(refused_address), "any", TopicPlan())

@@ -17,7 +17,6 @@ from hybrid_bridge.commands.options import add_account, add_env_file, choose_jou
 from hybrid_bridge.configured import (
     TRADING_SETTINGS,
     SettingValue,
-    account_of,
     limits_of,
     trading_values,
 )
@@ -142,8 +141,8 @@ def _look(options: argparse.Namespace, settings: Settings) -> View:
     """
     state_dir = Path(settings.state_dir)
     journals, account = find_journals(state_dir), options.account
-    if account is None and account_of(settings) in journals:
-        account = account_of(settings)
+    if account is None and settings.account in journals:
+        account = settings.account
     path = choose_journal(state_dir, account) if journals or account is not None else None
     state = EngineState() if path is None else _fold(path)
     return View(settings, path, state, in_force(limits_of(settings), state.tightened))

@@ -8,10 +8,12 @@ from hybrid_bridge.settings.loading import find_state_dir, load_settings, look_u
 from hybrid_bridge.settings.model import (
     ControlSettings,
     LogSettings,
+    SecuritySettings,
     Settings,
     SimulatorSettings,
     StreamSettings,
     TerminalSettings,
+    TopicPlan,
 )
 from hybrid_bridge.settings.path import PathCheck, validate_mt5_path
 
@@ -19,10 +21,12 @@ __all__ = [
     "ControlSettings",
     "LogSettings",
     "PathCheck",
+    "SecuritySettings",
     "Settings",
     "SimulatorSettings",
     "StreamSettings",
     "TerminalSettings",
+    "TopicPlan",
     "find_state_dir",
     "load_settings",
     "look_up_settings",

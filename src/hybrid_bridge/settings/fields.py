@@ -30,6 +30,10 @@ def _split_list(value: object) -> object:
     return tuple(part.strip() for part in value.split(",") if part.strip())
 
 
+def _upper(value: object) -> object:
+    return value.strip().upper() if isinstance(value, str) else value
+
+
 def _lower(value: object) -> object:
     return value.strip().lower() if isinstance(value, str) else value
 
@@ -122,6 +126,8 @@ Texts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_list)]
 Symbols = Annotated[Texts, AfterValidator(_check_symbols)]
 UtcOffset = Annotated[str, AfterValidator(_check_offset)]
 RetentionDays = Annotated[int, Field(ge=0, le=36_500), AfterValidator(_check_retention)]
+RetentionHours = Annotated[int, Field(ge=0, le=876_000)]
+Partitions = Annotated[int, Field(ge=1, le=1_000)]
 Level = Annotated[str, AfterValidator(_check_level)]
 WebSocketUrl = Annotated[str, AfterValidator(_check_ws_url)]
 HttpUrl = Annotated[str, AfterValidator(_check_http_url)]
@@ -129,3 +135,4 @@ Servers = Annotated[str, AfterValidator(_check_servers)]
 Address = Annotated[str, AfterValidator(_check_address)]
 Topic = Annotated[str, AfterValidator(_check_topic)]
 LOWER = BeforeValidator(_lower)
+UPPER = BeforeValidator(_upper)

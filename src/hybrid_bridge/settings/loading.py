@@ -13,9 +13,9 @@ from pydantic import SecretStr, ValidationError
 from pydantic_settings import EnvSettingsSource
 
 from hybrid_bridge.errors import ConfigurationError
+from hybrid_bridge.settings.conflicts import find_conflicts
 from hybrid_bridge.settings.file import EnvFile, read_env_file
 from hybrid_bridge.settings.model import Settings
-from hybrid_bridge.settings.path import validate_mt5_path
 from hybrid_bridge.settings.problems import problem_text, sort_unknown
 
 NOTHING: Mapping[str, object] = MappingProxyType({})
@@ -39,7 +39,7 @@ def load_settings(env_file: Path | None = None, overrides: Mapping[str, object] 
     origins = _origins(file, environment, overrides)
     unknown, warnings = sort_unknown(sorted(set(file.values) - names), names, origins)
     settings, refused = _validate({**filled, **environment, **overrides}, origins)
-    conflicts = {name: text for name, text in _conflicts(settings, file) if name not in refused}
+    conflicts = {name: text for name, text in find_conflicts(settings, file) if name not in refused}
     problems = [
         *file.problems,
         *unknown,
@@ -124,51 +124,6 @@ def _validate(values: dict[str, Any], origins: Mapping[str, str]) -> tuple[Setti
         refused[name] = problem_text(detail, schemas.get(name, {}), origins[name], secret=name in SECRETS)
     kept = {name: value for name, value in values.items() if name not in refused}
     return Settings(**kept), refused
-
-
-def _conflicts(settings: Settings, file: EnvFile) -> Iterator[tuple[str, str]]:
-    """Yield what is wrong between settings that are each acceptable alone: name and sentence."""
-    if settings.cooldown_minutes is not None and settings.max_consecutive_losses is None:
-        text = "pauses after MAX_CONSECUTIVE_LOSSES, which is not set; set that too, or leave this empty"
-        yield "cooldown_minutes", text
-    yield from _topic_conflicts(settings)
-    yield from _place_conflicts(settings)
-    if settings.simulated:
-        for path in settings.sim_ticks:
-            if not Path(path).is_file():
-                yield "sim_ticks", f"no file at {path}; give tick files that exist, separated by commas"
-    else:
-        yield from _terminal_conflicts(settings, file)
-
-
-def _topic_conflicts(settings: Settings) -> Iterator[tuple[str, str]]:
-    topics: dict[str, str] = {}
-    for name in ("redpanda_tick_topic", "redpanda_signal_topic", "redpanda_event_topic"):
-        topic = getattr(settings, name)
-        if topic in topics:
-            yield name, f"saw '{topic}', which is {topics[topic].upper()} too; use three different topics"
-        topics[topic] = name
-
-
-def _place_conflicts(settings: Settings) -> Iterator[tuple[str, str]]:
-    if Path(settings.log_file).is_dir():
-        yield "log_file", f"{settings.log_file} is a folder; give the name of a file in it"
-    if Path(settings.state_dir).is_file():
-        yield "state_dir", f"{settings.state_dir} is a file; give a folder of the bridge's own"
-
-
-def _terminal_conflicts(settings: Settings, file: EnvFile) -> Iterator[tuple[str, str]]:
-    if settings.mt5_login is None:
-        begin = "" if file.path.exists() else " (copy .env.example to begin)"
-        text = f"not set, needs the number of your trading account; write it into {file.path}{begin}"
-        yield "mt5_login", f"{text}, or try the bridge without a terminal: --demo"
-    if settings.mt5_password.get_secret_value() and not settings.mt5_server:
-        text = "not set although MT5_PASSWORD is; give the server's name as the terminal's login shows it"
-        yield "mt5_server", text
-    if settings.mt5_path and sys.platform == "win32":
-        check = validate_mt5_path(settings.mt5_path)
-        if not check:
-            yield "mt5_path", check.detail
 
 
 def _doubts(settings: Settings, environment: Mapping[str, object]) -> Iterator[str]:

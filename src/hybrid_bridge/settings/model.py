@@ -33,9 +33,64 @@ class TerminalSettings:
     account_interval_s: float
 
 
+NO_PASSWORD = SecretStr("")
+
+
+@dataclass(frozen=True, slots=True)
+class SecuritySettings:
+    """How a connection to Redpanda is encrypted and who logs in on it.
+
+    Attributes:
+        mechanism: used by the SASL protocols alone, and so are username and password.
+        ca_file: PEM; "" for the certificates that the operating system trusts.
+        cert_file: PEM of the client's own certificate, "" for none; key_file belongs to it.
+    """
+
+    protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-256"
+    username: str = ""
+    password: SecretStr = NO_PASSWORD
+    ca_file: str = ""
+    cert_file: str = ""
+    key_file: str = ""
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether TLS is spoken."""
+        return self.protocol.endswith("SSL")
+
+    @property
+    def authenticated(self) -> bool:
+        """Whether somebody logs in."""
+        return self.protocol.startswith("SASL")
+
+
+@dataclass(frozen=True, slots=True)
+class TopicPlan:
+    """How a topic is made where it is absent; one that exists keeps its own.
+
+    Attributes:
+        retention_h: hours that a message is kept, 0 for ever.
+    """
+
+    partitions: int = 1
+    retention_h: int = 168
+
+
+PLAIN_TEXT = SecuritySettings()
+TICK_PLAN = TopicPlan(partitions=4)
+ORDERED_PLAN = TopicPlan()  # All messages of a topic in one order.
+
+
 @dataclass(frozen=True, slots=True)
 class StreamSettings:
-    """What the Redpanda clients need."""
+    """What the Redpanda clients need.
+
+    Attributes:
+        account: whose ticks and events these are, as the header `account` says.
+        login: the account as a sender of signals names it, "" when none is set.
+        state_dir: the folder of what must not be forgotten; None keeps nothing.
+    """
 
     bootstrap_servers: str
     tick_topic: str
@@ -43,6 +98,14 @@ class StreamSettings:
     event_topic: str
     group_id: str
     signal_max_age_s: float
+    account: str = "simulator"
+    login: str = ""
+    state_dir: Path | None = None
+    security: SecuritySettings = PLAIN_TEXT
+    compression: Literal["none", "gzip", "lz4", "zstd"] = "none"
+    tick_plan: TopicPlan = TICK_PLAN
+    signal_plan: TopicPlan = ORDERED_PLAN
+    event_plan: TopicPlan = ORDERED_PLAN
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +168,24 @@ class Settings(BaseSettings):
     redpanda_signal_topic: kinds.Topic = "trading_signals"
     redpanda_event_topic: kinds.Topic = "trading_events"
     redpanda_group_id: str = ""
+    redpanda_security_protocol: Annotated[
+        Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"], kinds.UPPER
+    ] = "PLAINTEXT"
+    redpanda_sasl_mechanism: Annotated[Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"], kinds.UPPER] = (
+        "SCRAM-SHA-256"
+    )
+    redpanda_sasl_username: str = ""
+    redpanda_sasl_password: SecretStr = SecretStr("")
+    redpanda_tls_ca_file: kinds.Path = ""
+    redpanda_tls_cert_file: kinds.Path = ""
+    redpanda_tls_key_file: kinds.Path = ""
+    redpanda_compression: Annotated[Literal["none", "gzip", "lz4", "zstd"], kinds.LOWER] = "lz4"
+    redpanda_tick_partitions: kinds.Partitions = 4
+    redpanda_signal_partitions: kinds.Partitions = 1
+    redpanda_event_partitions: kinds.Partitions = 1
+    redpanda_tick_retention_hours: kinds.RetentionHours = 168
+    redpanda_signal_retention_hours: kinds.RetentionHours = 168
+    redpanda_event_retention_hours: kinds.RetentionHours = 168
 
     trading_enabled: bool = False
     emergency_stop: bool = False
@@ -185,6 +266,7 @@ class Settings(BaseSettings):
         found = [
             self.mt5_password.get_secret_value(),
             self.backend_auth_token.get_secret_value(),
+            self.redpanda_sasl_password.get_secret_value(),
             url.password or "",
             *(value for _, value in parse_qsl(url.query)),
         ]
@@ -194,6 +276,17 @@ class Settings(BaseSettings):
     def simulated(self) -> bool:
         """Whether the lanes talk to the simulated terminal."""
         return self.simulation_mode or self.mt5_backend == "simulator"
+
+    @property
+    def account(self) -> str:
+        """The name under which an account's journal, cursors and ticks are kept.
+
+        What was traded on the simulated terminal is no part of a real account's history, whatever MT5_LOGIN
+        says.
+        """
+        if not self.simulated:
+            return str(self.mt5_login)
+        return "simulator" if self.mt5_login is None else f"simulator-{self.mt5_login}"
 
     @property
     def terminal(self) -> TerminalSettings:
@@ -224,6 +317,26 @@ class Settings(BaseSettings):
             event_topic=self.redpanda_event_topic,
             group_id=self.redpanda_group_id or f"hybrid-bridge-{self.mt5_login or 'simulator'}",
             signal_max_age_s=self.signal_max_age_s,
+            account=self.account,
+            login=str(self.mt5_login or ""),
+            state_dir=Path(self.state_dir),
+            security=self._security,
+            compression=self.redpanda_compression,
+            tick_plan=TopicPlan(self.redpanda_tick_partitions, self.redpanda_tick_retention_hours),
+            signal_plan=TopicPlan(self.redpanda_signal_partitions, self.redpanda_signal_retention_hours),
+            event_plan=TopicPlan(self.redpanda_event_partitions, self.redpanda_event_retention_hours),
+        )
+
+    @property
+    def _security(self) -> SecuritySettings:
+        return SecuritySettings(
+            self.redpanda_security_protocol,
+            self.redpanda_sasl_mechanism,
+            self.redpanda_sasl_username,
+            self.redpanda_sasl_password,
+            self.redpanda_tls_ca_file,
+            self.redpanda_tls_cert_file,
+            self.redpanda_tls_key_file,
         )
 
     @property

@@ -28,7 +28,7 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
 from hybrid_bridge.errors import ChannelError
 from hybrid_bridge.ports import Clock
-from hybrid_bridge.settings import StreamSettings
+from hybrid_bridge.settings import StreamSettings, TopicPlan
 from hybrid_bridge.streams.channel_state import ChannelState
 from hybrid_bridge.streams.clients import (
     REQUEST_TIMEOUT_S,
@@ -47,6 +47,7 @@ BACKOFF_FIRST_S = 0.1
 BACKOFF_MAX_S = 2.0
 MAGIC = 2  # The record format since Kafka 0.11.
 ACKS_ALL = -1
+CODECS = {"none": 0, "gzip": 1, "lz4": 3, "zstd": 4}  # As a record batch names them.
 SEQUENCE_END = 2**31  # Sequence numbers are signed 32-bit and go on at 0.
 
 # The broker no longer knows this producer: after an idle day, or because the topic was made anew.
@@ -100,7 +101,7 @@ class BatchProducer:
         self,
         settings: StreamSettings,
         topic: str,
-        partitions: int,
+        plan: TopicPlan,
         state: ChannelState,
         clock: Clock,
         on_acknowledged: Callable[[Sequence[Record]], None],
@@ -109,7 +110,7 @@ class BatchProducer:
         """Prepare to write; nothing is connected before the first call.
 
         Args:
-            partitions: of the topic if it has to be created.
+            plan: of the topic if it has to be created.
             on_acknowledged: called with the records of each batch that the broker has confirmed.
             headers: put on every record.
         """
@@ -120,7 +121,7 @@ class BatchProducer:
         self.connections = 0
         self._settings = settings
         self._topic = topic
-        self._partitions_wanted = partitions
+        self._plan = plan
         self._state = state
         self._clock = clock
         self._on_acknowledged = on_acknowledged
@@ -227,7 +228,7 @@ class BatchProducer:
         client = AIOKafkaClient(**connection_options(self._settings))
         try:
             await client.bootstrap()
-            self._partitions = await require_topic(client, self._topic, self._partitions_wanted)
+            self._partitions = await require_topic(client, self._topic, self._plan)
         except BaseException:
             await close_client(client)
             raise
@@ -254,7 +255,7 @@ class BatchProducer:
         producer_id, epoch = self._sequences_of
         builder = DefaultRecordBatchBuilder(
             MAGIC,
-            0,
+            CODECS[self._settings.compression],
             is_transactional=0,
             producer_id=producer_id,
             producer_epoch=epoch,

@@ -18,6 +18,7 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
 
 from hybrid_bridge.settings import StreamSettings
+from hybrid_bridge.streams.security import security_options
 
 REQUEST_TIMEOUT_S = 5.0
 STOP_TIMEOUT_S = 1.5
@@ -50,6 +51,7 @@ def connection_options(
         "request_timeout_ms": int(request_timeout_s * 1000),
         "metadata_max_age_ms": 60_000,
         "retry_backoff_ms": 200,
+        **security_options(settings.security),
     }
 
 

@@ -15,7 +15,6 @@ from hybrid_bridge.streams.channel_state import ChannelState
 from hybrid_bridge.streams.codecs import SCHEMA_VERSION
 from hybrid_bridge.streams.topics import partition_of
 
-PARTITIONS = 1  # Of a topic created here: all events in one order.
 DELIVER_TIMEOUT_S = 10.0
 
 
@@ -40,7 +39,7 @@ class KafkaEventChannel(BatchWriter):
         self._producer = BatchProducer(
             settings,
             settings.event_topic,
-            PARTITIONS,
+            settings.event_plan,
             self.state,
             clock,
             self._note_acknowledged,

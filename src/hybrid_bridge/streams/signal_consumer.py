@@ -31,7 +31,6 @@ from hybrid_bridge.streams.records import decode_record
 from hybrid_bridge.streams.topics import create_topic
 from hybrid_bridge.streams.watchdog import Watchdog
 
-PARTITIONS = 1  # Of a topic created here: all signals in one order.
 REQUEST_TIMEOUT_S = (
     12.0  # Joining a group is answered only when all members have joined, or their session is over.
 )
@@ -95,7 +94,7 @@ class KafkaSignalConsumer(Reader):
         consumer = self._new_consumer()
         try:
             async with asyncio.timeout(START_TIMEOUT_S):
-                await create_topic(self._settings, self._settings.signal_topic, PARTITIONS)
+                await create_topic(self._settings, self._settings.signal_topic, self._settings.signal_plan)
                 await consumer.start()
             membership = _Membership(self, consumer)
             consumer.subscribe([self._settings.signal_topic], listener=membership)

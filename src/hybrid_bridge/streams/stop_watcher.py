@@ -23,7 +23,6 @@ from hybrid_bridge.settings import StreamSettings
 from hybrid_bridge.streams.clients import TROUBLE, close_client, connection_options
 from hybrid_bridge.streams.reader import Reader, Stalled
 from hybrid_bridge.streams.records import find_stop
-from hybrid_bridge.streams.signal_consumer import PARTITIONS
 from hybrid_bridge.streams.topics import create_topic
 from hybrid_bridge.streams.watchdog import Watchdog
 
@@ -87,7 +86,7 @@ class StopWatcher(Reader):
         consumer = self._new_consumer(None)
         try:
             async with asyncio.timeout(START_TIMEOUT_S):
-                count = await create_topic(self._settings, topic, PARTITIONS)
+                count = await create_topic(self._settings, topic, self._settings.signal_plan)
                 await consumer.start()
                 partitions = [TopicPartition(topic, number) for number in range(count)]
                 consumer.assign(partitions)

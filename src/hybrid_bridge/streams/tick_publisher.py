@@ -20,7 +20,6 @@ from hybrid_bridge.streams.diagnosis import explain
 from hybrid_bridge.streams.tail import read_last_sequences
 from hybrid_bridge.streams.topics import partition_of
 
-PARTITIONS = 4  # Of a topic created here.
 PUBLISH_TIMEOUT_S = 10.0
 RECOVER_TIMEOUT_S = 20.0
 SLICE = 2_000  # Ticks encoded at a time: about 5 ms of the loop's time.
@@ -54,7 +53,7 @@ class KafkaTickSink(BatchWriter):
         self._producer = BatchProducer(
             settings,
             settings.tick_topic,
-            PARTITIONS,
+            settings.tick_plan,
             self.state,
             clock,
             self._note_acknowledged,

@@ -10,11 +10,12 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.partitioner import murmur2
 from aiokafka.protocol.admin import CreateTopicsRequest
 
-from hybrid_bridge.settings import StreamSettings
+from hybrid_bridge.settings import StreamSettings, TopicPlan
 from hybrid_bridge.streams.clients import close_client, connection_options
 
 REPLICAS_WANTED = 3
 CREATE_TIMEOUT_MS = 4_000
+MS_PER_HOUR = 3_600_000
 
 log = structlog.get_logger(__name__)
 
@@ -24,27 +25,27 @@ def partition_of(key: bytes, partitions: int) -> int:
     return int(murmur2(key) & 0x7FFFFFFF) % partitions
 
 
-async def create_topic(settings: StreamSettings, topic: str, partitions: int) -> int:
+async def create_topic(settings: StreamSettings, topic: str, plan: TopicPlan) -> int:
     """Create a topic over a connection of its own unless it exists; return how many partitions it has."""
     client = AIOKafkaClient(**connection_options(settings))
     try:
         await client.bootstrap()
-        return await require_topic(client, topic, partitions)
+        return await require_topic(client, topic, plan)
     finally:
         await close_client(client)
 
 
-async def require_topic(client: AIOKafkaClient, topic: str, partitions: int) -> int:
+async def require_topic(client: AIOKafkaClient, topic: str, plan: TopicPlan) -> int:
     """Return the number of partitions of a topic, creating it first if it is absent and that is permitted.
 
     Args:
-        partitions: of a topic created here; one that exists keeps its own.
+        plan: of a topic created here; one that exists keeps its own.
     Raises:
         KafkaError: UnknownTopicOrPartitionError when it neither exists nor can be created.
     """
     known = await client.fetch_all_metadata()
     if topic not in known.topics(exclude_internal_topics=False):
-        await _create(client, topic, partitions)
+        await _create(client, topic, plan)
     # Asking for a topic by name also makes a broker create it that permits that and nothing else.
     await client.set_topics([topic])
     found = client.cluster.partitions_for_topic(topic)
@@ -55,12 +56,12 @@ async def require_topic(client: AIOKafkaClient, topic: str, partitions: int) -> 
     return len(found)
 
 
-async def _create(client: AIOKafkaClient, topic: str, partitions: int) -> None:
+async def _create(client: AIOKafkaClient, topic: str, plan: TopicPlan) -> None:
     brokers = client.cluster.brokers()
     controller = client.cluster.controller or next(iter(brokers))
     replicas = min(REPLICAS_WANTED, len(brokers))
     request = CreateTopicsRequest(
-        [(topic, partitions, replicas, [], [])], CREATE_TIMEOUT_MS, validate_only=False
+        [(topic, plan.partitions, replicas, [], _configuration(plan))], CREATE_TIMEOUT_MS, validate_only=False
     )
     try:
         response = await client.send(controller.nodeId, request)
@@ -69,6 +70,11 @@ async def _create(client: AIOKafkaClient, topic: str, partitions: int) -> None:
     code = response.topic_errors[0][1]
     error = kafka.for_code(code)
     if error is kafka.NoError:
-        log.info("Topic created", topic=topic, partitions=partitions)
+        log.info("Topic created", topic=topic, partitions=plan.partitions, retention_h=plan.retention_h)
     elif error is not kafka.TopicAlreadyExistsError:
         log.warning("Topic could not be created", topic=topic, cause=error.__name__)
+
+
+def _configuration(plan: TopicPlan) -> list[tuple[str, str]]:
+    retention_ms = plan.retention_h * MS_PER_HOUR if plan.retention_h else -1
+    return [("retention.ms", str(retention_ms))]
