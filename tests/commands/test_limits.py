@@ -1,23 +1,20 @@
 """`hybrid-bridge limits`: what it shows, that looking only reads, and how a change is left and judged."""
 
-import asyncio
 import contextlib
 import json
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import pytest
-from structlog.testing import capture_logs
+from tests.commands.support import RunningBridge, keep
 from tests.core.builders import DAY, NOW, make_intent, make_order, sending_events
 
 from hybrid_bridge import cli
-from hybrid_bridge.clock import SystemClock
 from hybrid_bridge.commands import leaving
-from hybrid_bridge.configured import limits_of
-from hybrid_bridge.control.local_commands import FOLDER, LocalCommands
+from hybrid_bridge.control.local_commands import FOLDER
 from hybrid_bridge.core.events import (
     BrokerDayOpened,
     EquityPeakRaised,
@@ -29,13 +26,8 @@ from hybrid_bridge.core.events import (
     TradingStateChanged,
 )
 from hybrid_bridge.core.orders import Channel, Source
-from hybrid_bridge.execution.executor import Executor
-from hybrid_bridge.execution.inbox import PriorityInbox
-from hybrid_bridge.execution.recorder import Recorder
-from hybrid_bridge.figures import ExecutorFigures
-from hybrid_bridge.journal.sqlite import SqliteJournal
 from hybrid_bridge.journal.words import iso
-from hybrid_bridge.settings import Settings, load_settings
+from hybrid_bridge.settings import load_settings
 
 BACKEND = Source(Channel.WEBSOCKET)
 TIGHTENED = LimitsTightened(
@@ -48,16 +40,6 @@ LIFE: list[Event] = [
     TIGHTENED,
     TradeClosed((), 500, "EURUSD", 77, -12.5, NOW + 6, DAY, NOW + 7),
 ]
-
-
-def keep(folder: Path, events: Sequence[Event] = LIFE, account: str = "simulator-7001") -> Path:
-    """Leave a journal with these events in STATE_DIR."""
-    path = folder / "state" / f"journal-{account}.sqlite"
-    path.parent.mkdir(exist_ok=True)
-    journal = SqliteJournal(path, account, ["websocket"])
-    asyncio.run(journal.record(events, []))
-    journal.close()
-    return path
 
 
 def shown(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[str]:
@@ -82,7 +64,7 @@ def files_in(folder: Path) -> dict[str, bytes]:
 
 
 def test_every_setting_stands_beside_what_is_in_force_and_who_tightened_it(folder, offline, capsys):
-    keep(folder)
+    keep(folder, LIFE)
     lines = shown(capsys)
     assert ["LIMIT", "SETTING", "IN", "FORCE", "TIGHTENED"] == lines[0].split()
     assert ["2", "0.5", "to", "0.5", "at", "2026-09-21T14:13:20.005Z", "by", "websocket:"] == row(
@@ -96,7 +78,7 @@ def test_every_setting_stands_beside_what_is_in_force_and_who_tightened_it(folde
 
 
 def test_what_is_used_up_is_told_from_the_journal(folder, offline, capsys):
-    keep(folder)
+    keep(folder, LIFE)
     lines = shown(capsys)
     place = Path("state") / "journal-simulator-7001.sqlite"
     assert f"So far ({place}, times UTC):" in lines
@@ -135,7 +117,7 @@ def test_a_pause_of_so_many_minutes_is_told_with_its_end(folder, offline, capsys
 
 
 def test_a_program_reads_the_same(folder, offline, capsys):
-    keep(folder)
+    keep(folder, LIFE)
     found = record(capsys)
     assert {"journal", "settings", "limits", "tightened", "used"} == set(found)
     assert (2.0, 0.5) == (found["settings"]["MAX_RISK_PERCENT"], found["limits"]["MAX_RISK_PERCENT"])
@@ -164,7 +146,7 @@ def test_before_the_first_start_the_settings_are_in_force(folder, offline, capsy
 
 
 def test_looking_changes_nothing(folder, offline, capsys):
-    keep(folder)
+    keep(folder, LIFE)
     before = files_in(folder)
     shown(capsys)
     shown(capsys, "--json")
@@ -172,7 +154,7 @@ def test_looking_changes_nothing(folder, offline, capsys):
 
 
 def test_of_several_journals_it_takes_the_one_that_the_settings_name(folder, offline, capsys):
-    keep(folder)
+    keep(folder, LIFE)
     keep(folder, [], "simulator-7002")
     assert ["2", "0.5"] == row(shown(capsys), "MAX_RISK_PERCENT")[:2]
     assert ["2", "2"] == row(shown(capsys, "--account", "simulator-7002"), "MAX_RISK_PERCENT")
@@ -209,59 +191,9 @@ def test_a_journal_that_does_not_add_up_is_told(folder, offline, capsys):
 # Changing
 
 
-class Bridge(threading.Thread):
-    """As much of a running bridge as a typed command meets: its end of the folder, executor and journal."""
-
-    def __init__(self, folder: Path, settings: Settings) -> None:
-        super().__init__()
-        self._folder, self._settings = folder / "state", settings
-        self._over: asyncio.Event | None = None
-        self._loop = asyncio.new_event_loop()
-        self._ready = threading.Event()
-        self._quiet = capture_logs()  # What it logs is not what the command says.
-
-    def run(self) -> None:
-        self._loop.run_until_complete(self._live())
-        self._loop.close()
-
-    async def _live(self) -> None:
-        clock, figures = SystemClock(), ExecutorFigures()
-        self._folder.mkdir(exist_ok=True)
-        journal = SqliteJournal(
-            self._folder / "journal-simulator-7001.sqlite", "simulator-7001", ["websocket"]
-        )
-        recorder = Recorder(journal, figures, lambda: None, lambda _: None, limits_of(self._settings))
-        await recorder.restore()
-        inbox = PriorityInbox(clock.monotonic)
-        executor = Executor(recorder, inbox, None, clock, figures)  # type: ignore[arg-type]
-        tasks = [
-            asyncio.ensure_future(loop())
-            for loop in (executor.run_facts, LocalCommands(self._folder, inbox, clock).run)
-        ]
-        self._over = asyncio.Event()
-        self._ready.set()
-        await self._over.wait()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        journal.close()
-
-    def __enter__(self) -> Self:
-        self._quiet.__enter__()
-        self.start()
-        assert self._ready.wait(10)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        assert self._over is not None
-        self._loop.call_soon_threadsafe(self._over.set)
-        self.join(10)
-        self._quiet.__exit__(None, None, None)
-
-
 @pytest.fixture
-def running(folder: Path, offline: Path) -> Iterator[Bridge]:
-    with Bridge(folder, load_settings(offline)) as bridge:
+def running(folder: Path, offline: Path) -> Iterator[RunningBridge]:
+    with RunningBridge(folder, load_settings(offline)) as bridge:
         yield bridge
 
 
@@ -284,9 +216,9 @@ def test_a_bridge_that_runs_tightens_at_once_and_the_next_look_shows_it(running,
 
 
 def test_a_restart_keeps_it_and_a_restore_takes_it_back(folder, offline, capsys):
-    with Bridge(folder, load_settings(offline)):
+    with RunningBridge(folder, load_settings(offline)):
         shown(capsys, "--tighten", "MAX_RISK_PERCENT=1")
-    with Bridge(folder, load_settings(offline)):
+    with RunningBridge(folder, load_settings(offline)):
         assert ["2", "1"] == row(shown(capsys), "MAX_RISK_PERCENT")[:2]
         said = shown(capsys, "--restore", "--reason", "calm")
         assert ["restore_limits: in force are the limits of the settings"] == said
@@ -326,7 +258,7 @@ def test_without_a_bridge_it_is_kept_for_the_next_start_and_says_so(folder, offl
     body = {"MAX_RISK_PERCENT": 1.0, "REQUIRE_STOP_LOSS": True}
     data = {"limits": body, "reason": "hybrid-bridge limits --tighten"}
     assert [{"type": "tighten_limits", "data": data}] == left(folder)
-    with Bridge(folder, load_settings(offline)) as _, contextlib.suppress(KeyError):
+    with RunningBridge(folder, load_settings(offline)) as _, contextlib.suppress(KeyError):
         while left(folder):
             threading.Event().wait(0.01)
     assert ["2", "1"] == row(shown(capsys), "MAX_RISK_PERCENT")[:2]

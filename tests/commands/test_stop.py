@@ -7,13 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.commands.support import RunningBridge, keep
+from tests.core.builders import NOW
 
 from hybrid_bridge import cli
 from hybrid_bridge.commands import leaving
 from hybrid_bridge.control.local_commands import FOLDER
+from hybrid_bridge.core.events import TradingState, TradingStateChanged
 from hybrid_bridge.core.inputs import EmergencyStopRequested, ResumeRequested
 from hybrid_bridge.core.orders import Channel, Source
 from hybrid_bridge.messages.inbound import decode
+from hybrid_bridge.settings import load_settings
+
+LOCAL = Source(Channel.LOCAL)
 
 
 class TestStopAndResume:
@@ -102,3 +108,44 @@ def test_a_stop_is_left_whatever_else_is_wrong_with_the_settings(tmp_path: Path)
     assert cli.main(["stop", "--env-file", str(env_file), "--reason", "now"]) == 1
     (command,) = (tmp_path / "state" / "commands").iterdir()
     assert json.loads(command.read_text())["data"]["reason"] == "now"
+
+
+# Whether a resume was obeyed
+
+
+def halted(reason: str = "somebody stopped it") -> TradingStateChanged:
+    return TradingStateChanged(TradingState.HALTED, reason, LOCAL, emergency=True, at_msc=NOW)
+
+
+def test_a_resume_that_was_obeyed_says_so(folder, offline, capsys):
+    keep(folder, [halted()])
+    with RunningBridge(folder, load_settings(offline)):
+        assert 0 == cli.main(["resume", "--reason", "mended"])
+    assert ("resume_trading: trading is resumed\n", "") == capsys.readouterr()
+
+
+def test_a_resume_that_was_refused_is_no_success(folder, offline, capsys):
+    offline.write_text(offline.read_text() + "EMERGENCY_STOP=true\n")
+    keep(folder, [halted("EMERGENCY_STOP is set")])
+    with RunningBridge(folder, load_settings(offline)):
+        assert 1 == cli.main(["resume", "--reason", "mended"])
+    told = (
+        "resume_trading: refused, trading is still halted: EMERGENCY_STOP is set; the log says what to do\n"
+    )
+    assert ("", told) == capsys.readouterr()
+
+
+def test_of_several_accounts_the_one_in_the_settings_is_looked_at(folder, offline, capsys):
+    keep(folder, [halted()], "simulator-7002")
+    keep(folder, [halted()])
+    with RunningBridge(folder, load_settings(offline)):
+        assert 0 == cli.main(["resume", "--reason", "mended"])
+
+
+def test_where_the_account_cannot_be_told_nothing_is_promised(folder, offline, capsys):
+    keep(folder, [halted()], "simulator-7002")
+    settings = load_settings(offline)
+    offline.write_text("MT5_LOGIN=none\n")
+    with RunningBridge(folder, settings):
+        assert 1 == cli.main(["resume", "--reason", "mended"])
+    assert "its log says whether trading is resumed" in capsys.readouterr().err

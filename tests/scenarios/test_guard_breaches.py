@@ -141,7 +141,8 @@ async def test_a_daily_loss_flattens_the_account_and_halts_until_a_person_lifts_
     assert status(backend)["trading_state"] == "halted"
     market.deposit(300.0)  # More than was lost, and hides nothing of it.
     await looks(backend, 2)
-    assert bridge.command("resume", "--reason", "try").returncode == 0
+    refused = bridge.command("resume", "--reason", "try")
+    assert (refused.returncode, "trading is still halted" in refused.stderr) == (1, True)
     await eventually(lambda: "daily_loss: saw 1.22 %" in bridge.log)
     assert "Resume refused" in bridge.log
     assert (await order(backend, "still"))["status"] == "denied"

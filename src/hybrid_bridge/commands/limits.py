@@ -24,7 +24,7 @@ from hybrid_bridge.core.inputs import TighteningRequested
 from hybrid_bridge.core.limits import Limits
 from hybrid_bridge.core.losses import is_paused, paused_until_msc
 from hybrid_bridge.core.orders import Channel, Source
-from hybrid_bridge.core.state import EngineState, IllegalTransition, apply
+from hybrid_bridge.core.state import EngineState
 from hybrid_bridge.core.tightening import (
     RULES,
     Refused,
@@ -35,9 +35,10 @@ from hybrid_bridge.core.tightening import (
     shown_value,
     tighten,
 )
-from hybrid_bridge.errors import ConfigurationError, JournalError
+from hybrid_bridge.errors import ConfigurationError
 from hybrid_bridge.guard_figures import tightened_shown
-from hybrid_bridge.journal.reading import find_journals, read_events
+from hybrid_bridge.journal.folding import fold_journal
+from hybrid_bridge.journal.reading import find_journals
 from hybrid_bridge.journal.words import aligned, day, iso, plain
 from hybrid_bridge.settings import Settings, look_up_settings
 
@@ -144,25 +145,8 @@ def _look(options: argparse.Namespace, settings: Settings) -> View:
     if account is None and settings.account in journals:
         account = settings.account
     path = choose_journal(state_dir, account) if journals or account is not None else None
-    state = EngineState() if path is None else _fold(path)
+    state = EngineState() if path is None else fold_journal(path)
     return View(settings, path, state, in_force(limits_of(settings), state.tightened))
-
-
-def _fold(path: Path) -> EngineState:
-    """Return what the journal's events come to.
-
-    Raises:
-        JournalError: when they do not add up, or are those of a later version.
-    """
-    state = EngineState()
-    for stored in read_events(path):
-        if stored.event is None:
-            raise JournalError(f"{path}: a {stored.kind} that this version cannot read; use the bridge's own")
-        try:
-            apply(state, stored.event)
-        except IllegalTransition as error:
-            raise JournalError(f"{path} does not add up: {error}; no bridge would start with it") from error
-    return state
 
 
 def _tighten(options: argparse.Namespace, settings: Settings) -> int:

@@ -1,6 +1,7 @@
 """`hybrid-bridge stop` and `hybrid-bridge resume`: left in STATE_DIR, where the bridge finds them.
 
-They need no channel, no running bridge and no settings but STATE_DIR.
+They need no channel, no running bridge and no settings but STATE_DIR. Whether a resume was obeyed is read in
+the journal afterwards.
 """
 
 import argparse
@@ -10,11 +11,15 @@ from pathlib import Path
 
 from hybrid_bridge.commands.leaving import as_sent, leave, not_taken, why
 from hybrid_bridge.commands.options import add_env_file, state_dir_of
+from hybrid_bridge.core.events import TradingState
+from hybrid_bridge.core.state import EngineState
+from hybrid_bridge.errors import ConfigurationError
+from hybrid_bridge.journal.folding import fold_journal
+from hybrid_bridge.journal.reading import find_journals
+from hybrid_bridge.journal.words import plain
+from hybrid_bridge.settings import look_up_settings
 
-ANSWERS = {
-    "emergency_stop": "'EMERGENCY STOP'",
-    "resume_trading": "'Trading resumed', or 'Resume refused' and why, or nothing if there was no halt",
-}
+ACCOUNT_SETTINGS = ("mt5_login", "mt5_backend", "simulation_mode")
 
 
 def stop(arguments: Sequence[str]) -> int:
@@ -33,21 +38,44 @@ def stop(arguments: Sequence[str]) -> int:
     body: dict[str, object] = {"reason": as_sent(options.reason), "cancel_orders": True}
     if options.close_positions:
         body["close_positions"] = True
-    return _leave(state_dir_of(options), "emergency_stop", body)
+    state_dir = state_dir_of(options)
+    if not leave(state_dir, "emergency_stop", body):
+        return _fail(not_taken(state_dir, "emergency_stop"))
+    print("emergency_stop: the bridge has taken it; its log says 'EMERGENCY STOP'")  # noqa: T201
+    return 0
 
 
 def resume(arguments: Sequence[str]) -> int:
-    """Lift a halt and return the exit code: 1 when no bridge took it yet."""
+    """Lift a halt and return the exit code: 1 when trading is not resumed."""
     parser = argparse.ArgumentParser("hybrid-bridge resume", description="Lift a halt.")
     add_env_file(parser)
     parser.add_argument("--reason", type=why, required=True, help="why it is safe again; kept in the journal")
     options = parser.parse_args(arguments)
-    return _leave(state_dir_of(options), "resume_trading", {"reason": as_sent(options.reason)})
+    state_dir = state_dir_of(options)
+    if not leave(state_dir, "resume_trading", {"reason": as_sent(options.reason)}):
+        return _fail(not_taken(state_dir, "resume_trading"))
+    state = _look(options, state_dir)
+    if state is None:
+        return _fail("resume_trading: the bridge has taken it; its log says whether trading is resumed")
+    if state.trading is not TradingState.ACTIVE:
+        why_not = f"trading is still {state.trading.value}: {plain(state.halt_reason)}"
+        return _fail(f"resume_trading: refused, {why_not}; the log says what to do")
+    print("resume_trading: trading is resumed")  # noqa: T201
+    return 0
 
 
-def _leave(state_dir: Path, kind: str, body: dict[str, object]) -> int:
-    if leave(state_dir, kind, body):
-        print(f"{kind}: the bridge has taken it; its log says {ANSWERS[kind]}")  # noqa: T201
-        return 0
-    print(not_taken(state_dir, kind), file=sys.stderr)  # noqa: T201
+def _look(options: argparse.Namespace, state_dir: Path) -> EngineState | None:
+    """Return what the bridge's journal says now; None where it is not clear which journal that is."""
+    journals = find_journals(state_dir)
+    if len(journals) == 1:
+        return fold_journal(next(iter(journals.values())))
+    try:
+        account = look_up_settings(ACCOUNT_SETTINGS, options.env_file).account
+    except ConfigurationError:
+        return None
+    return fold_journal(journals[account]) if account in journals else None
+
+
+def _fail(told: str) -> int:
+    print(told, file=sys.stderr)  # noqa: T201
     return 1
