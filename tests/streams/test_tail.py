@@ -1,5 +1,7 @@
 """The end of a topic is read as deep as needed and no deeper."""
 
+from dataclasses import replace
+
 import pytest
 from tests.streams.support import SystemClock, make_ticks, send
 
@@ -71,3 +73,34 @@ async def test_a_message_is_found_at_the_end_of_its_own_partition_only(settings:
 
     wanted = {0: (b"b", 1), 1: (b"b", 1)}
     assert {0} == await find_written(settings, "records", wanted)
+
+
+async def test_what_another_accounts_bridge_wrote_of_the_same_symbol_is_passed_over(
+    settings: StreamSettings, clock: SystemClock
+) -> None:
+    other = replace(settings, account="7002")
+    await fill(settings, clock, ("EURUSD", 1, 5))
+    await fill(other, clock, ("EURUSD", 1, 90))
+
+    assert {"EURUSD": 5} == await read_last_sequences(settings, PARTITIONS, {"EURUSD": 0})
+    assert {"EURUSD": 90} == await read_last_sequences(other, PARTITIONS, {"EURUSD": 0})
+
+
+async def test_records_of_before_the_account_was_named_are_ones_own(settings: StreamSettings) -> None:
+    tick = b'{"type":"tick_data","data":{"symbol":"EURUSD","seq":41}}'
+    number = partition_of(b"EURUSD", PARTITIONS)
+    old = [("schema_version", b"1")]
+    await send(settings.bootstrap_servers, settings.tick_topic, [tick], partition=number, headers=old)
+
+    assert {"EURUSD": 41} == await read_last_sequences(settings, PARTITIONS, {"EURUSD": 0})
+
+
+async def test_the_same_bytes_from_another_account_do_not_confirm_a_batch_in_doubt(
+    settings: StreamSettings,
+) -> None:
+    """Two accounts at one broker see the same ticks; their numbers may agree as well."""
+    address = settings.bootstrap_servers
+    await send(address, "records", [b"a"], partition=0, headers=[("account", b"7002")])
+    await send(address, "records", [b"a"], partition=1, headers=[("account", b"simulator")])
+
+    assert {1} == await find_written(settings, "records", {0: (b"a", 1), 1: (b"a", 1)})

@@ -39,7 +39,7 @@ async def test_every_tick_arrives_once_and_in_order(settings: StreamSettings, cl
     assert Phase.UP == sink.state.phase
 
 
-async def test_a_record_carries_the_contracts_bytes_its_key_and_the_schema_version(
+async def test_a_record_carries_the_contracts_bytes_its_key_the_schema_version_and_the_account(
     settings: StreamSettings, clock: SystemClock
 ) -> None:
     sink = KafkaTickSink(settings, clock)
@@ -51,7 +51,7 @@ async def test_a_record_carries_the_contracts_bytes_its_key_and_the_schema_versi
 
     assert encode_tick(ticks[0].tick, 7) == message.value()
     assert b"XAUUSD" == message.key()
-    assert [("schema_version", b"1")] == message.headers()
+    assert [("schema_version", b"1"), ("account", b"simulator")] == message.headers()
 
 
 async def test_a_symbol_lives_in_the_partition_that_murmur2_gives_it(

@@ -39,6 +39,7 @@ from hybrid_bridge.streams.clients import (
     own_cancellation_only,
 )
 from hybrid_bridge.streams.diagnosis import explain
+from hybrid_bridge.streams.headers import own_headers
 from hybrid_bridge.streams.tail import find_written
 from hybrid_bridge.streams.topics import require_topic
 
@@ -68,12 +69,14 @@ class Record(NamedTuple):
     Attributes:
         time_msc: the record's timestamp, UTC milliseconds.
         mark: the caller's own number for it, handed back with the acknowledgement.
+        headers: besides those of every record.
     """
 
     key: bytes
     value: bytes
     time_msc: int
     mark: int
+    headers: tuple[tuple[str, bytes], ...] = ()
 
 
 @dataclass(slots=True)
@@ -105,14 +108,12 @@ class BatchProducer:
         state: ChannelState,
         clock: Clock,
         on_acknowledged: Callable[[Sequence[Record]], None],
-        headers: Sequence[tuple[str, bytes]] = (),
     ) -> None:
         """Prepare to write; nothing is connected before the first call.
 
         Args:
             plan: of the topic if it has to be created.
             on_acknowledged: called with the records of each batch that the broker has confirmed.
-            headers: put on every record.
         """
         self.sent = 0
         self.acknowledged = 0
@@ -125,7 +126,7 @@ class BatchProducer:
         self._state = state
         self._clock = clock
         self._on_acknowledged = on_acknowledged
-        self._headers = list(headers)
+        self._headers = list(own_headers(settings.account))
         self._client: AIOKafkaClient | None = None
         self._partitions = 0
         self._producer_id: tuple[int, int] | None = None
@@ -264,8 +265,9 @@ class BatchProducer:
         )
         records: list[Record] = []
         while queue:
-            key, value, time_msc, _ = queue[0]
-            if builder.append(len(records), time_msc, key=key, value=value, headers=self._headers) is None:
+            key, value, time_msc, _, further = queue[0]
+            headers = [*self._headers, *further] if further else self._headers
+            if builder.append(len(records), time_msc, key=key, value=value, headers=headers) is None:
                 break
             records.append(queue.popleft())
         batch.records, batch.payload = records, bytes(builder.build())

@@ -10,8 +10,6 @@ import msgspec
 from hybrid_bridge.core.market import SequencedTick
 from hybrid_bridge.messages.outbound import iso_utc
 
-SCHEMA_VERSION = b"1"
-
 _SECOND_CHARS = len("2026-03-01T09:30:00.")
 
 _encode = msgspec.json.Encoder().encode

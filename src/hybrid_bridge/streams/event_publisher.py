@@ -12,7 +12,6 @@ from hybrid_bridge.ports import Clock, OutboxMessage
 from hybrid_bridge.settings import StreamSettings
 from hybrid_bridge.streams.batch_producer import BatchProducer, BatchWriter, Record
 from hybrid_bridge.streams.channel_state import ChannelState
-from hybrid_bridge.streams.codecs import SCHEMA_VERSION
 from hybrid_bridge.streams.topics import partition_of
 
 DELIVER_TIMEOUT_S = 10.0
@@ -43,7 +42,6 @@ class KafkaEventChannel(BatchWriter):
             self.state,
             clock,
             self._note_acknowledged,
-            [("schema_version", SCHEMA_VERSION)],
         )
 
     async def deliver(self, messages: Sequence[OutboxMessage]) -> None:

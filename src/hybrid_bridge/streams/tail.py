@@ -1,6 +1,7 @@
 """Reading the end of a topic: what is there already, before anything is written.
 
-Owns how far back is read. Reads with a consumer outside any group and commits nothing.
+Owns how far back is read. Reads with a consumer outside any group and commits nothing; the records of other
+accounts are passed over.
 `read_last_sequences` serves the tick publisher at its start, `find_written` serves the producers after a
 broken connection.
 """
@@ -13,6 +14,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from hybrid_bridge.settings import StreamSettings
 from hybrid_bridge.streams.clients import close_client, connection_options
 from hybrid_bridge.streams.codecs import decode_sequence
+from hybrid_bridge.streams.headers import is_own
 from hybrid_bridge.streams.topics import partition_of
 
 FIRST_WINDOW = 2_000  # records; a few seconds of a busy partition
@@ -46,7 +48,7 @@ async def read_last_sequences(
     found: dict[str, int] = {}
     async with _groupless_consumer(settings) as consumer:
         for partition, wanted in by_partition.items():
-            end = _PartitionEnd(consumer, TopicPartition(settings.tick_topic, partition))
+            end = _PartitionEnd(consumer, TopicPartition(settings.tick_topic, partition), settings.account)
             found |= await _search_backwards(end, wanted)
     return found
 
@@ -64,9 +66,9 @@ async def find_written(
     found = set()
     async with _groupless_consumer(settings) as consumer:
         for partition, (value, depth) in wanted.items():
-            end = _PartitionEnd(consumer, TopicPartition(topic, partition))
+            end = _PartitionEnd(consumer, TopicPartition(topic, partition), settings.account)
             first, stop = await end.bounds()
-            async for record in end.read(max(first, stop - depth - OTHERS_DEPTH), stop):
+            async for record in end.read_own(max(first, stop - depth - OTHERS_DEPTH), stop):
                 if record.value == value:
                     found.add(partition)
     return found
@@ -92,9 +94,10 @@ async def _groupless_consumer(settings: StreamSettings) -> AsyncIterator[AIOKafk
 class _PartitionEnd:
     """One partition, read between offsets."""
 
-    def __init__(self, consumer: AIOKafkaConsumer, partition: TopicPartition) -> None:
+    def __init__(self, consumer: AIOKafkaConsumer, partition: TopicPartition, account: str) -> None:
         self._consumer = consumer
         self._partition = partition
+        self._account = account
         consumer.assign([partition])
 
     async def bounds(self) -> tuple[int, int]:
@@ -107,13 +110,13 @@ class _PartitionEnd:
         offsets = await self._consumer.end_offsets([self._partition])
         return int(offsets[self._partition])
 
-    async def read(self, start: int, stop: int) -> AsyncIterator[ConsumerRecord]:
-        """Yield the messages from one offset up to another."""
+    async def read_own(self, start: int, stop: int) -> AsyncIterator[ConsumerRecord]:
+        """Yield the account's own messages from one offset up to another."""
         self._consumer.seek(self._partition, start)
         while await self._consumer.position(self._partition) < stop:
             fetched = await self._consumer.getmany(self._partition, timeout_ms=POLL_MS)
             for record in fetched.get(self._partition, ()):
-                if record.offset < stop:
+                if record.offset < stop and is_own(record.headers, self._account):
                     yield record
 
 
@@ -140,7 +143,7 @@ def _deep_enough(depth: int, wanted: Mapping[str, int], found: Mapping[str, int]
 
 async def _last_in(end: _PartitionEnd, start: int, stop: int, wanted: Mapping[str, int]) -> dict[str, int]:
     found: dict[str, int] = {}
-    async for record in end.read(start, stop):
+    async for record in end.read_own(start, stop):
         sequence = decode_sequence(record.value)
         if sequence and sequence[0] in wanted:
             found[sequence[0]] = sequence[1]

@@ -15,7 +15,7 @@ from hybrid_bridge.settings import StreamSettings
 from hybrid_bridge.streams.batch_producer import BatchProducer, BatchWriter, Record
 from hybrid_bridge.streams.channel_state import ChannelState
 from hybrid_bridge.streams.clients import TROUBLE, own_cancellation_only
-from hybrid_bridge.streams.codecs import SCHEMA_VERSION, TickEncoder
+from hybrid_bridge.streams.codecs import TickEncoder
 from hybrid_bridge.streams.diagnosis import explain
 from hybrid_bridge.streams.tail import read_last_sequences
 from hybrid_bridge.streams.topics import partition_of
@@ -57,7 +57,6 @@ class KafkaTickSink(BatchWriter):
             self.state,
             clock,
             self._note_acknowledged,
-            [("schema_version", SCHEMA_VERSION)],
         )
 
     async def recover(self, cursors: Sequence[TickCursor]) -> dict[str, int]:
