@@ -5,12 +5,12 @@ import socket
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
-from tests.kafka_broker import kafka_address, kafka_process, kafka_session
+from tests.kafka_broker import kafka_address, kafka_process, kafka_session, secure_broker, secure_session
 from tests.streams.support import EmbeddedBroker, SystemClock, stream_settings
 
 from hybrid_bridge.settings import StreamSettings
 
-__all__ = ["kafka_address", "kafka_process", "kafka_session"]
+__all__ = ["kafka_address", "kafka_process", "kafka_session", "secure_broker", "secure_session"]
 
 
 @pytest.fixture
