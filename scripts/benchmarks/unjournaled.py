@@ -12,7 +12,7 @@ from typing import Any
 from hybrid_bridge import bridge, cli
 from hybrid_bridge.core.events import Event
 from hybrid_bridge.journal.sqlite import SqliteJournal
-from hybrid_bridge.ports import OutboxMessage
+from hybrid_bridge.ports import OutboxEntry, OutboxMessage
 
 
 class ForgetfulJournal(SqliteJournal):
@@ -24,12 +24,12 @@ class ForgetfulJournal(SqliteJournal):
         self._marks = dict.fromkeys(channels, 0)
         self._seq = 0
 
-    async def record(self, events: Sequence[Event], outbox: Sequence[tuple[str, bytes]]) -> None:
+    async def record(self, events: Sequence[Event], outbox: Sequence[OutboxEntry]) -> None:
         """Keep the messages until they are delivered; forget the events."""
         del events
-        for key, body in outbox:
+        for entry in outbox:
             self._seq += 1
-            self._waiting.append(OutboxMessage(self._seq, key, body))
+            self._waiting.append(OutboxMessage(self._seq, *entry))
 
     async def undelivered(self, channel: str, limit: int) -> list[OutboxMessage]:
         """Return the oldest messages this channel has not delivered."""

@@ -23,6 +23,7 @@ from hybrid_bridge.core.inputs import Input
 from hybrid_bridge.errors import BridgeError
 from hybrid_bridge.execution.inbox import PriorityInbox
 from hybrid_bridge.journal.sqlite import SqliteJournal
+from hybrid_bridge.ports import OutboxEntry
 
 if TYPE_CHECKING:
     from scripts.simulation.worker import SimulatedWorker
@@ -94,7 +95,7 @@ class WatchedJournal(SqliteJournal):
         life.file.end_job(self._file._connection)
         life.journal = self
 
-    async def record(self, events: Sequence[Event], outbox: Sequence[tuple[str, bytes]]) -> None:
+    async def record(self, events: Sequence[Event], outbox: Sequence[OutboxEntry]) -> None:
         """Commit events and messages."""
         kinds = tuple(dict.fromkeys(type(event).__name__ for event in events)) or ("messages",)
         present_life().jobs.label = kinds

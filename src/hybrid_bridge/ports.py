@@ -5,7 +5,7 @@ Nouns only; each is implemented by one folder (terminal, streams, control, journ
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from hybrid_bridge.core.account import AccountReport
 from hybrid_bridge.core.appraisal import Appraisal, AppraisalQuery, Findings, LookQuery
@@ -79,19 +79,33 @@ class CursorStore(Protocol):
         ...
 
 
+class OutboxEntry(NamedTuple):
+    """A message that is to go into the outbox.
+
+    Attributes:
+        key: what consumers drop repetitions by (the signal's id and its state).
+        body: the encoded envelope.
+        intent_id: the id of the signal that it is about, "" for none.
+    """
+
+    key: str
+    body: bytes
+    intent_id: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class OutboxMessage:
     """A message that must arrive: journaled first, delivered at least once on every channel.
 
     Attributes:
         seq: its place in the outbox, ascending.
-        key: what consumers drop repetitions by (the signal's id and its state).
-        body: the encoded envelope.
+        key: as in OutboxEntry, and so are body and intent_id.
     """
 
     seq: int
     key: str
     body: bytes
+    intent_id: str = ""
 
 
 class OutboxChannel(Protocol):
@@ -126,8 +140,8 @@ class Journal(Protocol):
         """Return all events in order."""
         ...
 
-    async def record(self, events: Sequence[Event], outbox: Sequence[tuple[str, bytes]]) -> None:
-        """Commit events and outbox messages (key, body) in one durable transaction."""
+    async def record(self, events: Sequence[Event], outbox: Sequence[OutboxEntry]) -> None:
+        """Commit events and outbox messages in one durable transaction."""
         ...
 
 

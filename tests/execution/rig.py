@@ -25,6 +25,7 @@ from hybrid_bridge.execution.recovery import Recovery
 from hybrid_bridge.execution.settling import Settling
 from hybrid_bridge.figures import ExecutorFigures
 from hybrid_bridge.journal.sqlite import SqliteJournal
+from hybrid_bridge.ports import OutboxEntry
 
 CHANNELS = ("websocket",)
 
@@ -42,7 +43,7 @@ class WatchedJournal(SqliteJournal):
         self.commits: list[list[Event]] = []
         self.after_commit: Callable[[Sequence[Event]], Coroutine[Any, Any, None]] | None = None
 
-    async def record(self, events: Sequence[Event], outbox: Sequence[tuple[str, bytes]]) -> None:
+    async def record(self, events: Sequence[Event], outbox: Sequence[OutboxEntry]) -> None:
         await super().record(events, outbox)
         self.commits.append(list(events))
         if self.after_commit is not None:

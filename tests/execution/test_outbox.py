@@ -11,7 +11,7 @@ from tests.execution.venue import ManualClock, until
 from hybrid_bridge.errors import ChannelError
 from hybrid_bridge.execution.outbox import BATCH, RETRY_FIRST_S, RETRY_MAX_S, OutboxPump
 from hybrid_bridge.journal.sqlite import SqliteJournal
-from hybrid_bridge.ports import OutboxMessage
+from hybrid_bridge.ports import OutboxEntry, OutboxMessage
 
 
 class Channel:
@@ -78,7 +78,7 @@ async def pumping(
 
 
 async def tell(journal: SqliteJournal, *keys: str) -> None:
-    await journal.record([], [(key, b"m") for key in keys])
+    await journal.record([], [OutboxEntry(key, b"m") for key in keys])
 
 
 async def quiet() -> None:

@@ -45,7 +45,7 @@ async def test_a_commit_is_on_disk_and_in_memory_and_told_in_this_order(rig, rec
     assert recorder.state.orders[1].state is OrderState.FILLED
     assert [("s-1", "filled")] == [(result.signal_id, result.status) for result in rig.results]
     assert (rig.woken, rig.figures.statuses) == (1, {"filled": 1})
-    assert [("s-1:filled",)] == on_disk(rig.path, "SELECT key FROM outbox")
+    assert [("s-1:filled", "s-1")] == on_disk(rig.path, "SELECT key, intent_id FROM outbox")
 
 
 async def test_what_the_journal_refuses_has_not_happened(rig, recorder):
@@ -66,6 +66,7 @@ async def test_events_without_a_result_wake_nobody_and_errors_do(rig, recorder):
     assert rig.woken == 0
     await recorder.commit([], [("error:1", b"{}")])
     assert (rig.woken, rig.results) == (1, [])
+    assert [("error:1", "")] == on_disk(rig.path, "SELECT key, intent_id FROM outbox")
 
 
 async def test_a_halt_a_resume_and_the_end_of_a_clearing_are_told_at_once_and_nothing_else(rig, recorder):

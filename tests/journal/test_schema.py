@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from tests.core.builders import make_intent
 from tests.journal.version_1 import EVENTS, TIMES, write_version_1
+from tests.journal.version_2 import WAITING, write_version_2
 
 from hybrid_bridge.core.events import (
     BrokerDayOpened,
@@ -50,14 +51,15 @@ def described(path: Path) -> list[tuple[object, ...]]:
 async def test_a_journal_of_version_1_is_read_as_it_was_written(path):
     journal = SqliteJournal(path, "7001", CHANNELS)
     events = await journal.load()
-    undelivered = [(message.seq, message.body) for message in await journal.undelivered("redpanda", 9)]
+    waiting = await journal.undelivered("redpanda", 9)
+    undelivered = [(message.seq, message.body, message.intent_id) for message in waiting]
     journal.close()
     assert [kind for kind, _, _ in EVENTS] == [type(event).__name__ for event in events]
     assert BrokerDayOpened(20717, 10000.5, 1790000000001) == events[0]
     filled = (1790000001, OrderState.FILLED, 10009, "done", "", 500, 77, 0.1, 1.10013)
     assert OrderAnswered(*filled, 1790000000122, 1790000000150) == events[5]
-    assert [(3, b"1"), (4, b"2")] == undelivered
-    assert [(2,)] == rows(path, "PRAGMA user_version")
+    assert [(3, b"1", ""), (4, b"2", "")] == undelivered
+    assert [(3,)] == rows(path, "PRAGMA user_version")
 
 
 async def test_fields_that_are_newer_than_an_event_have_their_defaults(path):
@@ -119,12 +121,15 @@ def test_a_copy_that_is_there_already_is_never_written_over(path, tmp_path):
     assert [(1,)] == rows(tmp_path / "journal-7001.v1.2.bak", "PRAGMA user_version")
 
 
-@pytest.mark.parametrize("statements", range(1, 9))
+FAILURES = [("VERSION_2", after) for after in range(1, 9)] + [("VERSION_3", after) for after in range(3)]
+
+
+@pytest.mark.parametrize(("script", "statements"), FAILURES)
 def test_a_migration_that_fails_at_any_statement_leaves_the_file_as_it_was(
-    path, tmp_path, monkeypatch, statements
+    path, tmp_path, monkeypatch, script, statements
 ):
-    done = [part for part in schema.VERSION_2.split(";") if part.strip()][:statements]
-    monkeypatch.setattr(schema, "VERSION_2", ";".join([*done, "INSERT INTO nowhere VALUES (1)"]))
+    done = [part for part in getattr(schema, script).split(";") if part.strip()][:statements]
+    monkeypatch.setattr(schema, script, ";".join([*done, "INSERT INTO nowhere VALUES (1)"]))
     before = rows(path, "SELECT sql FROM sqlite_master"), rows(path, "SELECT * FROM events")
     with pytest.raises(JournalError, match="no such table: nowhere"):
         SqliteJournal(path, "7001", CHANNELS)
@@ -133,7 +138,26 @@ def test_a_migration_that_fails_at_any_statement_leaves_the_file_as_it_was(
     assert [path] == list(tmp_path.glob("journal-7001*"))
     monkeypatch.undo()
     SqliteJournal(path, "7001", CHANNELS).close()
-    assert [(2,)] == rows(path, "PRAGMA user_version")
+    assert [(3,)] == rows(path, "PRAGMA user_version")
+
+
+async def test_messages_that_waited_in_a_journal_of_version_2_are_told_what_they_are_about(path):
+    path.unlink()
+    write_version_2(path)
+    journal = SqliteJournal(path, "7001", CHANNELS)
+    found = await journal.undelivered("redpanda", 9)
+    journal.close()
+    assert WAITING == [(message.seq, message.key, message.body) for message in found]
+    assert ["trading_signals/0/5/17", "", "s-ü", "", ""] == [message.intent_id for message in found]
+
+
+def test_a_journal_of_version_2_becomes_like_a_new_one_and_is_kept(path, tmp_path):
+    path.unlink()
+    write_version_2(path)
+    SqliteJournal(path, "7001", CHANNELS).close()
+    SqliteJournal(tmp_path / "new.sqlite", "7001", CHANNELS).close()
+    assert described(tmp_path / "new.sqlite") == described(path)
+    assert [(2,)] == rows(tmp_path / "journal-7001.v2.bak", "PRAGMA user_version")
 
 
 def test_an_old_event_that_cannot_be_read_is_named_and_nothing_is_changed(path, tmp_path):

@@ -28,6 +28,7 @@ from hybrid_bridge.core.orders import Channel, OrderState, Source
 from hybrid_bridge.errors import AlreadyJournaled, JournalError, RecoveryRefused
 from hybrid_bridge.journal.rows import checksum_of
 from hybrid_bridge.journal.sqlite import SqliteJournal
+from hybrid_bridge.ports import OutboxEntry
 
 CHANNELS = ("websocket", "redpanda")
 REDPANDA = Source(Channel.REDPANDA, "trading_signals", 2, 77)
@@ -97,7 +98,8 @@ async def test_the_journal_commits_with_full_durability(journal):
 
 async def test_events_and_messages_are_in_one_transaction(journal, path):
     with pytest.raises(JournalError):
-        await journal.record([IntentReceived(make_intent(1), "h")], [("k", b"a"), ("k2", None)])
+        outbox = [OutboxEntry("k", b"a"), OutboxEntry("k2", None)]
+        await journal.record([IntentReceived(make_intent(1), "h")], outbox)
     assert await journal.load() == []
     assert rows(path, "SELECT * FROM inbox") == []
     assert await journal.undelivered("websocket", 10) == []
@@ -113,21 +115,21 @@ async def test_a_signal_id_is_journaled_once_for_ever(journal):
     await journal.record([IntentReceived(make_intent(1), "h-1")], [])
     again = IntentReceived(make_intent(2, signal_id="s-1"), "h-other")
     with pytest.raises(AlreadyJournaled) as known:
-        await journal.record([BrokerDayOpened(1, 2.0, 3), again], [("k", b"m")])
+        await journal.record([BrokerDayOpened(1, 2.0, 3), again], [OutboxEntry("k", b"m")])
     assert (known.value.number, known.value.payload_hash) == (1, "h-1")
     assert len(await journal.load()) == 1
     assert await journal.undelivered("websocket", 10) == []
 
 
 async def test_a_full_disk_records_nothing_and_says_what_to_do(journal):
-    await journal.record([], [("first", b"1")])
+    await journal.record([], [OutboxEntry("first", b"1")])
     pages = await journal._file.run(lambda db: db.execute("PRAGMA page_count").fetchone()[0])
     await journal._file.run(lambda db: db.execute(f"PRAGMA max_page_count={pages}").fetchall())
     with pytest.raises(JournalError, match="free space on the disk"):
-        await journal.record(sending_events(make_order(make_intent(1))), [("k", b"x" * 50_000)])
+        await journal.record(sending_events(make_order(make_intent(1))), [OutboxEntry("k", b"x" * 50_000)])
     assert await journal.load() == []
     await journal._file.run(lambda db: db.execute("PRAGMA max_page_count=100000").fetchall())
-    await journal.record(sending_events(make_order(make_intent(1))), [("k", b"x" * 50_000)])
+    await journal.record(sending_events(make_order(make_intent(1))), [OutboxEntry("k", b"x" * 50_000)])
     assert [message.key for message in await journal.undelivered("websocket", 10)] == ["first", "k"]
 
 
@@ -135,15 +137,16 @@ async def test_a_full_disk_records_nothing_and_says_what_to_do(journal):
 
 
 async def test_messages_come_in_order_and_stay_until_delivered(journal):
-    await journal.record([], [("a", b"1"), ("b", b"2")])
-    await journal.record([], [("c", b"3")])
+    await journal.record([], [OutboxEntry("a", b"1", "s-1"), OutboxEntry("b", b"2")])
+    await journal.record([], [OutboxEntry("c", b"3")])
     first, second = (await journal.undelivered("redpanda", 2)), (await journal.undelivered("redpanda", 2))
     assert first == second
-    assert [(message.key, message.body) for message in first] == [("a", b"1"), ("b", b"2")]
+    found = [(message.key, message.body, message.intent_id) for message in first]
+    assert [("a", b"1", "s-1"), ("b", b"2", "")] == found
 
 
 async def test_each_channel_has_its_own_mark_and_only_what_all_have_is_forgotten(journal, path):
-    await journal.record([], [("a", b"1"), ("b", b"2"), ("c", b"3")])
+    await journal.record([], [OutboxEntry("a", b"1"), OutboxEntry("b", b"2"), OutboxEntry("c", b"3")])
     a, b, c = await journal.undelivered("websocket", 10)
     await journal.mark_delivered("websocket", b.seq)
     assert await journal.undelivered("websocket", 10) == [c]
@@ -156,12 +159,12 @@ async def test_each_channel_has_its_own_mark_and_only_what_all_have_is_forgotten
 
 
 async def test_marks_and_places_survive_a_restart_with_an_empty_outbox(journal, path):
-    await journal.record([], [("a", b"1")])
+    await journal.record([], [OutboxEntry("a", b"1")])
     (a,) = await journal.undelivered("websocket", 10)
     for channel in CHANNELS:
         await journal.mark_delivered(channel, a.seq)
     journal_again = SqliteJournal(path, "7001", CHANNELS)
-    await journal_again.record([], [("b", b"2")])
+    await journal_again.record([], [OutboxEntry("b", b"2")])
     for channel in CHANNELS:
         (b,) = await journal_again.undelivered(channel, 10)
         assert (b.key, b.seq > a.seq) == ("b", True)
@@ -169,7 +172,7 @@ async def test_marks_and_places_survive_a_restart_with_an_empty_outbox(journal, 
 
 
 async def test_a_channel_that_no_longer_exists_keeps_nothing(journal, path):
-    await journal.record([], [("a", b"1")])
+    await journal.record([], [OutboxEntry("a", b"1")])
     alone = SqliteJournal(path, "7001", ["websocket"])
     (a,) = await alone.undelivered("websocket", 10)
     await alone.mark_delivered("websocket", a.seq)
@@ -188,10 +191,10 @@ def test_another_accounts_journal_is_refused(journal, path):
 def test_a_newer_versions_journal_is_refused_and_left_alone(path):
     SqliteJournal(path, "7001", CHANNELS).close()
     other = sqlite3.connect(path)
-    other.execute("PRAGMA user_version=3")
+    other.execute("PRAGMA user_version=4")
     other.close()
     before = path.read_bytes()
-    with pytest.raises(RecoveryRefused, match="has journal version 3, this bridge writes 2; use the"):
+    with pytest.raises(RecoveryRefused, match="has journal version 4, this bridge writes 3; use the"):
         SqliteJournal(path, "7001", CHANNELS)
     assert before == path.read_bytes()
 
@@ -270,6 +273,7 @@ WRITER = """
 import asyncio, sys
 from pathlib import Path
 from hybrid_bridge.journal.sqlite import SqliteJournal
+from hybrid_bridge.ports import OutboxEntry
 from tests.core.builders import NOW, make_intent, make_order, sending_events
 
 async def main():
@@ -279,7 +283,7 @@ async def main():
     while True:
         number += 1
         events = sending_events(make_order(make_intent(number)))
-        await journal.record(events, [(f"s-{number}", b"m" * (number * 37 % 9000))])
+        await journal.record(events, [OutboxEntry(f"s-{number}", b"m" * (number * 37 % 9000))])
         print(number, flush=True)
 
 asyncio.run(main())

@@ -17,6 +17,7 @@ from tests.core.builders import make_intent, make_order, sending_events
 from hybrid_bridge.core.events import Event
 from hybrid_bridge.errors import JournalError, RecoveryRefused
 from hybrid_bridge.journal.sqlite import SqliteJournal
+from hybrid_bridge.ports import OutboxEntry
 
 COMMITS = 12
 ROOT = Path(__file__).parents[2]
@@ -55,7 +56,7 @@ def crashed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path.parent.mkdir()
     journal = SqliteJournal(path, "7001", ["websocket"])
     for number in range(1, COMMITS + 1):
-        asyncio.run(journal.record(commit(number), [(f"s-{number}", b"m" * 300)]))
+        asyncio.run(journal.record(commit(number), [OutboxEntry(f"s-{number}", b"m" * 300)]))
         if number == COMMITS // 2:
             other = sqlite3.connect(path)
             other.execute("PRAGMA wal_checkpoint(RESTART)")
@@ -165,6 +166,7 @@ import asyncio, resource, sys
 from pathlib import Path
 from hybrid_bridge.errors import JournalError
 from hybrid_bridge.journal.sqlite import SqliteJournal
+from hybrid_bridge.ports import OutboxEntry
 from tests.core.builders import make_intent, make_order, sending_events
 
 def limit(size):
@@ -176,7 +178,7 @@ async def main():
 
     async def commit():
         events = sending_events(make_order(make_intent(count + 1)))
-        await journal.record(events, [(f"k-{count + 1}", b"m" * 2000)])
+        await journal.record(events, [OutboxEntry(f"k-{count + 1}", b"m" * 2000)])
 
     limit(600_000)
     while True:

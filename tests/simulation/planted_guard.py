@@ -12,6 +12,7 @@ from tests.simulation.bug import Bug, Change
 from hybrid_bridge.core import account_watch, approval, bounds, engine, risk, tightening
 from hybrid_bridge.core.events import LimitsTightened, TradingState
 from hybrid_bridge.execution.recorder import Recorder
+from hybrid_bridge.ports import OutboxEntry
 
 NOTHING = ()
 
@@ -98,7 +99,7 @@ def tightening_not_persisted() -> list[Change]:
     """Keep stricter limits in memory alone."""
     record = WatchedJournal.record
 
-    async def without(self: Any, events: Sequence[Any], outbox: Sequence[tuple[str, bytes]]) -> None:
+    async def without(self: Any, events: Sequence[Any], outbox: Sequence[OutboxEntry]) -> None:
         await record(self, [event for event in events if not isinstance(event, LimitsTightened)], outbox)
 
     return [(WatchedJournal, "record", without)]

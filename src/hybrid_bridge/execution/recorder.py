@@ -24,7 +24,7 @@ from hybrid_bridge.errors import RecoveryRefused
 from hybrid_bridge.execution.announcements import announce_event, announce_result
 from hybrid_bridge.figures import ExecutorFigures
 from hybrid_bridge.messages.outbound import encode_trade_result
-from hybrid_bridge.ports import Journal
+from hybrid_bridge.ports import Journal, OutboxEntry
 
 NEWS_OF_THE_BRIDGE = TradingStateChanged | AccountCleared | LimitsTightened | LimitsRestored
 LOOKS_OVERLAP_MS = 60_000  # No look takes longer; one that is older still shows a PC clock that was set back.
@@ -105,8 +105,11 @@ class Recorder:
         if not events and not errors:
             return
         results = results_of(self.state, events)
-        messages = [(result.key, encode_trade_result(result)) for result in results]
-        await self._journal.record(events, [*messages, *errors])
+        messages = [
+            OutboxEntry(result.key, encode_trade_result(result), result.signal_id) for result in results
+        ]
+        messages += [OutboxEntry(key, body) for key, body in errors]
+        await self._journal.record(events, messages)
         for event in events:
             if isinstance(event, TradingStateChanged):
                 self.latched_number = self.state.next_number
@@ -117,7 +120,7 @@ class Recorder:
         for result in results:
             self._figures.statuses[result.status] += 1
             announce_result(result)
-        if messages or errors:
+        if messages:
             self._on_messages()
         if results:
             self._on_results(results)

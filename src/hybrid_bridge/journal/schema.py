@@ -1,7 +1,7 @@
 """The journal's tables, version by version, and the checks that a file passes before it is trusted.
 
-MIGRATIONS is the whole history: a new file goes through all of them, an old one through those it lacks, each
-in one transaction and after a copy of the file was put beside it. A migration is never changed once a version
+MIGRATIONS is the whole history: a new file goes through all of them, an old one through those it lacks, in
+one transaction and after a copy of the file was put beside it. A migration is never changed once a version
 of the bridge was given to anyone: it uses no code of the project that may change.
 """
 
@@ -39,6 +39,11 @@ CREATE INDEX events_of_account ON events (kind) WHERE number IS NULL AND positio
 UPDATE inbox SET received_msc = coalesce(
     (SELECT at_msc FROM events WHERE events.number = inbox.number AND kind = 'IntentReceived'), 0);
 """
+VERSION_3 = """
+ALTER TABLE outbox ADD COLUMN intent_id TEXT NOT NULL DEFAULT '';
+UPDATE outbox SET intent_id = coalesce(json_extract(CAST(body AS TEXT), '$.data.signal_id'), '')
+    WHERE json_valid(CAST(body AS TEXT));
+"""
 TABLES = frozenset({"meta", "events", "inbox", "outbox", "delivered"})
 
 
@@ -55,7 +60,12 @@ def _add_times(db: sqlite3.Connection) -> None:
     _run(db, VERSION_2)
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_create, _add_times)
+def _add_intents(db: sqlite3.Connection) -> None:
+    """Give the messages that wait the id of the signal that they are about."""
+    _run(db, VERSION_3)
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_create, _add_times, _add_intents)
 SCHEMA_VERSION = len(MIGRATIONS)
 
 
@@ -71,17 +81,15 @@ def version_of(db: sqlite3.Connection) -> int:
 
 def create(db: sqlite3.Connection, account: str) -> None:
     """Make an empty file the journal of an account."""
-    for migrate in MIGRATIONS:
-        migrate(db)
-    db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+    migrate(db)
     db.execute("INSERT INTO meta VALUES ('account', ?)", (account,))
 
 
-def migrate_once(db: sqlite3.Connection) -> None:
-    """Bring an older file to the next version."""
-    version = version_of(db)
-    MIGRATIONS[version](db)
-    db.execute(f"PRAGMA user_version={version + 1}")
+def migrate(db: sqlite3.Connection) -> None:
+    """Bring an older file to this version."""
+    for step in MIGRATIONS[version_of(db) :]:
+        step(db)
+    db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
 
 
 def check_owner(db: sqlite3.Connection, path: Path, account: str | None = None) -> None:

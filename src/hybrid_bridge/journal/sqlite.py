@@ -16,7 +16,7 @@ from hybrid_bridge.errors import AlreadyJournaled, JournalError, RecoveryRefused
 from hybrid_bridge.journal import schema, trimming
 from hybrid_bridge.journal.rows import INSERT_EVENT, EventRow, checksum_of, event_of, row_of
 from hybrid_bridge.journal.sqlite_thread import DamagedFile, SqliteThread
-from hybrid_bridge.ports import OutboxMessage
+from hybrid_bridge.ports import OutboxEntry, OutboxMessage
 
 
 class SqliteJournal:
@@ -65,7 +65,7 @@ class SqliteJournal:
         """
         return await self._file.run(_load)
 
-    async def record(self, events: Sequence[Event], outbox: Sequence[tuple[str, bytes]]) -> None:
+    async def record(self, events: Sequence[Event], outbox: Sequence[OutboxEntry]) -> None:
         """Commit events and outbox messages in one durable transaction.
 
         Raises:
@@ -136,11 +136,10 @@ def _migrate(file: SqliteThread, path: Path) -> None:
     kept = _free_name(path, version)
     file.copy(kept)
     try:
-        file.run_now(schema.migrate_once)
+        file.run_now(schema.migrate)
     except BaseException:
         kept.unlink(missing_ok=True)  # The journal itself is still what the copy was made of.
         raise
-    _migrate(file, path)
 
 
 def _free_name(path: Path, version: int) -> Path:
@@ -177,13 +176,13 @@ def _record(
     db: sqlite3.Connection,
     events: Sequence[Event],
     rows: Sequence[EventRow],
-    outbox: Sequence[tuple[str, bytes]],
+    outbox: Sequence[OutboxEntry],
 ) -> None:
     for event in events:
         if isinstance(event, IntentReceived):
             _record_received(db, event)
     db.executemany(INSERT_EVENT, rows)
-    db.executemany("INSERT INTO outbox (key, body) VALUES (?, ?)", outbox)
+    db.executemany("INSERT INTO outbox (key, body, intent_id) VALUES (?, ?, ?)", outbox)
 
 
 def _record_received(db: sqlite3.Connection, event: IntentReceived) -> None:
@@ -201,7 +200,7 @@ def _record_received(db: sqlite3.Connection, event: IntentReceived) -> None:
 
 
 def _undelivered(db: sqlite3.Connection, channel: str, limit: int) -> list[OutboxMessage]:
-    query = """SELECT seq, key, body FROM outbox
+    query = """SELECT seq, key, body, intent_id FROM outbox
         WHERE seq > (SELECT seq FROM delivered WHERE channel=?) ORDER BY seq LIMIT ?"""
     return [OutboxMessage(*row) for row in db.execute(query, (channel, limit))]
 

@@ -1,4 +1,7 @@
-"""Events out: every outbox message into the event topic, at least once, in order per key.
+"""Events out: every outbox message into the event topic, at least once, in order per intent.
+
+A record's key is what consumers drop repetitions by, another for each news of an intent; its partition is
+chosen by the intent's id, so that all the news of one order stays in one partition and in order.
 
 Owns its own producer, so that a flood of ticks never delays a result. Messages are read again from the
 outbox after a failure; those the broker confirmed meanwhile are left out. Called by the app's outbox
@@ -12,6 +15,7 @@ from hybrid_bridge.ports import Clock, OutboxMessage
 from hybrid_bridge.settings import StreamSettings
 from hybrid_bridge.streams.batch_producer import BatchProducer, BatchWriter, Record
 from hybrid_bridge.streams.channel_state import ChannelState
+from hybrid_bridge.streams.headers import intent_headers
 from hybrid_bridge.streams.topics import partition_of
 
 DELIVER_TIMEOUT_S = 10.0
@@ -62,9 +66,10 @@ class KafkaEventChannel(BatchWriter):
         for message in messages:
             if message.seq in self._confirmed:
                 continue
-            key = message.key.encode()
-            queue = queues.setdefault(partition_of(key, partitions), deque())
-            queue.append(Record(key, message.body, now_msc, message.seq))
+            partition = partition_of((message.intent_id or message.key).encode(), partitions)
+            headers = intent_headers(message.intent_id)
+            record = Record(message.key.encode(), message.body, now_msc, message.seq, headers)
+            queues.setdefault(partition, deque()).append(record)
         await self._producer.write(queues)
 
     def _note_acknowledged(self, records: Sequence[Record]) -> None:
