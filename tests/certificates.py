@@ -37,12 +37,16 @@ class Authority:
         ca_file: PEM of its own certificate, for those who trust it.
     """
 
-    def __init__(self, folder: Path, name: str = "ca") -> None:
+    def __init__(self, folder: Path, name: str = "ca", ca: trustme.CA | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._ca = trustme.CA(organization_name=name)
+        self._ca = ca or trustme.CA(organization_name=name)
         self._folder = folder
         self.ca_file = folder / f"{name}.pem"
         self._ca.cert_pem.write_to_path(self.ca_file)
+
+    def subordinate(self, folder: Path) -> "Authority":
+        """Return an authority that this one has signed."""
+        return Authority(folder, "subordinate", self._ca.create_child_ca())
 
     def issue(
         self,
