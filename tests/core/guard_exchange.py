@@ -27,9 +27,13 @@ BUY_LIMIT, SELL_LIMIT = 2, 3
 
 @dataclass(frozen=True)
 class Held:
-    """An open position; `numbers` are the bridge's own orders that opened it."""
+    """An open position; `numbers` are the bridge's own orders that opened it.
+
+    Its ticket is that of the order that opened it or turned it over, its identifier for good the first's.
+    """
 
     ticket: int
+    identifier: int
     symbol: str
     buy: bool
     lots: float
@@ -89,6 +93,9 @@ class Exchange:
     hidden: dict[str, int] = field(default_factory=dict)
     unshown: dict[int, tuple[str, float]] = field(default_factory=dict)
     done: dict[int, float] = field(default_factory=dict)  # Lots filled of own orders.
+    # Own orders' tickets, and the identifiers of the positions that they went into.
+    tickets_of: dict[int, int] = field(default_factory=dict)
+    went_into: dict[int, int] = field(default_factory=dict)
     late: set[int] = field(default_factory=set)  # Positions whose end the history does not have yet.
     tickets: int = 1_000
 
@@ -178,7 +185,7 @@ class Exchange:
     def _position(self, held: Held) -> Position:
         return Position(
             ticket=held.ticket,
-            identifier=held.ticket,
+            identifier=held.identifier,
             symbol=held.symbol,
             side=Side.BUY if held.buy else Side.SELL,
             volume=held.lots,
@@ -247,32 +254,37 @@ class Exchange:
         magic: int = 0,
         number: int = 0,
         shows_in: int = 0,
-    ) -> int:
-        """Fill a market order; returns the position it went into.
+        ticket: int = 0,
+    ) -> None:
+        """Fill an order.
 
         Args:
             shows_in: milliseconds until a terminal shows it.
+            ticket: the order's, where it has waited.
         """
+        ticket = ticket or self.tickets_of.get(number, 0) or self.ticket()
         price = self.market.entry(symbol, buy)
         numbers = (number,) if number else ()
         if number:
             self.done[number] = round(self.done.get(number, 0.0) + lots, 8)
         held = next((h for h in self.positions.values() if h.symbol == symbol), None)
         if self.hedging or held is None:
-            position = self._open(symbol, buy, lots, price, stop, magic, numbers)
+            self._open(ticket, symbol, buy, lots, price, stop, magic, numbers)
         elif held.buy == buy:
-            position = self._add(held, lots, price, stop, magic, numbers)
+            self._add(held, lots, price, stop, magic, numbers)
         else:
-            position = self._against(held, lots, price, stop, magic, numbers)
+            self._against(held, ticket, lots, price, stop, magic, numbers)
+        if number:
+            self.tickets_of[number], self.went_into[number] = ticket, self.deals[-1].position_id
         if shows_in:
             self.hidden[symbol] = max(self.hidden.get(symbol, 0), self.now + shows_in)
             self.unshown[number] = (symbol, lots)
         else:
             self.show(symbol)
-        return position
 
     def _open(
         self,
+        ticket: int,
         symbol: str,
         buy: bool,
         lots: float,
@@ -280,16 +292,16 @@ class Exchange:
         stop: float,
         magic: int,
         numbers: tuple[int, ...],
-    ) -> int:
-        ticket = self.ticket()
+    ) -> None:
         paid = self._deal(ticket, symbol, buy, 0, lots, price, 0.0, 0.0, magic)
-        self.positions[ticket] = Held(ticket, symbol, buy, lots, price, stop, magic, numbers, self.now, paid)
-        return ticket
+        self.positions[ticket] = Held(
+            ticket, ticket, symbol, buy, lots, price, stop, magic, numbers, self.now, paid
+        )
 
     def _add(
         self, held: Held, lots: float, price: float, stop: float, magic: int, numbers: tuple[int, ...]
-    ) -> int:
-        paid = self._deal(held.ticket, held.symbol, held.buy, 0, lots, price, 0.0, 0.0, magic)
+    ) -> None:
+        paid = self._deal(held.identifier, held.symbol, held.buy, 0, lots, price, 0.0, 0.0, magic)
         total = round(held.lots + lots, 8)
         self.positions[held.ticket] = replace(
             held,
@@ -299,24 +311,28 @@ class Exchange:
             numbers=held.numbers + numbers,
             banked=held.banked + paid,
         )
-        return held.ticket
 
     def _against(
-        self, held: Held, lots: float, price: float, stop: float, magic: int, numbers: tuple[int, ...]
-    ) -> int:
+        self,
+        held: Held,
+        ticket: int,
+        lots: float,
+        price: float,
+        stop: float,
+        magic: int,
+        numbers: tuple[int, ...],
+    ) -> None:
         over = round(lots - held.lots, 8)
         if over <= 0:
             self._reduce(held, lots, price, magic, numbers)
-            return held.ticket
+            return
         profit = self.market.money(self.market.profit(held.symbol, held.buy, held.lots, held.price, price))
-        paid = self._deal(
-            held.ticket, held.symbol, not held.buy, 2, lots, price, profit, self._swap(held), magic
-        )
+        identifier, buy = held.identifier, not held.buy
+        paid = self._deal(identifier, held.symbol, buy, 2, lots, price, profit, self._swap(held), magic)
         self._end(held, held.banked + paid)
-        self.positions[held.ticket] = Held(
-            held.ticket, held.symbol, not held.buy, over, price, stop, magic, numbers, self.now, 0.0
+        self.positions[ticket] = Held(
+            ticket, identifier, held.symbol, buy, over, price, stop, magic, numbers, self.now, 0.0
         )
-        return held.ticket
 
     def restop(self, ticket: int, stop: float) -> None:
         """Move a position's stop."""
@@ -341,7 +357,7 @@ class Exchange:
         profit = self.market.money(self.market.profit(held.symbol, held.buy, lots, held.price, price))
         left = round(held.lots - lots, 8)
         swap = self._swap(held) - self._swap(replace(held, lots=left))
-        paid = self._deal(held.ticket, held.symbol, not held.buy, 1, lots, price, profit, swap, magic)
+        paid = self._deal(held.identifier, held.symbol, not held.buy, 1, lots, price, profit, swap, magic)
         if left:
             self.positions[held.ticket] = replace(held, lots=left, banked=held.banked + paid)
         else:
@@ -350,7 +366,9 @@ class Exchange:
     def _end(self, held: Held, profit: float) -> None:
         del self.positions[held.ticket]
         if held.numbers:
-            self.ended.append(Ended(held.numbers, held.ticket, self.market.money(profit), self.now, self.day))
+            self.ended.append(
+                Ended(held.numbers, held.identifier, self.market.money(profit), self.now, self.day)
+            )
 
     def _deal(
         self,
@@ -404,4 +422,6 @@ class Exchange:
             price = self.market.entry(symbol, order.buy)
             if price <= order.price if order.buy else price >= order.price:
                 del self.waiting[order.ticket]
-                self.fill(symbol, order.buy, order.lots, order.stop, order.magic, order.number)
+                self.fill(
+                    symbol, order.buy, order.lots, order.stop, order.magic, order.number, 0, order.ticket
+                )

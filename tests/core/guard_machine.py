@@ -304,7 +304,7 @@ class GuardMachine(RuleBasedStateMachine):
 
     def _happens(self, between: str, symbol: str) -> None:
         if between == "a move":
-            self._move(symbol, 40)
+            self.exchange.move(symbol, 40)
         elif between == "a day":
             self._next_day()
         elif between == "a payment":
@@ -357,6 +357,7 @@ class GuardMachine(RuleBasedStateMachine):
         elif outcome != "placed":
             known = (OrderState.REJECTED if outcome == "rejected" else OrderState.NOT_EXECUTED, 0.0)
         else:
+            self.exchange.tickets_of[number] = self.exchange.ticket()
             known = (OrderState.PLACED, 0.0)
         self._answer(number, *known)
 
@@ -377,9 +378,12 @@ class GuardMachine(RuleBasedStateMachine):
             buy = record.intent.side is Side.BUY
             self.exchange.fill(request.symbol, buy, lots, request.sl, request.magic, number, shows_in)
 
-    def _answer(self, number: int, state: OrderState, volume: float) -> None:
+    def _answer(self, number: int, state: OrderState, volume: float, ticket: int | None = None) -> None:
+        """Let it be known what became of an order; the reply to it names its own ticket."""
         now = self.exchange.now
-        self.commit((make_answer(number, state, volume=volume, at_msc=now, sent_msc=now),))
+        ticket = self.exchange.tickets_of.get(number, 0) if ticket is None else ticket
+        answer = make_answer(number, state, volume=volume, ticket=ticket, at_msc=now, sent_msc=now)
+        self.commit((answer,))
 
     def _in(self, *states: OrderState) -> list[OrderRecord]:
         return [
@@ -403,7 +407,7 @@ class GuardMachine(RuleBasedStateMachine):
             self._answer(number, OrderState.UNKNOWN, 0.0)
         whole = done >= order.request.volume
         state = OrderState.FILLED if whole else OrderState.PARTIAL if done else OrderState.NOT_EXECUTED
-        self._answer(number, state, done)
+        self._answer(number, state, done, self.exchange.went_into.get(number, 0))
 
     @precondition(lambda self: self._in(OrderState.PLACED))
     @rule(pick=picks, shows_in=st.sampled_from([0, 3_000]), told=st.booleans())
@@ -424,7 +428,7 @@ class GuardMachine(RuleBasedStateMachine):
     )
     def price_moves(self, symbol: str, permille: float) -> None:
         points = INSTRUMENTS[symbol].price * permille / 1_000 / INSTRUMENTS[symbol].tick
-        self._move(symbol, round(points))
+        self.exchange.move(symbol, round(points))
 
     @precondition(lambda self: self.exchange.positions)
     @rule(pick=picks, lost=st.sampled_from([True, True, False]), looked=st.booleans())
@@ -444,7 +448,7 @@ class GuardMachine(RuleBasedStateMachine):
         ticks = round(distance / found.point / found.tick) + 1
         if lost is None:
             ticks = self.exchange.market.spreads[held.symbol] // found.tick + 2
-        self._move(held.symbol, ticks * (1 if held.buy != bool(lost) else -1))
+        self.exchange.move(held.symbol, ticks * (1 if held.buy != bool(lost) else -1))
         if held.ticket in self.exchange.positions and not lost:
             self.exchange.close(held.ticket)
 
@@ -452,7 +456,6 @@ class GuardMachine(RuleBasedStateMachine):
         symbol=st.sampled_from(SYMBOLS), buy=sides, far=st.sampled_from([2.0, 4.0, 0.0]), waits=st.booleans()
     )
     def by_hand(self, symbol: str, buy: bool, far: float, waits: bool) -> None:
-        self._look_before_others(symbol)
         stop = on_grid(symbol, away(self.exchange, symbol, buy, far))
         if waits:
             price = on_grid(symbol, away(self.exchange, symbol, buy, 0.5))
@@ -476,21 +479,6 @@ class GuardMachine(RuleBasedStateMachine):
         self.exchange.now += 1
         if share:
             self.exchange.pay(self.exchange.market.money(share * self.exchange.balance))
-
-    def _move(self, symbol: str, ticks: int) -> None:
-        """Move a price, which may fill somebody else's order."""
-        if any(order.symbol == symbol for order in self.exchange.waiting.values()):
-            self._look_before_others(symbol)
-        self.exchange.move(symbol, ticks)
-
-    def _look_before_others(self, symbol: str) -> None:
-        """Look before somebody else deals in a symbol on a netting account.
-
-        Without a look in between nobody could tell whose deal it is that the next one shows.
-        """
-        if not self.exchange.hedging:
-            self.exchange.show(symbol)
-            self.observe()
 
     # Commands
 
@@ -541,6 +529,7 @@ class GuardMachine(RuleBasedStateMachine):
         self._entry(symbol, buy, 2.0, None, "filled", 1.0, 0, "", True, 20_000)
         if halted:
             self._look_strangely("another account", 0.0)
+        self.exchange.show()
         if self.exchange.shown:
             self._move_stop(self.exchange.shown[max(self.exchange.shown)], far)
 

@@ -448,6 +448,22 @@ def test_on_a_netting_account_the_position_s_change_shows_the_fill() -> None:
     assert [] == unshown(fold(state, [PositionChanged(900, Side.BUY, 0.2, 1.1, NOW)]))
 
 
+@pytest.mark.parametrize(("ticket", "left"), [(900, []), (901, [1]), (899, [1])])
+def test_a_new_position_without_a_mark_shows_the_fill_of_the_order_that_opened_it(
+    ticket: int, left: list[int]
+) -> None:
+    state = state_with(make_order(make_intent(1)), unknown=False)
+    fold(state, [make_answer(1, OrderState.FILLED, ticket=ticket)])
+    assert left == unshown(fold(state, [adopted(0)]))
+
+
+@pytest.mark.parametrize(("ticket", "left"), [(900, []), (901, []), (899, [1])])
+def test_a_position_that_grew_shows_no_fill_of_an_older_order(ticket: int, left: list[int]) -> None:
+    state = fold(state_with(make_order(make_intent(1)), unknown=False), [adopted(0)])
+    fold(state, [make_answer(1, OrderState.FILLED, ticket=ticket)])
+    assert left == unshown(fold(state, [PositionChanged(900, Side.BUY, 0.2, 1.1, NOW)]))
+
+
 def test_a_position_that_showed_before_the_answer_is_not_awaited() -> None:
     state = fold(state_with(make_order(make_intent(1)), unknown=False), [adopted(1)])
     assert [] == unshown(fold(state, [make_answer(1, OrderState.FILLED)]))

@@ -294,6 +294,14 @@ def test_on_a_netting_account_an_entry_is_in_the_position_that_it_was_seen_in_un
     assert state.held_in == {}
 
 
+@pytest.mark.parametrize("ticket", [699, 701])  # Of an order that had waited, and of a later one.
+def test_on_a_netting_account_what_somebody_else_opened_since_does_not_hold_an_entry(ticket: int) -> None:
+    state = fold(filled(), [PositionAdopted(ticket, "EURUSD", BUY, 0.1, 1.1, 0, NOW)])
+    report = make_report(account=NETTING, positions=(make_position(ticket=ticket, identifier=ticket),))
+
+    assert find_unknown_results(state, make_limits(), report) != []
+
+
 def test_on_a_hedging_account_only_its_own_position_shows_an_entry() -> None:
     state = filled()
     state.held_in[1] = 500

@@ -157,20 +157,33 @@ def _await_position(state: EngineState, record: OrderRecord, at_msc: int) -> Non
         state.held_in.setdefault(number, held.ticket)
 
 
-def _note_shown(state: EngineState, held: HeldPosition, change: float) -> None:
+def _note_shown(state: EngineState, held: HeldPosition, change: float, *, is_new: bool) -> None:
     """Note which fill a look shows.
 
     Args:
         change: lots by which the look shows the symbol's position to have grown, negative for a sale. Where
             no mark tells, on a netting account say, that is the symbol's oldest fill on that side.
+        is_new: whether no look has shown the position before.
     """
     shown = held.number if held.number in state.unshown else 0
     if not shown and change:
         place = (held.symbol, Side.BUY if change > 0 else Side.SELL)
-        intents = (record.intent for record in state.unshown.values())
+        fills = (record for record in state.unshown.values() if _may_be_in(record, held, is_new=is_new))
+        intents = (record.intent for record in fills)
         shown = next((i.number for i in intents if (i.symbol, i.side) == place), 0)
     if state.unshown.pop(shown, None) is not None:
         state.held_in[shown] = held.ticket
+
+
+def _may_be_in(record: OrderRecord, held: HeldPosition, *, is_new: bool) -> bool:
+    """Tell whether a fill may have gone into a position.
+
+    A position bears the ticket of the order that opened it, or turned it over (MQL5 reference,
+    POSITION_TICKET). No look before the fill's own order showed one that is new: it is that order's, or
+    somebody else's who traded since. Into one that was opened after that order the fill cannot have gone.
+    """
+    ticket = record.answer.ticket if record.answer is not None else 0
+    return not ticket or held.ticket == ticket or (held.ticket < ticket and not is_new)
 
 
 def _signed(side: Side, volume: float) -> float:
@@ -222,7 +235,7 @@ def _adopt(state: EngineState, event: PositionAdopted) -> None:
     state.positions[event.ticket] = held = HeldPosition(
         event.ticket, event.symbol, event.side, event.volume, event.price_open, event.number
     )
-    _note_shown(state, held, 0.0 if event.number else _signed(event.side, event.volume))
+    _note_shown(state, held, 0.0 if event.number else _signed(event.side, event.volume), is_new=True)
     if event.number in state.unsettled:
         state.held_in[event.number] = event.ticket
 
@@ -236,7 +249,8 @@ def _change_position(state: EngineState, event: PositionChanged) -> None:
     )
     if held.side is not before.side:
         _leave(state, event.ticket)  # It was turned over: what was in it has ended.
-    _note_shown(state, held, _signed(event.side, event.volume) - _signed(before.side, before.volume))
+    change = _signed(event.side, event.volume) - _signed(before.side, before.volume)
+    _note_shown(state, held, change, is_new=False)
 
 
 def _end_position(state: EngineState, event: PositionEnded) -> None:
