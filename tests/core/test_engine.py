@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-from hypothesis import settings
 from tests.core.builders import (
     DAY,
     MAGIC_BASE,
@@ -21,6 +20,7 @@ from tests.core.builders import (
     state_with,
 )
 from tests.core.engine_machine import EngineMachine
+from tests.core.examples import examples, marks
 from tests.core.judging import appraised, denials_of, kinds, request_of
 
 from hybrid_bridge.core import engine
@@ -179,6 +179,10 @@ def test_late_is_told_with_how_late() -> None:
 
 
 class TestTheEngineUnderAnyOrderOfInputs(EngineMachine.TestCase):  # type: ignore[misc, name-defined]
-    """Runs the machine; its rules and invariants are the tests."""
+    """Runs the machine; its rules and invariants are the tests.
 
-    settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
+    ENGINE_EXAMPLES=5000 in the environment tries other, and more, runs than the suite does.
+    """
+
+    pytestmark = marks("ENGINE_EXAMPLES")
+    settings = examples("ENGINE_EXAMPLES", 200, stateful_step_count=40)

@@ -1,22 +1,29 @@
-"""The whole guard under any order of signals, fills, prices, looks, payments and restarts."""
+"""The whole guard under any order of signals, fills, prices, looks, payments and restarts.
+
+GUARD_EXAMPLES=20000 in the environment tries other, and more, runs than the suite does.
+"""
 
 import os
 
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import Phase
+from tests.core.examples import ALONE, examples, marks
 from tests.core.guard_machine import GuardMachine
 
-EXAMPLES = int(os.environ.get("GUARD_EXAMPLES", "220"))
+SEARCHED = "GUARD_EXAMPLES"
+pytestmark = marks(SEARCHED)
 
 
 class TestTheGuardUnderAnyOrderOfEvents(GuardMachine.TestCase):  # type: ignore[misc, name-defined]
     """Runs the machine; its rules and invariants are the tests."""
 
-    settings = settings(
-        max_examples=EXAMPLES,
+    # Making a failure as short as can be takes minutes.
+    settings = examples(
+        SEARCHED,
+        220,
         stateful_step_count=40,
-        deadline=None,
-        # Making a failure as short as can be takes minutes.
-        phases=[Phase.generate, *([Phase.shrink] if "GUARD_EXAMPLES" in os.environ else [])],
-        derandomize="GUARD_EXAMPLES" not in os.environ,
-        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+        phases=[Phase.generate, *([Phase.shrink] if SEARCHED in os.environ else [])],
     )
+
+
+def test_the_suite_s_examples_are_drawn_where_no_other_test_has_loaded_anything() -> None:
+    assert SEARCHED in os.environ or "test_the_suite_s_examples" in os.environ.get(ALONE, "")

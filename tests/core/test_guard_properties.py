@@ -4,11 +4,10 @@ Judged by guard_judge, which works everything out once more from an exchange's l
 the environment tries more cases than a run of the tests affords.
 """
 
-import os
 from dataclasses import replace
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.core.builders import (
     NAN,
@@ -20,6 +19,7 @@ from tests.core.builders import (
     make_state,
     make_terminal,
 )
+from tests.core.examples import examples, marks
 from tests.core.guard_cases import Trial, on_grid, trials
 from tests.core.guard_judge import broken
 
@@ -30,13 +30,8 @@ from hybrid_bridge.core.inputs import AccountObserved
 from hybrid_bridge.core.orders import ApprovedOrder
 
 SIZED = {"volume", "risk_per_trade", "open_risk", "exposure", "margin"}
-EXAMPLES = int(os.environ.get("GUARD_EXAMPLES", "300"))
-many = settings(
-    max_examples=EXAMPLES,
-    deadline=None,
-    derandomize="GUARD_EXAMPLES" not in os.environ,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
+many = examples("GUARD_EXAMPLES", 300)
+pytestmark = marks("GUARD_EXAMPLES")
 
 
 def is_sized(trial: Trial, order: ApprovedOrder) -> bool:
