@@ -1,9 +1,10 @@
 """The bench: measures the bridge on this computer, prints a table and keeps it as JSON.
 
-    scripts/bench [--only NAME]... [--quick] [--json FILE] [--bootstrap HOST:PORT]
+    scripts/bench [--only NAME]... [--quick] [--json FILE] [--bootstrap HOST:PORT | --embedded]
 
-Owns the choice of measurements and their order. Each is a module that gives figures; all of them run real
-processes. Exit code 0 also when a target is missed: a bench measures, it does not judge a commit.
+Owns the choice of measurements, their order and the broker that all of them use. Each is a module that gives
+figures, nearly all with real processes around them. Exit code 0 also when a target is missed: a bench
+measures, it does not judge a commit.
 """
 
 import argparse
@@ -22,13 +23,16 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT)]
 os.environ["PYTHONPATH"] = os.pathsep.join((str(ROOT / "src"), str(ROOT)))
 
-from scripts.benchmarks import machine, table  # noqa: E402
+from scripts.benchmarks import kafka, machine, table  # noqa: E402
+from scripts.benchmarks.beats import measure_beats  # noqa: E402
+from scripts.benchmarks.compression import measure_compression  # noqa: E402
 from scripts.benchmarks.desk import Desk  # noqa: E402
 from scripts.benchmarks.figures import Figure  # noqa: E402
 from scripts.benchmarks.footprint import measure_footprint  # noqa: E402
 from scripts.benchmarks.guard import measure_guard  # noqa: E402
 from scripts.benchmarks.journaling import measure_journaling  # noqa: E402
 from scripts.benchmarks.latency import measure_redpanda, measure_websocket  # noqa: E402
+from scripts.benchmarks.publishing import measure_publishing  # noqa: E402
 from scripts.benchmarks.rate import measure_rate  # noqa: E402
 from scripts.benchmarks.simulator import measure_simulator  # noqa: E402
 from scripts.benchmarks.stall import measure_stall  # noqa: E402
@@ -43,15 +47,45 @@ AT_THE_DESK: dict[str, Callable[[Desk, bool], Awaitable[list[Figure]]]] = {
 ALONE: dict[str, Callable[[Path, str, bool], Awaitable[list[Figure]]]] = {
     "guard": measure_guard,
     "ticks": measure_ticks,
+    "beats": measure_beats,
+    "publishing": measure_publishing,
+    "compression": measure_compression,
     "journaling": measure_journaling,
     "stall": measure_stall,
     "footprint": measure_footprint,
     "simulator": measure_simulator,
 }
 NAMES = (*AT_THE_DESK, *ALONE)
+EMBEDDED = "embedded"
+OWN_KAFKA = "Apache Kafka of scripts/kafka"
+# Measurements that no broker takes part in.
+WITHOUT_BROKER = {"guard", "simulator"}
 
 
-async def measure(names: list[str], bootstrap: str, quick: bool) -> dict[str, list[Figure]]:
+def choose_broker(options: argparse.Namespace, names: list[str]) -> str:
+    """Return which broker is measured with, as it is shown and kept: the best that is here."""
+    if options.bootstrap:
+        return str(options.bootstrap)
+    if options.embedded or WITHOUT_BROKER.issuperset(names):
+        return EMBEDDED
+    reason = kafka.why_not()
+    if reason:
+        print(f"measuring with the embedded broker, which keeps nothing: {reason}", file=sys.stderr)
+    return EMBEDDED if reason else OWN_KAFKA
+
+
+async def measure(names: list[str], broker: str, quick: bool) -> dict[str, list[Figure]]:
+    """Run measurements with one broker and return their figures by name."""
+    if broker == EMBEDDED:
+        return await _measure(names, "", quick)
+    if broker != OWN_KAFKA:
+        return await _measure(names, broker, quick)
+    with tempfile.TemporaryDirectory(prefix="bench-kafka-") as folder:
+        async with kafka.Kafka(Path(folder)) as own:
+            return await _measure(names, own.address, quick)
+
+
+async def _measure(names: list[str], bootstrap: str, quick: bool) -> dict[str, list[Figure]]:
     """Run measurements one after the other and return their figures by name."""
     figures: dict[str, list[Figure]] = {}
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
@@ -84,7 +118,7 @@ def _read_options() -> argparse.Namespace:
         help=f"this measurement alone; may be given again: {', '.join(NAMES)}",
     )
     parser.add_argument(
-        "--quick", action="store_true", help="fewer samples: a minute and a half instead of five"
+        "--quick", action="store_true", help="fewer samples: two and a half minutes instead of seven"
     )
     parser.add_argument(
         "--json",
@@ -93,12 +127,14 @@ def _read_options() -> argparse.Namespace:
         metavar="FILE",
         help="where the figures are kept (default bench.json)",
     )
-    parser.add_argument(
+    broker = parser.add_mutually_exclusive_group()
+    broker.add_argument(
         "--bootstrap",
         default="",
         metavar="HOST:PORT",
-        help="a Kafka or Redpanda to measure with (default: the embedded broker)",
+        help="a Kafka or Redpanda to measure with (default: the one of scripts/kafka, else the embedded one)",
     )
+    broker.add_argument("--embedded", action="store_true", help="measure with the embedded broker")
     return parser.parse_args()
 
 
@@ -107,13 +143,16 @@ def main() -> int:
     options = _read_options()
     machine_facts = machine.describe()
     print(machine.line(machine_facts), flush=True)
+    names = options.only or list(NAMES)
+    broker = choose_broker(options, names)
+    print(f"broker: {broker}", flush=True)
     began_s = time.monotonic()
-    figures = asyncio.run(measure(options.only or list(NAMES), options.bootstrap, options.quick))
+    figures = asyncio.run(measure(names, broker, options.quick))
     shown = [figure for group in figures.values() for figure in group]
     kept = {
         "taken_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine_facts,
-        "broker": options.bootstrap or "embedded",
+        "broker": broker,
         "quick": options.quick,
         "seconds": round(time.monotonic() - began_s),
         "figures": {name: [figure.to_json() for figure in group] for name, group in figures.items()},
