@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 from tests.streams.support import (
@@ -17,6 +18,7 @@ from tests.streams.support import (
     frozen_at_will,
     send,
     signal_message,
+    stop_message,
     stream_settings,
 )
 
@@ -121,6 +123,29 @@ async def test_get_data_is_sent_to_the_websocket_and_commands_arrive(
     assert isinstance(first, MalformedReceived)
     assert "get_data belongs on the WebSocket" in first.detail
     assert isinstance(second, EmergencyStopRequested)
+
+
+async def test_what_is_for_another_account_is_passed_over_and_committed(
+    settings: StreamSettings, clock: SystemClock
+) -> None:
+    """Not even decoded: what another account's sender writes wrongly is no business of this bridge."""
+    settings = replace(settings, account="simulator-7001", login="7001")
+    address, topic = settings.bootstrap_servers, settings.signal_topic
+    inbox = RecordingInbox()
+    consumer = KafkaSignalConsumer(settings, inbox, clock)
+    async with running(consumer):
+        elsewhere = [signal_message(1), b"{", None, stop_message("theirs")]
+        await send(address, topic, elsewhere, headers=[("account", b"7002")])
+        for number, account in enumerate((b"7001", b"simulator-7001", b""), 2):
+            await send(address, topic, [signal_message(number)], headers=[("account", account)])
+        await send(address, topic, [signal_message(5)])
+        await send(address, topic, [signal_message(6)], headers=[("schema_version", b"1")])
+        await send(address, topic, [signal_message(7)], headers=[("account", b"7002")])
+        await eventually(lambda: count_committed(settings) == 10, "the commit of all")
+
+    assert ["s2", "s3", "s4", "s5", "s6"] == ids(inbox)
+    assert len(inbox.items) == 5
+    assert (10, 5, 0) == (consumer.received, consumer.elsewhere, consumer.malformed)
 
 
 async def test_a_commit_never_passes_a_signal_that_is_not_settled(

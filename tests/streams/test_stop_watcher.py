@@ -95,6 +95,27 @@ async def test_nothing_but_stops_is_handed_on(settings: StreamSettings, clock: S
     assert watcher.found == 2
 
 
+async def test_a_stop_for_another_account_is_passed_over(
+    settings: StreamSettings, clock: SystemClock
+) -> None:
+    settings = replace(settings, account="7001", login="7001")
+    address, topic = settings.bootstrap_servers, settings.signal_topic
+    inbox = RecordingInbox()
+    watcher = StopWatcher(settings, inbox, clock)
+    async with running(watcher):
+        for reason, headers in {
+            "theirs": [("account", b"7002")],
+            "ours": [("account", b"7001")],
+            "no account": [("schema_version", b"1")],
+        }.items():
+            await send(address, topic, [stop_message(reason)], headers=headers)
+        await write(settings, stop_message("no header"))
+        await eventually(lambda: len(inbox.items) == 3, "the stops")
+
+    assert ["ours", "no account", "no header"] == stops(inbox)
+    assert (3, 1) == (watcher.found, watcher.elsewhere)
+
+
 async def test_a_first_start_watches_from_now_on(settings: StreamSettings, clock: SystemClock) -> None:
     await write(settings, stop_message("last year"))
     inbox = RecordingInbox()

@@ -1,13 +1,14 @@
 """Signals in: the signal topic read in a consumer group, decoded, handed to the inbox, committed once
 settled.
 
-Owns when offsets are committed and where reading starts. Commits are explicit and never pass a message
-that is not settled; a commit that fails costs a second delivery, which the journal drops. Must not judge
-a message beyond its form. The app runs `run()`; it returns only by cancellation.
+Owns when offsets are committed, where reading starts, and whose messages are passed over. Commits are
+explicit and never pass a message that is not settled; a commit that fails costs a second delivery, which the
+journal drops. Must not judge a message beyond its form. The app runs `run()`; it returns only by
+cancellation.
 """
 
 import asyncio
-from collections.abc import Container, Iterable
+from collections.abc import Callable, Container, Iterable
 from functools import partial
 
 import structlog
@@ -25,6 +26,8 @@ from hybrid_bridge.streams.clients import (
     own_cancellation_only,
 )
 from hybrid_bridge.streams.diagnosis import probe
+from hybrid_bridge.streams.former_member import FormerMember
+from hybrid_bridge.streams.headers import account_of, is_elsewhere
 from hybrid_bridge.streams.offsets import OffsetLedger
 from hybrid_bridge.streams.reader import Reader, Stalled
 from hybrid_bridge.streams.records import decode_record
@@ -35,7 +38,7 @@ REQUEST_TIMEOUT_S = (
     12.0  # Joining a group is answered only when all members have joined, or their session is over.
 )
 SESSION_TIMEOUT_MS = (
-    6_000  # The least that Kafka and Redpanda permit by default; how long a killed bridge blocks.
+    6_000  # The least that Kafka and Redpanda permit by default; a dead client of others blocks that long.
 )
 HEARTBEAT_MS = 1_500
 FETCH_WAIT_MS = 500
@@ -57,6 +60,7 @@ class KafkaSignalConsumer(Reader):
     Attributes:
         received: messages read, repetitions included.
         malformed: of those, the ones that do not follow the contract.
+        elsewhere: of those, the ones for another account: passed over, and committed like the rest.
         commits: commits that the broker confirmed.
     """
 
@@ -80,12 +84,14 @@ class KafkaSignalConsumer(Reader):
         super().__init__("redpanda signals", settings, clock)
         self.received = 0
         self.malformed = 0
+        self.elsewhere = 0
         self.commits = 0
         self._inbox = inbox
         self._obeyed = obeyed
         self._stall_timeout_s = stall_timeout_s
         self._join_timeout_s = join_timeout_s
         self._ledger = OffsetLedger()
+        self._former = FormerMember(settings, clock)
         self._room = asyncio.Event()
 
     async def _session(self) -> None:
@@ -96,6 +102,7 @@ class KafkaSignalConsumer(Reader):
             async with asyncio.timeout(START_TIMEOUT_S):
                 await create_topic(self._settings, self._settings.signal_topic, self._settings.signal_plan)
                 await consumer.start()
+                await self._former.leave()
             membership = _Membership(self, consumer)
             consumer.subscribe([self._settings.signal_topic], listener=membership)
             await self._read_and_commit(consumer, membership)
@@ -189,15 +196,33 @@ class KafkaSignalConsumer(Reader):
             if membership.revocations != revocations:
                 return  # They come again from the committed offset; counting them twice would skip some.
             self.received += 1
-            item = decode_record(record, self._clock.utc_msc())
-            if isinstance(item, MalformedReceived):
-                self.malformed += 1
             self._ledger.read(record.partition, record.offset)
             settled = partial(self._settle, self._ledger, record.partition, record.offset)
-            if isinstance(item, EmergencyStopRequested) and item.source in self._obeyed:
-                settled()
+            if is_elsewhere(record.headers, self._settings):
+                self._pass_over(record, settled)
             else:
-                await self._inbox.put(item, settled)
+                await self._hand_on_one(record, settled)
+
+    def _pass_over(self, record: ConsumerRecord, settled: Callable[[], None]) -> None:
+        """Leave a message to the bridge of the account that it names."""
+        self.elsewhere += 1
+        if self.elsewhere == 1:
+            log.info(
+                "Signals for other accounts are passed over",
+                topic=record.topic,
+                account=account_of(record.headers),
+                own_account=self._settings.login or self._settings.account,
+            )
+        settled()
+
+    async def _hand_on_one(self, record: ConsumerRecord, settled: Callable[[], None]) -> None:
+        item = decode_record(record, self._clock.utc_msc())
+        if isinstance(item, MalformedReceived):
+            self.malformed += 1
+        if isinstance(item, EmergencyStopRequested) and item.source in self._obeyed:
+            settled()
+        else:
+            await self._inbox.put(item, settled)
 
     def _settle(self, ledger: OffsetLedger, partition: int, offset: int) -> None:
         ledger.settle(partition, offset)
@@ -211,6 +236,7 @@ class KafkaSignalConsumer(Reader):
     async def _commit_regularly(self, consumer: AIOKafkaConsumer) -> None:
         while True:
             await self._clock.sleep(COMMIT_INTERVAL_S)
+            self._former.note(consumer)
             await self._commit(consumer, COMMIT_TIMEOUT_S)
 
     async def _commit(self, consumer: AIOKafkaConsumer, timeout_s: float) -> None:
@@ -236,6 +262,10 @@ class KafkaSignalConsumer(Reader):
         else:
             self._ledger.note_committed(offsets)
             self.commits += 1
+
+    def note_joined(self, consumer: AIOKafkaConsumer) -> None:
+        """Keep what the group knows this client by."""
+        self._former.note(consumer)
 
     async def leave(self, consumer: AIOKafkaConsumer, partitions: set[TopicPartition]) -> None:
         """Commit and forget partitions that the group takes away."""
@@ -267,6 +297,7 @@ class _Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
         """Note the group's decision."""
         self.joined = assigned
+        self._owner.note_joined(self._consumer)
         if not assigned:
             log.warning(
                 "No signals from Redpanda here: other consumers of the group have all partitions",

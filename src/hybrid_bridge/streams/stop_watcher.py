@@ -21,6 +21,7 @@ from hybrid_bridge.core.orders import Source
 from hybrid_bridge.ports import Clock, Inbox
 from hybrid_bridge.settings import StreamSettings
 from hybrid_bridge.streams.clients import TROUBLE, close_client, connection_options
+from hybrid_bridge.streams.headers import is_elsewhere
 from hybrid_bridge.streams.reader import Reader, Stalled
 from hybrid_bridge.streams.records import find_stop
 from hybrid_bridge.streams.topics import create_topic
@@ -58,11 +59,12 @@ class ObeyedStops:
 
 
 class StopWatcher(Reader):
-    """Looks for emergency stops on Redpanda.
+    """Looks for emergency stops on Redpanda that are for this account or for all.
 
     Attributes:
         obeyed: the stops that are settled.
         found: stops handed on, repetitions included.
+        elsewhere: messages passed over because they are for another account.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class StopWatcher(Reader):
         super().__init__("redpanda stops", settings, clock)
         self.obeyed = ObeyedStops()
         self.found = 0
+        self.elsewhere = 0
         self._inbox = inbox
         self._stall_timeout_s = stall_timeout_s
         self._next: dict[TopicPartition, int] = {}  # the offset to go on with
@@ -180,8 +183,9 @@ class StopWatcher(Reader):
 
     async def _look_through(self, partition: TopicPartition, records: list[ConsumerRecord]) -> None:
         for record in records:
-            stop = find_stop(record, self._clock.utc_msc())
-            if stop is not None:
+            if is_elsewhere(record.headers, self._settings):
+                self.elsewhere += 1
+            elif (stop := find_stop(record, self._clock.utc_msc())) is not None:
                 self.found += 1
                 await self._inbox.put(stop, partial(self.obeyed.add, stop.source))
             self._next[partition] = record.offset + 1
