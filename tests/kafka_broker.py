@@ -83,14 +83,14 @@ class KafkaBroker:
 class SecureBroker(KafkaBroker):
     """A broker with a port for each way to encrypt and to log in, and with access lists.
 
-    Through `address`, and as `admin`, everything is permitted. The other users may do nothing before a test
-    permits it. A client with a certificate is the user of its common name.
+    Through `address`, as `admin` and as `odd`, whose password is a trial, everything is permitted. The other
+    users may do nothing before a test permits it. A client with a certificate is the user of its common name.
 
     Attributes:
         listeners: host:port by name: SSL, SASL_PLAINTEXT, SASL_SSL; MTLS is SSL that asks for a certificate
-            signed by `authority`. What is wrong about others is in their names: SSL-EXPIRED and SSL-ELSEWHERE
+            signed by `authority`. What is odd about others is in their names: SSL-EXPIRED and SSL-ELSEWHERE
             show a certificate that has expired or is for another name, SASL_SSL-PLAIN knows no mechanism but
-            PLAIN, PLAINTEXT-AWAY and SSL-AWAY advertise `away`.
+            PLAIN, at SASL_SSL-SHORT a login holds for a second, PLAINTEXT-AWAY and SSL-AWAY advertise `away`.
         away: an address that cannot be resolved.
         authority: signed the broker's own certificates, which are for 127.0.0.1 and localhost.
         passwords: by user.
@@ -100,9 +100,17 @@ class SecureBroker(KafkaBroker):
 
     def __init__(self, folder: Path) -> None:
         self.authority = Authority(folder)
-        self.passwords = {"admin": "admin-secret", "trader": "trader-secret", "nobody": "nobody-secret"}
-        wrong = ("SSL-EXPIRED", "SSL-ELSEWHERE", "SASL_SSL-PLAIN", "PLAINTEXT-AWAY", "SSL-AWAY")
-        ports = {name: _free_port() for name in ("SSL", "MTLS", "SASL_PLAINTEXT", "SASL_SSL", *wrong)}
+        self.passwords = {name: f"{name}-secret" for name in ("admin", "trader", "nobody")}
+        self.passwords["odd"] = 'ä=€, %s "secret": \\n\'{}'
+        odd = (
+            "SSL-EXPIRED",
+            "SSL-ELSEWHERE",
+            "SASL_SSL-PLAIN",
+            "SASL_SSL-SHORT",
+            "PLAINTEXT-AWAY",
+            "SSL-AWAY",
+        )
+        ports = {name: _free_port() for name in ("SSL", "MTLS", "SASL_PLAINTEXT", "SASL_SSL", *odd)}
         self.listeners = {name: f"127.0.0.1:{port}" for name, port in ports.items()}
         super().__init__(folder / "data", *(f"--{option}" for option in self._options_for(ports)))
 
@@ -110,7 +118,7 @@ class SecureBroker(KafkaBroker):
         """Yield options of scripts/kafka, each with its value."""
         yield f"tls-cert={self.authority.issue('broker').both_file}"
         yield f"tls-ca={self.authority.ca_file}"
-        yield from ("authorize", "super-user=admin")
+        yield from ("authorize", "super-user=admin", "super-user=odd")
         yield from (f"listen={name}:{port}" for name, port in ports.items())
         yield from (f"user={name}:{password}" for name, password in self.passwords.items())
         yield from (f"advertise={name}={self.away}" for name in ports if name.endswith("-AWAY"))
@@ -119,6 +127,7 @@ class SecureBroker(KafkaBroker):
         yield f"set=listener.name.ssl-expired.ssl.keystore.location={expired}"
         yield f"set=listener.name.ssl-elsewhere.ssl.keystore.location={elsewhere}"
         yield "set=listener.name.sasl_ssl-plain.sasl.enabled.mechanisms=PLAIN"
+        yield "set=listener.name.sasl_ssl-short.scram-sha-256.connections.max.reauth.ms=1000"
 
     def permit(self, user: str, kind: str, name: str, *operations: str, prefix: bool = False) -> None:
         """Let a user do something.

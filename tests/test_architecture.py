@@ -103,6 +103,7 @@ UNMAPPED = {
     "core/test_forgetting.py",  # what the state may forget
     "core/test_guard_machine.py",  # the whole guard on an exchange, under any order of events
     "core/test_guard_properties.py",  # what holds for every entry that the guard is asked about
+    "streams/test_kafka_security.py",  # the whole folder against a broker with TLS, logins and access lists
     "streams/test_kafka_stops.py",  # stops and orders through a real broker's troubles
     "streams/test_redelivery.py",  # messages that come again, from the topic to the journal
     "test_fault_table.py",  # docs/faults.md

@@ -18,10 +18,11 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, Producer, Topic
 from hybrid_bridge.children import Child
 from hybrid_bridge.core.inputs import Input
 from hybrid_bridge.core.market import SequencedTick, Tick
-from hybrid_bridge.settings import StreamSettings
+from hybrid_bridge.settings import StreamSettings, TopicPlan
 
 WAIT_S = 15.0
 READ_S = 40.0
+LASTING = TopicPlan(partitions=4, retention_h=0)  # What the tests write is of a day that is long over.
 OFFSET_COMMIT = 8  # The request's number in the Kafka protocol.
 
 
@@ -99,6 +100,7 @@ def stream_settings(
         f"{prefix}trading_events",
         group,
         signal_max_age_s,
+        tick_plan=LASTING,
     )
 
 

@@ -1,6 +1,7 @@
 """Clients are closed in bounded time, whatever their broker does, and leave nothing behind."""
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,10 +10,17 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
+from aiokafka.protocol.admin import SaslAuthenticateRequest
+from structlog.testing import capture_logs
 from tests.streams.support import EmbeddedBroker, eventually, frozen, send
 
 from hybrid_bridge.settings import StreamSettings
-from hybrid_bridge.streams.clients import close_client, connection_options, own_cancellation_only
+from hybrid_bridge.streams.clients import (
+    close_client,
+    connection_options,
+    log_failure,
+    own_cancellation_only,
+)
 
 
 def group_consumer(settings: StreamSettings) -> AIOKafkaConsumer:
@@ -99,3 +107,28 @@ async def test_a_cancellation_that_was_asked_for_passes() -> None:
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.01):
             await waits()
+
+
+def test_what_is_said_to_log_in_is_not_logged(
+    settings: StreamSettings, caplog: pytest.LogCaptureFixture
+) -> None:
+    connection_options(settings)
+    connection_options(settings)
+    logger = logging.getLogger("aiokafka.conn")
+    request = SaslAuthenticateRequest(b"\0trader\0secret")
+    with caplog.at_level(logging.DEBUG, "aiokafka"):
+        logger.debug("Request to %s:%d %d: %s", "localhost", 9092, 7, request)
+        logger.debug("Request to %s:%d %d: %s", "localhost", 9092, 8, "another one")
+        logger.debug("Closing")
+    assert ["Request to localhost:9092 8: another one", "Closing"] == caplog.messages
+    assert 1 == len(logger.filters)
+
+
+def test_an_error_that_should_not_be_is_logged_with_its_trace_once() -> None:
+    with capture_logs() as logs:
+        for text in ("first", "first", "second"):
+            log_failure("redpanda ticks", ValueError(text))
+        log_failure("redpanda events", ValueError("first"))
+        log_failure("redpanda events", KafkaError("foreseen"))
+    assert ["warning", "debug", "warning", "warning", "debug"] == [entry["log_level"] for entry in logs]
+    assert ["first", "second", "first"] == [str(entry["exc_info"]) for entry in logs if "exc_info" in entry]

@@ -8,6 +8,7 @@ of this folder.
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -24,8 +25,9 @@ REQUEST_TIMEOUT_S = 5.0
 STOP_TIMEOUT_S = 1.5
 CUT_TIMEOUT_S = 1.0
 
-# aiokafka 0.14 lets errors of its own out when a connection vanishes between two of its awaits.
-SLIPS = (AssertionError, KeyError, AttributeError)
+# aiokafka 0.14 lets errors of its own out when a connection vanishes between two of its awaits, and when the
+# broker's answers to a login are no good: a SCRAM signature that does not prove that it knows the password.
+SLIPS = (AssertionError, KeyError, AttributeError, ValueError)
 # Everything that a client raises when the other side fails.
 TROUBLE = (KafkaError, OSError, TimeoutError, *SLIPS)
 
@@ -36,6 +38,8 @@ _COORDINATOR_TASKS = (
     "_commit_refresh_task",
     "_reset_committed_task",
 )
+
+_slips_told: deque[str] = deque(maxlen=50)
 
 log = structlog.get_logger(__name__)
 
@@ -56,10 +60,23 @@ def connection_options(
 
 
 def _quieten_aiokafka() -> None:
-    """Keep aiokafka from logging every attempt to reconnect: the channels log each cause once, in words."""
+    """Keep aiokafka from logging every attempt to reconnect: the channels log each cause once, in words.
+
+    What it logs when everything is wanted must not have passwords in it.
+    """
     logger = logging.getLogger("aiokafka")
     if logger.level == logging.NOTSET and logging.getLogger().getEffectiveLevel() > logging.DEBUG:
         logger.setLevel(logging.CRITICAL)
+    logging.getLogger("aiokafka.conn").addFilter(_carries_no_login)  # Adding it again changes nothing.
+
+
+def _carries_no_login(record: logging.LogRecord) -> bool:
+    """Tell whether a log record of aiokafka's is free of what was said to log in.
+
+    aiokafka 0.14 logs each request and response whole; with PLAIN the request is the password.
+    """
+    arguments = record.args if isinstance(record.args, tuple) else ()
+    return not any(type(one).__name__.startswith("SaslAuthenticate") for one in arguments)
 
 
 @contextmanager
@@ -79,8 +96,13 @@ def own_cancellation_only() -> Iterator[None]:
 
 
 def log_failure(channel: str, error: BaseException) -> None:
-    """Log what made a client fail, for whoever looks into it; the channel's state has it in words."""
-    if isinstance(error, SLIPS):
+    """Log what made a client fail, for whoever looks into it; the channel's state has it in words.
+
+    An error that should not be is logged with its trace, but the same one not again at each attempt.
+    """
+    told = f"{channel}: {error!r}"
+    if isinstance(error, SLIPS) and told not in _slips_told:
+        _slips_told.append(told)
         log.warning("Unexpected error in the Kafka client", channel=channel, exc_info=error)
     else:
         log.debug("Kafka client failed", channel=channel, cause=repr(error))
