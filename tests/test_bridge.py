@@ -136,7 +136,8 @@ class TestStatus:
     async def test_every_channel_is_told_in_hybrid_mode(self, make_bridge):
         channels = make_bridge(hybrid=True).board.bridge_status()["channels"]
         assert ["terminal", "websocket", "redpanda"] == list(channels)
-        assert {"state", "error", "signals", "stops", "events", "ticks"} == set(channels["redpanda"])
+        parts = {"signals", "stops", "events", "ticks"}
+        assert {"state", "error", "elsewhere", *parts} == set(channels["redpanda"])
         assert {"state", "market", "trade", "shared"} == set(channels["terminal"])
         assert {"state", "error", "sent", "received", "reconnects"} == set(channels["websocket"])
 

@@ -332,6 +332,7 @@ class Bridge:
             "state": "up" if worst is None else worst.phase.value,
             "error": "" if worst is None else worst.last_error,
             **{name: state.phase.value for name, state in states.items()},
+            "elsewhere": self.consumer.elsewhere if self.consumer is not None else 0,
         }
 
 

@@ -9,7 +9,7 @@ import pytest
 from hybrid_bridge.demo.stage import DEMO_DIR, LOCK, Stage, clear_demo_dir, demo_overrides
 from hybrid_bridge.errors import BridgeError
 from hybrid_bridge.journal.instance_lock import InstanceLock
-from hybrid_bridge.settings import Settings, load_settings
+from hybrid_bridge.settings import SecuritySettings, Settings, load_settings
 
 SECRET = "hunter2-hunter2"
 # What a trader's own settings may say, as far as money, secrets or another program can be reached by it.
@@ -25,6 +25,12 @@ OWN = {
     "BACKEND_AUTH_TOKEN": SECRET,
     "REDPANDA_BOOTSTRAP_SERVERS": "live.example:9092",
     "REDPANDA_GROUP_ID": "live",
+    "REDPANDA_SECURITY_PROTOCOL": "SASL_SSL",
+    "REDPANDA_SASL_USERNAME": "trader",
+    "REDPANDA_SASL_PASSWORD": SECRET,
+    "REDPANDA_TLS_CA_FILE": "live.pem",
+    "REDPANDA_TLS_CERT_FILE": "live.crt",
+    "REDPANDA_TLS_KEY_FILE": "live.key",
     "STATE_DIR": "state",
     "LOG_FILE": "live.log",
     "EMERGENCY_STOP": "true",
@@ -61,6 +67,7 @@ def test_nothing_of_a_live_account_is_left(settings):
     assert "" == terminal.simulator_address
     assert () == settings.secret_texts
     assert "hybrid-bridge-demo" == settings.redpanda_group_id
+    assert SecuritySettings() == settings.streams.security
     assert settings.trading_enabled
     assert not settings.emergency_stop
 

@@ -15,6 +15,7 @@ from hybrid_bridge.errors import BridgeError
 from hybrid_bridge.settings import Settings
 
 DEMO_DIR = Path("state") / "demo"
+EMBEDDED_PARTITIONS = 4  # Of every topic of librdkafka's mock cluster.
 LOCK = "bridge.lock"  # Held by the bridge that clears the folder.
 
 
@@ -30,6 +31,15 @@ def demo_overrides(tick_files: Sequence[str]) -> dict[str, object]:
         "sim_address": "",
         "sim_ticks": tuple(tick_files),
         "redpanda_group_id": "hybrid-bridge-demo",
+        "redpanda_security_protocol": "PLAINTEXT",
+        "redpanda_sasl_username": "",
+        "redpanda_sasl_password": "",
+        "redpanda_tls_ca_file": "",
+        "redpanda_tls_cert_file": "",
+        "redpanda_tls_key_file": "",
+        "redpanda_tick_partitions": EMBEDDED_PARTITIONS,
+        "redpanda_signal_partitions": EMBEDDED_PARTITIONS,
+        "redpanda_event_partitions": EMBEDDED_PARTITIONS,
         "backend_auth_token": "",
         "trading_enabled": True,
         "emergency_stop": False,

@@ -16,7 +16,7 @@ from hybrid_bridge.settings import StreamSettings
 from hybrid_bridge.streams.batch_producer import BatchProducer, BatchWriter, Record
 from hybrid_bridge.streams.channel_state import ChannelState
 from hybrid_bridge.streams.headers import intent_headers
-from hybrid_bridge.streams.topics import partition_of
+from hybrid_bridge.streams.topics import PartitionWatch, partition_of
 
 DELIVER_TIMEOUT_S = 10.0
 
@@ -39,6 +39,7 @@ class KafkaEventChannel(BatchWriter):
         self._clock = clock
         self._deliver_timeout_s = deliver_timeout_s
         self._confirmed: set[int] = set()
+        self._watch = PartitionWatch(settings.event_topic, settings.event_plan, "REDPANDA_EVENT_PARTITIONS")
         self._producer = BatchProducer(
             settings,
             settings.event_topic,
@@ -61,6 +62,7 @@ class KafkaEventChannel(BatchWriter):
     async def _write(self, messages: Sequence[OutboxMessage]) -> None:
         await self._producer.write({})  # What an earlier call left in doubt.
         partitions = await self._producer.partition_count()
+        self._watch.note(partitions)
         now_msc = self._clock.utc_msc()
         queues: dict[int, deque[Record]] = {}
         for message in messages:

@@ -24,7 +24,7 @@ from hybrid_bridge.streams.clients import TROUBLE, close_client, connection_opti
 from hybrid_bridge.streams.headers import is_elsewhere
 from hybrid_bridge.streams.reader import Reader, Stalled
 from hybrid_bridge.streams.records import find_stop
-from hybrid_bridge.streams.topics import create_topic
+from hybrid_bridge.streams.topics import PartitionWatch, create_topic
 from hybrid_bridge.streams.watchdog import Watchdog
 
 FETCH_WAIT_MS = 100  # A real broker answers as a message comes; the embedded one after this long.
@@ -81,6 +81,9 @@ class StopWatcher(Reader):
         self.elsewhere = 0
         self._inbox = inbox
         self._stall_timeout_s = stall_timeout_s
+        self._watch_topic = PartitionWatch(
+            settings.signal_topic, settings.signal_plan, "REDPANDA_SIGNAL_PARTITIONS"
+        )
         self._next: dict[TopicPartition, int] = {}  # the offset to go on with
 
     async def _session(self) -> None:
@@ -90,6 +93,7 @@ class StopWatcher(Reader):
         try:
             async with asyncio.timeout(START_TIMEOUT_S):
                 count = await create_topic(self._settings, topic, self._settings.signal_plan)
+                self._watch_topic.note(count)
                 await consumer.start()
                 partitions = [TopicPartition(topic, number) for number in range(count)]
                 consumer.assign(partitions)

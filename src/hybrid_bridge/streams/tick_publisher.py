@@ -18,7 +18,7 @@ from hybrid_bridge.streams.clients import TROUBLE, own_cancellation_only
 from hybrid_bridge.streams.codecs import TickEncoder
 from hybrid_bridge.streams.diagnosis import explain
 from hybrid_bridge.streams.tail import read_last_sequences
-from hybrid_bridge.streams.topics import partition_of
+from hybrid_bridge.streams.topics import PartitionWatch, partition_of
 
 PUBLISH_TIMEOUT_S = 10.0
 RECOVER_TIMEOUT_S = 20.0
@@ -50,6 +50,7 @@ class KafkaTickSink(BatchWriter):
         self._keys: dict[str, bytes] = {}
         self._partition_of_key: dict[bytes, int] = {}
         self._partitions = 0
+        self._watch = PartitionWatch(settings.tick_topic, settings.tick_plan, "REDPANDA_TICK_PARTITIONS")
         self._producer = BatchProducer(
             settings,
             settings.tick_topic,
@@ -107,6 +108,7 @@ class KafkaTickSink(BatchWriter):
         if partitions != self._partitions:
             self._partitions = partitions
             self._keys.clear()
+            self._watch.note(partitions)
 
     def _new_key(self, symbol: str) -> bytes:
         key = self._keys[symbol] = symbol.encode()

@@ -1,7 +1,8 @@
 """Topics: which partition a key belongs to, and that a topic exists before it is written to or read.
 
-Owns how the bridge creates topics. A topic that exists is never changed. Called by the producers and the
-consumer of this folder on every new connection.
+Owns how the bridge creates topics, and what is said when one that exists is made otherwise than the settings
+would have it; it is never changed. Called by the producers and the consumer of this folder on every new
+connection.
 """
 
 import structlog
@@ -23,6 +24,41 @@ log = structlog.get_logger(__name__)
 def partition_of(key: bytes, partitions: int) -> int:
     """Return the partition of a key as Kafka's Java client and aiokafka choose it (murmur2)."""
     return int(murmur2(key) & 0x7FFFFFFF) % partitions
+
+
+class PartitionWatch:
+    """Says once when a topic has not the partitions that the settings ask for, and again when they change."""
+
+    def __init__(self, topic: str, plan: TopicPlan, setting: str) -> None:
+        """Expect the plan's partitions.
+
+        Args:
+            setting: the name under which they are set.
+        """
+        self._topic = topic
+        self._planned = self._seen = plan.partitions
+        self._setting = setting
+
+    def note(self, found: int) -> None:
+        """Look at how many partitions the topic has."""
+        if found == self._seen:
+            return
+        self._seen = found
+        if found != self._planned:
+            log.warning(
+                "Topic has another number of partitions than the settings say",
+                topic=self._topic,
+                partitions=found,
+                expected=self._planned,
+                mend=self._mend(found),
+            )
+
+    def _mend(self, found: int) -> str:
+        agree = f"set {self._setting}={found}"
+        if found > self._planned:
+            return f"{agree}: a topic cannot lose partitions"
+        missing = self._planned - found
+        return f"{agree}, or stop every bridge and `rpk topic add-partitions {self._topic} --num {missing}`"
 
 
 async def create_topic(settings: StreamSettings, topic: str, plan: TopicPlan) -> int:
