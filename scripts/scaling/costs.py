@@ -3,8 +3,9 @@
 Pure. `run` measures and shows; docs/scaling.md has the same arithmetic in words.
 """
 
+import operator
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any
 
 import numpy
@@ -12,6 +13,8 @@ import numpy.typing
 
 SECONDS_A_DAY = 86_400
 US, MB, GB = 1e6, 1e6, 1e9
+READERS = 2  # Of signals: the consumer, and the watcher for emergency stops.
+TOPICS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +22,7 @@ class Observation:
     """One phase, all bridges together; rates are per second.
 
     Attributes:
+        shared: whether all are on the same topics.
         publishes: produce requests with ticks.
         signals: signals sent, of all accounts.
         deliveries: times that a reader of a bridge was sent a signal, its own or another's.
@@ -27,15 +31,15 @@ class Observation:
         disk_bytes: of the tick topics.
     """
 
-    phase: str
+    shared: bool
     bridges: int
     ticks: float
     publishes: float
     signals: float
     deliveries: float
-    broker_cpu: float
-    wire_bytes: float
-    disk_bytes: float
+    broker_cpu: float = 0.0
+    wire_bytes: float = 0.0
+    disk_bytes: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,25 +48,23 @@ class Prices:
 
     Attributes:
         idle_us: a second of a bridge that is connected and has nothing to say.
-        publish_us: a produce request.
+        publish_us: a produce request to a topic of the account's own, of one partition.
+        shared_publish_us: a produce request to a topic of many partitions that all share.
         tick_us: each tick in it.
-        delivery_us: a signal that one reader of one bridge is sent.
+        signal_us: a signal to its own bridge: written, its result written, its offset committed.
+        delivery_us: a signal that one reader of one bridge is sent, its own or another's.
     """
 
     idle_us: float
     publish_us: float
+    shared_publish_us: float
     tick_us: float
+    signal_us: float
     delivery_us: float
 
-    def cpu(self, bridges: int, publishes: float, ticks: float, deliveries: float) -> float:
-        """Return the cores that a load keeps busy."""
-        parts = (
-            bridges * self.idle_us,
-            publishes * self.publish_us,
-            ticks * self.tick_us,
-            deliveries * self.delivery_us,
-        )
-        return sum(parts) / US
+    def cpu(self, seen: Observation) -> float:
+        """Return the cores that a load keeps busy; what was seen of them is not looked at."""
+        return sum(map(operator.mul, _load(seen), astuple(self))) / US
 
 
 def prices_of(observations: Sequence[Observation], base_cpu: float) -> Prices:
@@ -71,11 +73,15 @@ def prices_of(observations: Sequence[Observation], base_cpu: float) -> Prices:
     Args:
         base_cpu: of the broker with nobody connected.
     """
-    loads = numpy.array(
-        [[seen.bridges, seen.publishes, seen.ticks, seen.deliveries] for seen in observations]
-    )
+    loads = numpy.array([_load(seen) for seen in observations])
     costs = numpy.array([seen.broker_cpu - base_cpu for seen in observations]) * US
     return Prices(*_least_squares(loads, costs))
+
+
+def _load(seen: Observation) -> tuple[float, ...]:
+    """Return how often each price is paid, in the order of `Prices`."""
+    own, shared = (0.0, seen.publishes) if seen.shared else (seen.publishes, 0.0)
+    return (seen.bridges, own, shared, seen.ticks, seen.signals, seen.deliveries)
 
 
 def _least_squares(loads: "numpy.typing.NDArray[Any]", costs: "numpy.typing.NDArray[Any]") -> list[float]:
@@ -118,16 +124,17 @@ class Need:
         cores: busy ones; followers that copy what a leader has are left out.
         disk_gb: with all copies.
         egress_mb_s: signals going out to bridges.
+        replicas: of partitions, the least: one partition to a topic.
     """
 
     accounts: int
-    shared_signals: bool
+    shared: bool
     ticks: float
     cores: float
     ingress_mb_s: float
     egress_mb_s: float
     disk_gb: float
-    partitions: int
+    replicas: int
 
 
 def need_of(
@@ -135,37 +142,42 @@ def need_of(
     account: Account,
     prices: Prices,
     *,
-    shared_signals: bool,
+    shared: bool,
     retention_days: float,
     replicas: int = 3,
-    partitions_each: int = 3,
 ) -> Need:
     """Return what accounts of one kind need together.
 
     Args:
-        shared_signals: whether all read one signal topic, and so each other's signals.
-        partitions_each: of an account with topics of its own.
+        shared: whether all are on the same three topics, and so read each other's signals.
     """
     signals = accounts * account.signals
-    readers = 2 * (accounts if shared_signals else 1)
-    deliveries = signals * readers
+    readers = READERS * (accounts if shared else 1)
     written = accounts * (account.ticks * account.tick_bytes + 2 * account.signals * account.signal_bytes)
+    load = Observation(
+        shared=shared,
+        bridges=accounts,
+        ticks=accounts * account.ticks,
+        publishes=accounts * account.publishes,
+        signals=signals,
+        deliveries=signals * readers,
+    )
     return Need(
         accounts=accounts,
-        shared_signals=shared_signals,
-        ticks=accounts * account.ticks,
-        cores=prices.cpu(accounts, accounts * account.publishes, accounts * account.ticks, deliveries),
+        shared=shared,
+        ticks=load.ticks,
+        cores=prices.cpu(load),
         ingress_mb_s=written / MB,
-        egress_mb_s=deliveries * account.signal_bytes / MB,
+        egress_mb_s=load.deliveries * account.signal_bytes / MB,
         disk_gb=written * SECONDS_A_DAY * retention_days * replicas / GB,
-        partitions=(accounts if not shared_signals else 1) * partitions_each * replicas,
+        replicas=(1 if shared else accounts) * TOPICS * replicas,
     )
 
 
 def needs(account: Account, prices: Prices, counts: Sequence[int], retention_days: float) -> list[Need]:
     """Return the needs of each count of accounts, with one signal topic for all and with one each."""
     return [
-        need_of(count, account, prices, shared_signals=shared, retention_days=retention_days)
+        need_of(count, account, prices, shared=shared, retention_days=retention_days)
         for count in counts
         for shared in (True, False)
     ]

@@ -11,7 +11,7 @@ HEADINGS = (
     "load",
 )  # fmt: skip
 NEED_HEADINGS = (
-    "accounts", "signal topic", "ticks/s", "cores", "in MB/s", "signals out MB/s", "disk GB", "replicas",
+    "accounts", "topics", "ticks/s", "cores", "in MB/s", "signals out MB/s", "disk GB", "replicas",
 )  # fmt: skip
 
 
@@ -27,9 +27,9 @@ def render_reckoning(found: dict[str, Any]) -> str:
     """Return prices and needs; says why there are none without a broker that can be looked at."""
     if not found:
         return "no prices: processor time and disk of a broker that runs elsewhere are not seen from here"
-    lines = [f"prices, {layout}: {_prices(prices)}" for layout, prices in found["prices"].items()]
+    prices = ", ".join(f"{name} {show(value)}" for name, value in found["prices"].items())
     needs = [NEED_HEADINGS, *(_need(need) for need in found["needs"])]
-    return "\n".join([*lines, _table(needs)])
+    return f"prices: {prices}\n{_table(needs)}"
 
 
 def _row(row: dict[str, Any], idle_wire: float, bridges: int) -> tuple[str, ...]:
@@ -60,13 +60,9 @@ def _each(amount: float | None, count: float) -> float | None:
     return None if amount is None or not count else amount / count
 
 
-def _prices(prices: dict[str, float]) -> str:
-    return ", ".join(f"{name} {show(value)}" for name, value in prices.items())
-
-
 def _need(need: dict[str, Any]) -> tuple[str, ...]:
-    kind = "one for all" if need["shared_signals"] else "one each"
-    names = ("ticks", "cores", "ingress_mb_s", "egress_mb_s", "disk_gb", "partitions")
+    kind = "shared" if need["shared"] else "own"
+    names = ("ticks", "cores", "ingress_mb_s", "egress_mb_s", "disk_gb", "replicas")
     return (show(need["accounts"]), kind, *(show(need[name]) for name in names))
 
 

@@ -16,7 +16,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -157,7 +157,7 @@ def observation(row: dict[str, Any], bridges: int) -> Observation:
     """Return a phase as the reckoning takes it; every bridge reads every signal that its topic has."""
     readers = 2 * (bridges if row["layout"] == "shared" else 1)
     return Observation(
-        phase=row["phase"],
+        shared=row["layout"] == "shared",
         bridges=bridges,
         ticks=row["ticks"],
         publishes=row["publishes"],
@@ -178,10 +178,7 @@ def reckon(rows: list[dict[str, Any]], base: dict[str, Any], bridges: int) -> di
     if base_cpu is None:
         return {}
     seen = {(row["layout"], row["phase"]): observation(row, bridges) for row in rows}
-    prices = {
-        layout: costs.prices_of([one for (where, _), one in seen.items() if where == layout], base_cpu)
-        for layout in PHASES
-    }
+    prices = costs.prices_of(list(seen.values()), base_cpu)
     quiet = seen["own", QUIET.name]
     account = Account(
         ticks=quiet.ticks / bridges,
@@ -189,12 +186,10 @@ def reckon(rows: list[dict[str, Any]], base: dict[str, Any], bridges: int) -> di
         signals=SIGNALS_A_DAY / costs.SECONDS_A_DAY,
         tick_bytes=quiet.disk_bytes / quiet.ticks,
     )
-    # With topics of their own a signal has two readers: what a delivery costs is seen among many.
-    all_prices = replace(prices["own"], delivery_us=prices["shared"].delivery_us)
     return {
-        "prices": {layout: asdict(found) for layout, found in prices.items()},
+        "prices": asdict(prices),
         "account": asdict(account),
-        "needs": [asdict(need) for need in costs.needs(account, all_prices, COUNTS, RETENTION_DAYS)],
+        "needs": [asdict(need) for need in costs.needs(account, prices, COUNTS, RETENTION_DAYS)],
     }
 
 
