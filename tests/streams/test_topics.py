@@ -7,6 +7,7 @@ import pytest
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaConnectionError
 from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient, ConfigResource
 from structlog.testing import capture_logs
 from tests.streams.support import (
     WAIT_S,
@@ -16,6 +17,7 @@ from tests.streams.support import (
     make_ticks,
     read_topic,
     stream_settings,
+    unique_prefix,
 )
 
 from hybrid_bridge.ports import OutboxMessage
@@ -113,3 +115,27 @@ async def test_every_topic_is_looked_at_and_told_once_however_often_its_clients_
     assert 3 == len(told)
     named = {entry["mend"].split(":")[0] for entry in logs if "mend" in entry}
     assert {f"set REDPANDA_{kind}_PARTITIONS=4" for kind in ("TICK", "EVENT", "SIGNAL")} == named
+
+
+@pytest.mark.kafka
+async def test_clients_that_create_a_topic_at_the_same_moment_all_find_it(kafka_address: str) -> None:
+    """The broker says that it is created, or that somebody else did it, before it shows it."""
+    settings = stream_settings(kafka_address, prefix=unique_prefix())
+    for number in range(4):
+        topic = f"{settings.signal_topic}.{number}"
+        creating = [create_topic(settings, topic, TopicPlan(3)) for _ in range(6)]
+        assert [3] * 6 == await asyncio.gather(*creating)
+
+
+@pytest.mark.kafka
+async def test_a_topic_is_made_with_the_partitions_and_the_retention_of_its_plan(kafka_address: str) -> None:
+    settings = stream_settings(kafka_address, prefix=unique_prefix())
+    kept = {}
+    for retention_h in (0, 36):
+        topic = f"{settings.event_topic}.{retention_h}"
+        assert 5 == await create_topic(settings, topic, TopicPlan(5, retention_h))
+        resource = ConfigResource(ConfigResource.Type.TOPIC, topic)
+        admin = AdminClient({"bootstrap.servers": kafka_address})
+        found = await asyncio.to_thread(admin.describe_configs([resource])[resource].result)
+        kept[retention_h] = found["retention.ms"].value
+    assert {0: "-1", 36: "129600000"} == kept

@@ -5,6 +5,8 @@ would have it; it is never changed. Called by the producers and the consumer of 
 connection.
 """
 
+import asyncio
+
 import structlog
 from aiokafka import errors as kafka
 from aiokafka.client import AIOKafkaClient
@@ -16,6 +18,8 @@ from hybrid_bridge.streams.clients import close_client, connection_options
 
 REPLICAS_WANTED = 3
 CREATE_TIMEOUT_MS = 4_000
+SHOWN_ATTEMPTS = 20
+SHOWN_RETRY_S = 0.1
 MS_PER_HOUR = 3_600_000
 
 log = structlog.get_logger(__name__)
@@ -80,19 +84,36 @@ async def require_topic(client: AIOKafkaClient, topic: str, plan: TopicPlan) -> 
         KafkaError: UnknownTopicOrPartitionError when it neither exists nor can be created.
     """
     known = await client.fetch_all_metadata()
-    if topic not in known.topics(exclude_internal_topics=False):
-        await _create(client, topic, plan)
+    absent = topic not in known.topics(exclude_internal_topics=False)
+    created = absent and await _create(client, topic, plan)
     # Asking for a topic by name also makes a broker create it that permits that and nothing else.
     await client.set_topics([topic])
-    found = client.cluster.partitions_for_topic(topic)
-    if topic in client.cluster.unauthorized_topics:
-        raise kafka.TopicAuthorizationFailedError(topic)
+    found = _partitions_shown(client, topic)
+    if not found and created:
+        found = await _wait_until_shown(client, topic)
     if not found:
         raise kafka.UnknownTopicOrPartitionError(topic)
-    return len(found)
+    return found
 
 
-async def _create(client: AIOKafkaClient, topic: str, plan: TopicPlan) -> None:
+def _partitions_shown(client: AIOKafkaClient, topic: str) -> int:
+    if topic in client.cluster.unauthorized_topics:
+        raise kafka.TopicAuthorizationFailedError(topic)
+    return len(client.cluster.partitions_for_topic(topic) or ())
+
+
+async def _wait_until_shown(client: AIOKafkaClient, topic: str) -> int:
+    """Ask again: a broker creates a topic first and shows it a moment later."""
+    for _ in range(SHOWN_ATTEMPTS):
+        await asyncio.sleep(SHOWN_RETRY_S)
+        await client.force_metadata_update()
+        if found := _partitions_shown(client, topic):
+            return found
+    return 0
+
+
+async def _create(client: AIOKafkaClient, topic: str, plan: TopicPlan) -> bool:
+    """Ask the broker to create a topic; return whether it exists now, by whomever it was created."""
     brokers = client.cluster.brokers()
     controller = client.cluster.controller or next(iter(brokers))
     replicas = min(REPLICAS_WANTED, len(brokers))
@@ -102,13 +123,17 @@ async def _create(client: AIOKafkaClient, topic: str, plan: TopicPlan) -> None:
     try:
         response = await client.send(controller.nodeId, request)
     except kafka.IncompatibleBrokerVersion:
-        return  # librdkafka's mock cluster knows no such request; it creates topics when asked about them.
+        return (
+            False  # librdkafka's mock cluster knows no such request; it creates topics when asked about them.
+        )
     code = response.topic_errors[0][1]
     error = kafka.for_code(code)
     if error is kafka.NoError:
         log.info("Topic created", topic=topic, partitions=plan.partitions, retention_h=plan.retention_h)
     elif error is not kafka.TopicAlreadyExistsError:
         log.warning("Topic could not be created", topic=topic, cause=error.__name__)
+        return False
+    return True
 
 
 def _configuration(plan: TopicPlan) -> list[tuple[str, str]]:
