@@ -105,6 +105,7 @@ UNMAPPED = {
     "core/test_guard_properties.py",  # what holds for every entry that the guard is asked about
     "streams/test_kafka_security.py",  # the whole folder against a broker with TLS, logins and access lists
     "streams/test_kafka_stops.py",  # stops and orders through a real broker's troubles
+    "streams/test_kafka_outages.py",  # networks, brokers and their owners, as producers and readers meet them
     "streams/test_redelivery.py",  # messages that come again, from the topic to the journal
     "test_fault_table.py",  # docs/faults.md
     "test_limits_page.py",  # docs/limits.md
@@ -120,7 +121,7 @@ UNMAPPED = {
     "test_start_bridge.py",
     "test_start_redpanda.py",
 }
-# Of scripts/benchmarks, scripts/fuzzing, scripts/siege and scripts/simulation; of whole programs.
+# Of scripts/benchmarks, scripts/endurance, scripts/fuzzing, scripts/siege, scripts/simulation; of programs.
 UNMAPPED_FOLDERS = {"benchmarks", "blackbox", "conformance", "fuzzing", "scenarios", "simulation"}
 
 

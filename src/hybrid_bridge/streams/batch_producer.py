@@ -98,6 +98,7 @@ class BatchProducer:
         batches: batches the broker has confirmed.
         bytes_sent: size of those batches.
         connections: connections made.
+        offsets: by partition, where the last batch stands that was written there.
     """
 
     def __init__(
@@ -120,6 +121,7 @@ class BatchProducer:
         self.batches = 0
         self.bytes_sent = 0
         self.connections = 0
+        self.offsets: dict[int, int] = {}
         self._settings = settings
         self._topic = topic
         self._plan = plan
@@ -157,6 +159,11 @@ class BatchProducer:
         await self._repeat_until_done(self._connected)
         return self._partitions
 
+    def note_answer(self) -> None:
+        """Note that the channel is up, unless a batch has still to show whether the broker takes it."""
+        if not self._in_doubt:
+            self._state.up()
+
     async def write(self, queues: Mapping[int, deque[Record]]) -> None:
         """Return once the broker has every record given, and what earlier calls left in doubt.
 
@@ -184,16 +191,17 @@ class BatchProducer:
                 await self._recover_from(error, backoff_s)
                 backoff_s = min(backoff_s * 2, BACKOFF_MAX_S)
             else:
-                self._state.up()
                 return
 
     async def _write_round(self, queues: Mapping[int, deque[Record]]) -> None:
         client = await self._connected()
+        self._give_up_lost_partitions()
         await self._look_for_sent_batches()
         if self._producer_id is None:
             self._producer_id = await _new_producer_id(client)
         self._fill(queues, *self._producer_id)
         await self._exchange(client)
+        self.note_answer()
 
     async def _recover_from(self, error: BaseException, backoff_s: float) -> None:
         """Drop the connection, name the cause and wait; raise where trying again is of no use."""
@@ -208,6 +216,14 @@ class BatchProducer:
         if isinstance(error, _HOPELESS):
             raise ChannelError(f"{self._topic}: {self._cause}") from error
         await self._clock.sleep(backoff_s * random.uniform(0.5, 1.0))  # noqa: S311  Not a secret.
+
+    def _give_up_lost_partitions(self) -> None:
+        """Forget batches of partitions that the topic no longer has; the caller then asks what it holds."""
+        lost = [number for number in self._in_doubt if number >= self._partitions]
+        for number in lost:
+            del self._in_doubt[number]
+        if lost:
+            raise ChannelError(f"{self._topic} was made anew with fewer partitions; its end is not known")
 
     async def _look_for_sent_batches(self) -> None:
         """Confirm batches that an earlier connection carried to the topic before it broke.
@@ -308,9 +324,11 @@ class BatchProducer:
         response = await client.send(leader, request)
         failed: type[kafka.KafkaError] | None = None
         for _, answers in response.topics:
-            for partition, code, *_ in answers:
+            for partition, code, offset, *_ in answers:
                 error = kafka.for_code(code)
                 if error in (kafka.NoError, kafka.DuplicateSequenceNumber):
+                    if offset >= 0:  # A batch that was there already may be confirmed without its place.
+                        self.offsets[partition] = offset
                     self._confirm(self._in_doubt.pop(partition))
                 else:
                     failed = error

@@ -18,6 +18,7 @@ from hybrid_bridge.streams.clients import TROUBLE, own_cancellation_only
 from hybrid_bridge.streams.codecs import TickEncoder
 from hybrid_bridge.streams.diagnosis import explain
 from hybrid_bridge.streams.tail import read_last_sequences
+from hybrid_bridge.streams.tick_marks import TickMarks
 from hybrid_bridge.streams.topics import PartitionWatch, partition_of
 
 PUBLISH_TIMEOUT_S = 10.0
@@ -50,6 +51,8 @@ class KafkaTickSink(BatchWriter):
         self._keys: dict[str, bytes] = {}
         self._partition_of_key: dict[bytes, int] = {}
         self._partitions = 0
+        self._marks = TickMarks(settings, clock)
+        self._complete = False
         self._watch = PartitionWatch(settings.tick_topic, settings.tick_plan, "REDPANDA_TICK_PARTITIONS")
         self._producer = BatchProducer(
             settings,
@@ -71,6 +74,7 @@ class KafkaTickSink(BatchWriter):
         known = {cursor.symbol: cursor.seq for cursor in cursors}
         async with self._producer.deadline(RECOVER_TIMEOUT_S):
             found = await self._look_at_topic(known)
+        self._producer.note_answer()
         return {symbol: found.get(symbol, 0) for symbol in known}
 
     async def publish(self, ticks: Sequence[SequencedTick]) -> None:
@@ -81,8 +85,12 @@ class KafkaTickSink(BatchWriter):
         Raises:
             ChannelError: when any may not be there; says why. Call again with the same ticks.
         """
+        if self._complete:  # The caller stores its cursors before it comes again.
+            self._marks.keep(self._producer.offsets)
+        self._complete = False
         for start in range(0, max(len(ticks), 1), SLICE):
             await self._publish_slice(ticks[start : start + SLICE])
+        self._complete = True
 
     async def _publish_slice(self, ticks: Sequence[SequencedTick]) -> None:
         async with self._producer.deadline(self._publish_timeout_s):
@@ -124,7 +132,7 @@ class KafkaTickSink(BatchWriter):
         partitions = await self._producer.partition_count()
         try:
             with own_cancellation_only():
-                found = await read_last_sequences(self._settings, partitions, known)
+                found = await read_last_sequences(self._settings, partitions, known, self._marks.offsets)
         except TROUBLE as error:
             cause = await explain(self._settings, self._settings.tick_topic, error)
             self.state.down(cause)
