@@ -1,5 +1,7 @@
 """The end of a topic is read as deep as needed and no deeper."""
 
+import asyncio
+import itertools
 from dataclasses import replace
 
 import pytest
@@ -104,3 +106,54 @@ async def test_the_same_bytes_from_another_account_do_not_confirm_a_batch_in_dou
     await send(address, "records", [b"a"], partition=1, headers=[("account", b"simulator")])
 
     assert {1} == await find_written(settings, "records", {0: (b"a", 1), 1: (b"a", 1)})
+
+
+async def test_a_symbol_is_found_where_this_bridge_was_writing_behind_all_that_others_wrote_since(
+    settings: StreamSettings, clock: SystemClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While one bridge is down the others write on; its last ticks may lie behind its stored cursor."""
+    monkeypatch.setattr(tail, "FIRST_WINDOW", 10)
+    monkeypatch.setattr(tail, "KNOWN_DEPTH", 50)
+    monkeypatch.setattr(tail, "MARK_DEPTH", 30)
+    monkeypatch.setattr(tail, "MARK_MARGIN", 20)
+    other = replace(settings, account="7002")
+    await fill(other, clock, ("EURUSD", 1, 100))
+    await fill(settings, clock, ("EURUSD", 1, 40))
+    await fill(other, clock, ("EURUSD", 101, 400))
+    known = {"EURUSD": 25}
+    number = partition_of(b"EURUSD", PARTITIONS)
+
+    found = {
+        mark: await read_last_sequences(settings, PARTITIONS, known, {number: mark})
+        for mark in (0, 99, 115, 139, 159, 200, 530, 9_000)
+    }
+    missed, whole = {}, {"EURUSD": 40}
+    assert {
+        0: missed,
+        99: {"EURUSD": 29},
+        115: whole,
+        139: whole,
+        159: whole,
+        200: missed,
+        530: missed,
+        9_000: missed,
+    } == found
+    assert missed == await read_last_sequences(settings, PARTITIONS, known, {number + 1: 139})
+
+
+async def test_others_that_write_all_the_time_do_not_keep_the_search_from_ending(
+    settings: StreamSettings, clock: SystemClock
+) -> None:
+    other, numbers = KafkaTickSink(replace(settings, account="7002"), clock), itertools.count(1)
+
+    async def write_on() -> None:
+        while True:
+            await other.publish(make_ticks("EURUSD", next(numbers), 1))
+
+    await fill(settings, clock, ("EURUSD", 1, 3))
+    writing = asyncio.create_task(write_on())
+    async with asyncio.timeout(10):
+        assert {"EURUSD": 3} == await read_last_sequences(settings, PARTITIONS, {"EURUSD": 0})
+    writing.cancel()
+    await asyncio.wait([writing])
+    await other.close()

@@ -9,8 +9,6 @@ Used by the signal consumer. Whatever goes wrong here costs the wait and nothing
 """
 
 import asyncio
-import json
-from pathlib import Path
 
 import structlog
 from aiokafka import AIOKafkaConsumer
@@ -21,6 +19,7 @@ from aiokafka.protocol.group import LeaveGroupRequest
 from hybrid_bridge.ports import Clock
 from hybrid_bridge.settings import StreamSettings
 from hybrid_bridge.streams.clients import TROUBLE, close_client, connection_options, own_cancellation_only
+from hybrid_bridge.streams.kept_file import KeptFile
 
 LEAVE_TIMEOUT_S = 3.0
 RETRY_S = 0.2
@@ -35,18 +34,16 @@ class FormerMember:
         """Read what the bridge before this one has kept."""
         self._settings = settings
         self._clock = clock
-        self._path = _path_of(settings)
+        self._file = KeptFile(settings, "member")
         self._member_id = self._read()
 
     def note(self, consumer: AIOKafkaConsumer) -> None:
         """Keep the name that the group gave this client, as soon as it has one."""
-        coordinator = consumer._coordinator
-        member_id = getattr(coordinator, "member_id", "")
+        member_id: str = getattr(consumer._coordinator, "member_id", "")
         if not member_id or member_id == self._member_id:
             return
         self._member_id = member_id
-        if self._path is not None:
-            self._write(self._path)
+        self._file.write({"group": self._settings.group_id, "member_id": member_id})
 
     async def leave(self) -> None:
         """Leave the group in the former name, so that joining it again takes no wait."""
@@ -86,28 +83,7 @@ class FormerMember:
 
     def _read(self) -> str:
         """Return the name kept for this group, "" for none."""
-        if self._path is None or not self._path.exists():
-            return ""
-        try:
-            kept = json.loads(self._path.read_bytes())
-            member_id = kept["member_id"] if kept["group"] == self._settings.group_id else ""
-        except (OSError, ValueError, LookupError, TypeError) as error:
-            log.info(
-                "What the group knew this bridge by cannot be read", file=str(self._path), cause=repr(error)
-            )
-            return ""
-        return member_id if isinstance(member_id, str) else ""
-
-    def _write(self, path: Path) -> None:
-        half = path.with_name(f"{path.name}.part")
-        kept = {"group": self._settings.group_id, "member_id": self._member_id}
-        try:
-            half.write_text(json.dumps(kept), encoding="utf-8")
-            half.replace(path)
-        except OSError as error:
-            log.info("What the group knows this bridge by cannot be kept", file=str(path), cause=repr(error))
-
-
-def _path_of(settings: StreamSettings) -> Path | None:
-    folder = settings.state_dir
-    return None if folder is None else folder / f"member-{settings.account}.json"
+        kept = self._file.read()
+        member_id = kept.get("member_id")
+        same = kept.get("group") == self._settings.group_id
+        return member_id if same and isinstance(member_id, str) else ""

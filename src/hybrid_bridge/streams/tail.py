@@ -8,6 +8,7 @@ broken connection.
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from types import MappingProxyType
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
@@ -22,21 +23,26 @@ WINDOW_GROWTH = 5
 KNOWN_DEPTH = 60_000  # records; minutes of a busy partition, far more than is written between two cursors
 UNKNOWN_DEPTH = 600_000  # records; so that a lost state directory goes on with the sequence
 OTHERS_DEPTH = 1_000  # records that others may have written behind ours
+MARK_DEPTH = 100_000  # records behind a mark; many bridges write no more before the next one is kept
+MARK_MARGIN = 20_000  # records before a mark; after a power cut it may be younger than the cursors
 FETCH_BYTES_MAX = 1_048_576
+NO_MARKS: Mapping[int, int] = MappingProxyType({})
 POLL_MS = 200
 
 
 async def read_last_sequences(
-    settings: StreamSettings, partitions: int, known: Mapping[str, int]
+    settings: StreamSettings, partitions: int, known: Mapping[str, int], marks: Mapping[int, int] = NO_MARKS
 ) -> dict[str, int]:
     """Return the last sequence number of each symbol that the tick topic's end holds.
 
     A symbol the bridge remembers is looked for within what can have been written since its cursor was
-    stored, one that it does not remember much deeper.
+    stored, one that it does not remember much deeper. Where others may have written more since, it is also
+    looked for where this bridge was writing.
 
     Args:
         partitions: of the tick topic.
         known: the last acknowledged number by symbol, 0 where nothing is remembered.
+        marks: by partition, an offset that this bridge has written up to.
     Returns:
         Only symbols that were found.
     Raises:
@@ -49,7 +55,7 @@ async def read_last_sequences(
     async with _groupless_consumer(settings) as consumer:
         for partition, wanted in by_partition.items():
             end = _PartitionEnd(consumer, TopicPartition(settings.tick_topic, partition), settings.account)
-            found |= await _search_backwards(end, wanted)
+            found |= await _search(end, wanted, marks.get(partition))
     return found
 
 
@@ -120,20 +126,31 @@ class _PartitionEnd:
                     yield record
 
 
-async def _search_backwards(end: _PartitionEnd, wanted: Mapping[str, int]) -> dict[str, int]:
-    """Read windows from the end backwards until every symbol is found or looked for deep enough."""
-    found: dict[str, int] = {}
+async def _search(end: _PartitionEnd, wanted: Mapping[str, int], mark: int | None) -> dict[str, int]:
+    """Look for symbols from the end backwards, and where they are not found behind the mark."""
     first, last = await end.bounds()
+    found, start = await _search_backwards(end, first, last, wanted)
+    missing = {symbol: seq for symbol, seq in wanted.items() if symbol not in found}
+    if missing and mark is not None and first < start and mark < start:
+        begin, stop = max(first, mark - MARK_MARGIN), min(start, mark + MARK_DEPTH)
+        found |= await _last_in(end, begin, stop, missing)
+    # A batch of a bridge that was killed a moment ago may have arrived meanwhile. Once: others may go on.
+    if (now_last := await end.stop()) > last:
+        found |= await _last_in(end, last, now_last, wanted)
+    return found
+
+
+async def _search_backwards(
+    end: _PartitionEnd, first: int, last: int, wanted: Mapping[str, int]
+) -> tuple[dict[str, int], int]:
+    """Read windows until every symbol is found or looked for deep enough; tells also how far that was."""
+    found: dict[str, int] = {}
     stop, window = last, FIRST_WINDOW
     while stop > first and not _deep_enough(last - stop, wanted, found):
         start = max(first, stop - window)
         found = await _last_in(end, start, stop, wanted) | found
         stop, window = start, window * WINDOW_GROWTH
-    # A batch of a bridge that was killed a moment ago may have arrived meanwhile.
-    while (now_last := await end.stop()) > last:
-        found |= await _last_in(end, last, now_last, wanted)
-        last = now_last
-    return found
+    return found, stop
 
 
 def _deep_enough(depth: int, wanted: Mapping[str, int], found: Mapping[str, int]) -> bool:
