@@ -70,6 +70,7 @@ HOMES: dict[str, tuple[str, ...]] = {
 }
 
 CORE_MAY_IMPORT = {
+    "bisect",
     "collections",
     "dataclasses",
     "decimal",
@@ -104,6 +105,7 @@ UNMAPPED = {
     "core/test_guard_machine.py",  # the whole guard on an exchange, under any order of events
     "core/test_guard_properties.py",  # what holds for every entry that the guard is asked about
     "streams/test_kafka_security.py",  # the whole folder against a broker with TLS, logins and access lists
+    "streams/test_kafka_topics.py",  # topics that somebody else made, on a real broker
     "streams/test_kafka_stops.py",  # stops and orders through a real broker's troubles
     "streams/test_kafka_outages.py",  # networks, brokers and their owners, as producers and readers meet them
     "streams/test_redelivery.py",  # messages that come again, from the topic to the journal

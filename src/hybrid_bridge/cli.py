@@ -15,6 +15,8 @@ COMMANDS = """commands:
   resume --reason TEXT                       lift a halt
   limits [--tighten NAME=VALUE ...]          show the limits in force, make them stricter (see limits --help)
   journal [--signal ID] ...                  show or export what happened (see journal --help)
+  check [--json]                             look at the way to Redpanda step by step, say what is wrong
+  audit-ticks --from TIME [--to TIME] ...    compare the tick topic with the terminal's history
   simulator ...                              run the simulated terminal alone (see simulator --help)"""
 
 
@@ -58,6 +60,18 @@ def _journal(arguments: Sequence[str]) -> int:
     return journal(arguments)
 
 
+def _check(arguments: Sequence[str]) -> int:
+    from hybrid_bridge.commands.check import check
+
+    return check(arguments)
+
+
+def _audit_ticks(arguments: Sequence[str]) -> int:
+    from hybrid_bridge.commands.audit_ticks import audit_ticks
+
+    return audit_ticks(arguments)
+
+
 def _simulator(arguments: Sequence[str]) -> int:
     from hybrid_bridge.simulator.server import main as run_simulator
 
@@ -69,5 +83,7 @@ COMMAND_TABLE: dict[str, Callable[[Sequence[str]], int]] = {
     "resume": _resume,
     "limits": _limits,
     "journal": _journal,
+    "check": _check,
+    "audit-ticks": _audit_ticks,
     "simulator": _simulator,
 }

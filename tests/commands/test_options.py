@@ -1,6 +1,7 @@
 """Options that several commands have."""
 
 import argparse
+import time
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,31 @@ from hybrid_bridge.commands.options import (
     add_account,
     add_env_file,
     choose_journal,
+    instant,
     print_lines,
     state_dir_of,
 )
 from hybrid_bridge.errors import BridgeError, ConfigurationError
+
+
+@pytest.mark.parametrize(
+    ("typed", "ago_s"), [("30s", 30), ("1.5m", 90), ("2h", 7_200), ("3d", 259_200), (" 1w ", 604_800)]
+)
+def test_a_time_may_be_how_long_ago_it_was(typed, ago_s):
+    assert abs(time.time() - ago_s - instant(typed) / 1000) < 5
+
+
+@pytest.mark.parametrize(
+    "typed", ["2026-01-01", "2026-01-01T00:00", "2026-01-01T00:00:00.000Z", "2026-01-01T02:00+02:00"]
+)
+def test_a_time_is_utc_where_it_names_no_offset(typed):
+    assert 1_767_225_600_000 == instant(typed)
+
+
+@pytest.mark.parametrize("typed", ["", "yesterday", "2h30m", "-1h", "5"])
+def test_what_is_no_time_is_refused_with_what_would_be(typed):
+    with pytest.raises(argparse.ArgumentTypeError, match="2026-11-22T13:00"):
+        instant(typed)
 
 
 def test_the_settings_file_that_is_named_tells_the_state_dir(folder):

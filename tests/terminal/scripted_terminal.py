@@ -267,7 +267,19 @@ def copy_ticks_from(name, from_s, count, flags):
     script = _begin("copy_ticks_from")
     if script is None:
         return None
-    rows = [row for row in script.get("ticks", {}).get(name, ()) if row[0] >= from_s * 1000][:count]
+    return _ticks([row for row in script.get("ticks", {}).get(name, ()) if row[0] >= from_s * 1000][:count])
+
+
+def copy_ticks_range(name, from_s, to_s, flags):
+    assert type(from_s) is int and type(to_s) is int and flags == -1 and from_s <= to_s
+    script = _begin("copy_ticks_range")
+    if script is None:
+        return None
+    rows = script.get("ticks", {}).get(name, ())
+    return _ticks([row for row in rows if from_s * 1000 <= row[0] <= to_s * 1000])
+
+
+def _ticks(rows):
     packed = [(msc // 1000, bid, ask, 0.0, 0, msc, 6, 0.0) for msc, bid, ask in rows]
     array = np.array(packed, dtype=TICK_TYPE)
     array.flags.writeable = False

@@ -3,11 +3,12 @@ import os
 import signal
 
 import pytest
-from tests.terminal.support import PLAIN, until
+from tests.terminal.support import MODULE, PLAIN, terminal_settings, until
 
 from hybrid_bridge.errors import CallFailed, LaneInterrupted, LaneUnavailable
 from hybrid_bridge.terminal import lane as lane_module
-from hybrid_bridge.terminal.lane import LanePhase
+from hybrid_bridge.terminal.backoff import Backoff
+from hybrid_bridge.terminal.lane import LaneOptions, LanePhase
 from hybrid_bridge.terminal.operations import (
     NEWEST_TICKS,
     REPORT,
@@ -425,3 +426,16 @@ async def test_a_stopped_lane_leaves_no_process_and_turns_callers_away(script, s
         await lane.call(REPORT, PLAIN)
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+async def test_a_lane_that_only_looks_names_no_account_and_still_compares_who_is_there(script):
+    script.say(login=1001)
+    for wanted, phase in ((1001, LanePhase.READY), (1002, LanePhase.MISMATCH)):
+        settings = terminal_settings(mt5_login=wanted, mt5_password="secret")
+        options = LaneOptions("audit", MODULE, settings, script.environment, only_look=True)
+        lane = lane_module.Lane(options, backoff=Backoff(0.02, 0.1))
+        task = asyncio.create_task(lane.run())
+        await until(lambda lane=lane, phase=phase: lane.state.phase is phase)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert {None} == set(script.logins())

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from hybrid_bridge.terminal import tick_pages
+from hybrid_bridge.terminal.framing import FRAME_BYTES_MAX
 from hybrid_bridge.terminal.market_lane import TICK_ROW
-from hybrid_bridge.terminal.operations import NEWEST, TickRequest, TicksArgs
+from hybrid_bridge.terminal.operations import NEWEST, HistoryArgs, TickRequest, TicksArgs
 from hybrid_bridge.terminal.package import PackageError
 
 S = 1000
@@ -94,3 +95,37 @@ def test_rows_are_found_by_time_alone():
     times = np.array([1, 3, 3, 3, 8])
     expected = {(0, 0): 0, (1, 0): 0, (1, 1): 1, (3, 0): 1, (3, 2): 3, (3, 5): 4, (4, 0): 4, (9, 0): 5}
     assert expected == {key: tick_pages.first_new_row(times, *key) for key in expected}
+
+
+def span(package, from_msc, to_msc):
+    reply = tick_pages.read_span(package, HistoryArgs("EURUSD", from_msc, to_msc))
+    return [(row[5], round((row[1] - 1) * 1000)) for row in TICK_ROW.iter_unpack(reply.rows)]
+
+
+def test_a_span_holds_every_tick_from_its_beginning_to_before_its_end(package, script):
+    ticks(script, [1 * S, 1 * S + 499, 1 * S + 500, 1 * S + 500, 2 * S, 3 * S - 1, 3 * S, 3 * S, 3 * S + 1])
+    assert [(1500, 2), (1500, 3), (2000, 4), (2999, 5)] == span(package, 1 * S + 500, 3 * S)
+    assert [(2999, 5), (3000, 6), (3000, 7)] == span(package, 2 * S + 1, 3 * S + 1)
+
+
+def test_a_span_without_ticks_is_empty(package, script):
+    ticks(script, [1 * S, 9 * S])
+    assert [] == span(package, 2 * S, 3 * S)
+
+
+def test_a_span_that_the_terminal_refuses_is_an_error(package, script):
+    script.say(errors={"copy_ticks_range": [-4, "Terminal: Not found"]})
+    with pytest.raises(PackageError, match="copy_ticks_range: Terminal: Not found"):
+        span(package, 1 * S, 2 * S)
+
+
+def test_a_span_with_more_ticks_than_a_reply_can_carry_is_an_error(package, script, monkeypatch):
+    monkeypatch.setattr(tick_pages, "SPAN_ROWS_MAX", 3)
+    ticks(script, range(1 * S, 1 * S + 4))
+    assert 3 == len(span(package, 1 * S, 1 * S + 3))
+    with pytest.raises(PackageError, match="4 ticks from 1 s to 3 s, more than 3"):
+        span(package, 1 * S, 2 * S)
+
+
+def test_the_largest_span_fits_into_a_frame():
+    assert tick_pages.SPAN_ROWS_MAX * TICK_ROW.size < FRAME_BYTES_MAX

@@ -6,16 +6,15 @@ where to: that is decided here; reading and wording are the journal's.
 
 import argparse
 import re
-import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 from hybrid_bridge.commands.options import (
     add_account,
     add_env_file,
     choose_journal,
+    instant,
     print_lines,
     state_dir_of,
 )
@@ -25,7 +24,6 @@ from hybrid_bridge.journal.lives import Life, lives_of
 from hybrid_bridge.journal.reading import StoredEvent, read_events
 
 LAST = 20  # Orders or events that a table shows when nothing else is asked for.
-UNITS_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 DESCRIPTION = """Shows what happened, from the journal in STATE_DIR. It only reads: a bridge that runs is not
 disturbed, and one that died is not changed."""
 NOTES = """times are UTC. --since and --until take 2026-11-22, 2026-11-22T13:00, 2026-11-22T14:00+01:00, or
@@ -56,8 +54,8 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--signal", metavar="ID", help="one order's whole life, event by event")
     what.add_argument("--events", action="store_true", help="every event instead of one line an order")
-    parser.add_argument("--since", type=_instant, metavar="TIME", help="what came at this time or later")
-    parser.add_argument("--until", type=_instant, metavar="TIME", help="what came before this time")
+    parser.add_argument("--since", type=instant, metavar="TIME", help="what came at this time or later")
+    parser.add_argument("--until", type=instant, metavar="TIME", help="what came before this time")
     parser.add_argument(
         "--last", type=_count, metavar="N", help=f"only the latest N (a table without a time: {LAST})"
     )
@@ -68,19 +66,6 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     if None not in (options.since, options.until) and options.since >= options.until:
         parser.error("--until must be later than --since, or nothing can lie between them")
     return options
-
-
-def _instant(text: str) -> int:
-    """Read a point in time as UTC milliseconds."""
-    ago = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)([smhdw])", text.strip())
-    if ago:
-        return round((time.time() - float(ago[1]) * UNITS_S[ago[2]]) * 1000)
-    try:
-        at = datetime.fromisoformat(text.strip())
-    except ValueError as error:
-        accepted = "a time like 2026-11-22T13:00 (UTC) or how long ago, like 2h or 3d"
-        raise argparse.ArgumentTypeError(f"must be {accepted}, got {text!r}") from error
-    return round((at if at.tzinfo is not None else at.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
 def _count(text: str) -> int:

@@ -2,11 +2,16 @@
 
 import argparse
 import os
+import re
 import sys
+import time
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 
 from hybrid_bridge.errors import BridgeError, ConfigurationError
+
+UNITS_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 
 
 def add_env_file(parser: argparse.ArgumentParser) -> None:
@@ -19,6 +24,23 @@ def add_env_file(parser: argparse.ArgumentParser) -> None:
 def add_account(parser: argparse.ArgumentParser) -> None:
     """Let a command be told which journal to read."""
     parser.add_argument("--account", metavar="NAME", help="whose journal, when there are several")
+
+
+def instant(text: str) -> int:
+    """Read a point in time as UTC milliseconds: ISO 8601, or how long ago.
+
+    Raises:
+        ArgumentTypeError: when it is neither.
+    """
+    ago = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)([smhdw])", text.strip())
+    if ago:
+        return round((time.time() - float(ago[1]) * UNITS_S[ago[2]]) * 1000)
+    try:
+        at = datetime.fromisoformat(text.strip())
+    except ValueError as error:
+        accepted = "a time like 2026-11-22T13:00 (UTC) or how long ago, like 2h or 3d"
+        raise argparse.ArgumentTypeError(f"must be {accepted}, got {text!r}") from error
+    return round((at if at.tzinfo is not None else at.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
 def state_dir_of(options: argparse.Namespace) -> Path:

@@ -49,8 +49,18 @@ class SimulatedTerminal:
         self._ties = [] if outlives_bridge else ["--die-with-parent"]
         self._child: Child | None = None
         self._pid = 0
+        self._found_options = ""
         self.address = ""
         self.control = ""
+
+    async def find(self) -> bool:
+        """Look for a terminal that runs already, and start none; tells whether there is one."""
+        found = await self._find()
+        if found is None:
+            return False
+        self.address, self.control, self._pid = found["simulator"], found["control"], int(found["pid"])
+        self._found_options = found["options"]
+        return True
 
     async def start(self) -> None:
         """Find the terminal that a killed bridge left behind, or start one.
@@ -58,13 +68,11 @@ class SimulatedTerminal:
         Raises:
             BridgeError: when it does not start; says why.
         """
-        found = await self._find()
-        if found is None:
+        if not await self.find():
             await self._launch("127.0.0.1:0", "127.0.0.1:0")
             return
-        self.address, self.control, self._pid = found["simulator"], found["control"], int(found["pid"])
         log.info("Simulated terminal found running", address=self.address, pid=self._pid)
-        if found["options"] != json.dumps(self._options):
+        if self._found_options != json.dumps(self._options):
             log.warning(
                 "Simulated terminal keeps the settings that it was started with", mend="stop the bridge once"
             )

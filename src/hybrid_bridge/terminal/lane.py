@@ -88,12 +88,15 @@ class LaneOptions:
         name: "market" or "trade".
         module: the MetaTrader5-shaped module that the worker imports.
         environment: added to the worker's environment.
+        only_look: whether no account is ever named on connecting: who only looks must not switch the
+            terminal, which has one account for all of its clients.
     """
 
     name: str
     module: str
     terminal: TerminalSettings
     environment: dict[str, str] = field(default_factory=dict)
+    only_look: bool = False
 
 
 class _ConnectFailed(Exception):
@@ -285,7 +288,7 @@ class Lane:
     async def _connect(self, worker: WorkerProcess) -> ConnectReply:
         """Connect once, compare who answered with the settings, select the symbols."""
         terminal = self._options.terminal
-        only_look, self._only_look = self._only_look, False
+        only_look, self._only_look = self._only_look or self._options.only_look, False
         args = ConnectArgs(
             path=terminal.path if terminal.backend == "terminal" else "",
             login=None if only_look else terminal.login,

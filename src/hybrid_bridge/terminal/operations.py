@@ -14,6 +14,7 @@ request that got no turn within its wait is withdrawn, certainly unwritten.
     identity   5         0     two questions to the terminal's memory, milliseconds; asked while idle only
     ticks      60        5     the first question for a symbol downloads its missing history, 45 s reported
     newest     10        5     the terminal's memory, milliseconds
+    history    300       5     days of ticks may have to be downloaded; asked in a lane of its own
     report     10        5     the terminal's memory, milliseconds; of the history only what is new
     appraise   10        2     the terminal's memory; an order looked at late is worse than one refused
     submit     15        1     brokers answer in 0.1 to 0.3 s, at bad moments in seconds; killing the lane
@@ -128,6 +129,24 @@ class TicksReply(msgspec.Struct, frozen=True):
     """One page per request, in the same order."""
 
     pages: list[TickPage]
+
+
+class HistoryArgs(msgspec.Struct, frozen=True):
+    """Which ticks of the past are wanted.
+
+    Attributes:
+        from_server_msc, to_server_msc: the span on the broker's wall clock, its end not included.
+    """
+
+    symbol: str
+    from_server_msc: int
+    to_server_msc: int
+
+
+class HistoryReply(msgspec.Struct, frozen=True):
+    """All ticks of a span, oldest first, as packed 60-byte rows."""
+
+    rows: bytes
 
 
 class Nothing(msgspec.Struct, frozen=True):
@@ -296,6 +315,7 @@ SELECT = Operation("select", SelectArgs, SelectReply, Priority.LOOK, 60.0, 0.0)
 IDENTITY = Operation("identity", Nothing, ConnectReply, Priority.REPORT, 5.0, 0.0, shows_account=True)
 TICKS = Operation("ticks", TicksArgs, TicksReply, Priority.TICKS, 60.0, 5.0)
 NEWEST_TICKS = Operation("newest", Nothing, NewestReply, Priority.TICKS, 10.0, 5.0)
+HISTORY = Operation("history", HistoryArgs, HistoryReply, Priority.TICKS, 300.0, 5.0)
 REPORT = Operation("report", ReportArgs, ReportReply, Priority.REPORT, 10.0, 5.0, shows_account=True)
 APPRAISE = Operation(
     "appraise", AppraiseArgs, AppraiseReply, Priority.APPRAISE, 10.0, 2.0, shows_account=True
@@ -305,5 +325,7 @@ LOOK = Operation("look", LookArgs, LookReply, Priority.LOOK, 30.0, 5.0, shows_ac
 
 OPERATIONS: dict[str, Operation[Any, Any]] = {
     operation.name: operation
-    for operation in (CONNECT, SELECT, IDENTITY, TICKS, NEWEST_TICKS, REPORT, APPRAISE, SUBMIT, LOOK)
+    for operation in (
+        *(CONNECT, SELECT, IDENTITY, TICKS, NEWEST_TICKS, HISTORY, REPORT, APPRAISE, SUBMIT, LOOK),
+    )
 }

@@ -1,12 +1,22 @@
-"""Pages of ticks cut out of `copy_ticks_from`, exact to the tick although the package asks by whole seconds.
+"""Ticks cut out of what the package gives, exact to the tick although it is asked by whole seconds.
 
-Runs inside the worker only. A page starts after `skip` ticks of exactly `from_server_msc`, holds at most
-`limit` rows and says whether there are more; numpy arrays never leave the worker.
+Runs inside the worker only; numpy arrays never leave it. A page, of `copy_ticks_from`, starts after `skip`
+ticks of exactly `from_server_msc`, holds at most `limit` rows and says whether there are more: what the
+bridge sends. A span, of `copy_ticks_range`, is everything between two instants: what an audit holds against
+it, and so had another way.
 """
 
 from typing import Any
 
-from hybrid_bridge.terminal.operations import NEWEST, TickPage, TickRequest, TicksArgs, TicksReply
+from hybrid_bridge.terminal.operations import (
+    NEWEST,
+    HistoryArgs,
+    HistoryReply,
+    TickPage,
+    TickRequest,
+    TicksArgs,
+    TicksReply,
+)
 from hybrid_bridge.terminal.package import Package, PackageError
 
 COPY_TICKS_ALL = -1
@@ -14,6 +24,8 @@ COPY_TICKS_ALL = -1
 REREAD_ROWS = 512
 # A second holds fewer ticks than this; asking for more would fetch hours of history.
 COUNT_MAX = 1 << 20
+# 60 MB, what one reply can carry.
+SPAN_ROWS_MAX = 1_000_000
 
 
 def read_pages(package: Package, args: TicksArgs) -> TicksReply:
@@ -61,3 +73,19 @@ def first_new_row(times_msc: Any, from_msc: int, skip: int) -> int:
     first = int(times_msc.searchsorted(from_msc, side="left"))
     after = int(times_msc.searchsorted(from_msc, side="right"))
     return min(first + skip, after)
+
+
+def read_span(package: Package, args: HistoryArgs) -> HistoryReply:
+    """Read every tick between two instants.
+
+    Raises:
+        PackageError: when the terminal refuses, or there are more ticks than one reply can carry.
+    """
+    from_s, to_s = args.from_server_msc // 1000, args.to_server_msc // 1000 + 1
+    rows = package.call("copy_ticks_range", args.symbol, from_s, to_s, COPY_TICKS_ALL)
+    times_msc = rows["time_msc"]
+    wanted = rows[(times_msc >= args.from_server_msc) & (times_msc < args.to_server_msc)]
+    if len(wanted) > SPAN_ROWS_MAX:
+        text = f"{len(wanted)} ticks from {from_s} s to {to_s} s, more than {SPAN_ROWS_MAX}; ask for less"
+        raise PackageError("copy_ticks_range", 0, text)
+    return HistoryReply(wanted.tobytes())

@@ -39,6 +39,7 @@ class Worker:
             "select": session.select,
             "ticks": lambda args: tick_pages.read_pages(session.package, args),
             "newest": session.newest,
+            "history": lambda args: tick_pages.read_span(session.package, args),
             "report": lambda args: valuing.report(session, args),
             "identity": session.identify,
             "appraise": lambda args: trading.appraise(session, args),
