@@ -127,6 +127,7 @@ class SecureBroker(KafkaBroker):
         yield f"set=listener.name.ssl-expired.ssl.keystore.location={expired}"
         yield f"set=listener.name.ssl-elsewhere.ssl.keystore.location={elsewhere}"
         yield "set=listener.name.sasl_ssl-plain.sasl.enabled.mechanisms=PLAIN"
+        yield "set=broker.session.timeout.ms=9000"  # It hangs in tests; nobody kills it.
         yield "set=listener.name.sasl_ssl-short.scram-sha-256.connections.max.reauth.ms=1000"
 
     def permit(self, user: str, kind: str, name: str, *operations: str, prefix: bool = False) -> None:

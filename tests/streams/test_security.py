@@ -263,3 +263,12 @@ def test_the_dates_of_a_certificate_are_those_that_it_was_given(authority: Autho
         f"notAfter={end:%Y-%m-%d %H:%M:%S}Z",
     ]
     assert (begin.date() == LONG_AGO.date()) == expired
+
+
+def test_the_dates_of_a_certificate_of_the_first_version_are_found_too(authority: Authority) -> None:
+    """It does not say its version, which stands before all else."""
+    der = ssl.PEM_cert_to_DER_cert(authority.ca_file.read_text())
+    third = bytes.fromhex("a003020102")
+    assert third in der[:20]
+    first = ssl.DER_cert_to_PEM_cert(der.replace(third, b"", 1))
+    assert module._validity("", "", authority.ca_file.read_text()) == module._validity("", "", first)
