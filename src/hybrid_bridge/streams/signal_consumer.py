@@ -115,6 +115,7 @@ class KafkaSignalConsumer(Reader):
             **connection_options(self._settings, REQUEST_TIMEOUT_S),
             group_id=self._settings.group_id,
             enable_auto_commit=False,
+            isolation_level="read_committed",  # A message of a transaction that was aborted was never sent.
             auto_offset_reset="none",
             session_timeout_ms=SESSION_TIMEOUT_MS,
             heartbeat_interval_ms=HEARTBEAT_MS,
