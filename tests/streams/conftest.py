@@ -3,8 +3,10 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
 
 import pytest
+from tests.certificates import Authority
 from tests.kafka_broker import kafka_address, kafka_process, kafka_session, secure_broker, secure_session
 from tests.streams.support import EmbeddedBroker, SystemClock, stream_settings
 
@@ -47,6 +49,30 @@ def silent_address() -> Iterator[str]:
     """Return an address that accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield f"127.0.0.1:{server.getsockname()[1]}"
+
+
+@pytest.fixture
+def full_address() -> Iterator[str]:
+    """Return an address that answers no attempt to connect, like one behind a firewall."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as server, ExitStack() as waiting:
+        # Two fill the queue of a system that takes one more than it is told; later ones are dropped.
+        for _ in range(2):
+            client = waiting.enter_context(socket.socket())
+            client.setblocking(False)
+            client.connect_ex(server.getsockname())
+        yield f"127.0.0.1:{server.getsockname()[1]}"
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """Sign the certificates of a test's own servers."""
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="session")
+def stranger(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """Sign what those servers do not trust."""
+    return Authority(tmp_path_factory.mktemp("stranger"))
 
 
 @pytest.fixture(autouse=True)

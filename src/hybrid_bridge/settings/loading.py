@@ -64,11 +64,14 @@ def find_state_dir(env_file: Path | None = None) -> Path:
     return Path(settings.state_dir)
 
 
-def look_up_settings(names: Collection[str], env_file: Path | None = None) -> Settings:
+def look_up_settings(
+    names: Collection[str], env_file: Path | None = None, *, joint: Collection[str] = ()
+) -> Settings:
     """Return the settings for a command that only looks at some of them: no other needs to be right.
 
     Args:
         names: in lower case, those that are looked at.
+        joint: those of them that must also go together with the others.
     Raises:
         ConfigurationError: when the file cannot be read or one of those cannot be used, or seems misspelt.
     """
@@ -76,7 +79,12 @@ def look_up_settings(names: Collection[str], env_file: Path | None = None) -> Se
     origins = _origins(file, environment, NOTHING)
     settings, refused = _validate({**filled, **environment}, origins)
     misspelt, _ = sort_unknown(sorted(set(file.values) - set(Settings.model_fields)), names, origins)
-    problems = [*misspelt, *(text for name, text in refused.items() if name in names)]
+    conflicts = {name: text for name, text in find_conflicts(settings, file) if name not in refused}
+    problems = [
+        *misspelt,
+        *(text for name, text in refused.items() if name in names),
+        *(f"{name.upper()}: {text}" for name, text in conflicts.items() if name in joint),
+    ]
     if problems:
         raise ConfigurationError("\n".join(problems))
     return settings

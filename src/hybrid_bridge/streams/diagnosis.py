@@ -1,67 +1,39 @@
 """Why Redpanda does not answer, in words with a cause and what to do about it.
 
-Owns the wording. `explain` looks at the network once more (name, TCP, Kafka, advertised addresses) where
-the error alone does not tell; it never raises and takes a few seconds at most. Called by the channels
-when something fails.
+Owns the order of the looks: each configured server step by step, then every address that it advertises.
+`explain` turns an error of a client into words and looks at the network where the error alone does not tell;
+it never raises and takes a few seconds at most. Called by the channels when something fails, and by
+inspection for `hybrid-bridge check`.
 """
 
-import asyncio
-import socket
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterator
 
 from aiokafka import errors as kafka
-from aiokafka.client import AIOKafkaClient
 
 from hybrid_bridge.settings import StreamSettings
-from hybrid_bridge.streams.clients import TROUBLE, close_client, connection_options, own_cancellation_only
+from hybrid_bridge.streams.address import Address
+from hybrid_bridge.streams.clients import connection_options
+from hybrid_bridge.streams.faults import Fault, Finding, fault, well, wrong
+from hybrid_bridge.streams.login import Cluster, look_at_cluster, look_at_login
+from hybrid_bridge.streams.reach import look_at_network
+from hybrid_bridge.streams.security import CertificateUnusable
 
 PROBE_TIMEOUT_S = 2.0
 PROBED_ADDRESSES_MAX = 3
-SETTING = "REDPANDA_BOOTSTRAP_SERVERS"
 
-_WORDS: dict[type[kafka.KafkaError], str] = {
-    kafka.TopicAuthorizationFailedError: (
-        "the broker forbids access to topic {topic};"
-        " give this client the right to read, write and describe it"
-    ),
-    kafka.GroupAuthorizationFailedError: (
-        "the broker forbids consumer group {group}; give this client the right to it or set REDPANDA_GROUP_ID"
-    ),
-    kafka.ClusterAuthorizationFailedError: (
-        "the broker forbids this client to write idempotently; give it IDEMPOTENT_WRITE on the cluster"
-    ),
-    kafka.UnknownTopicOrPartitionError: (
-        "topic {topic} does not exist and could not be created; create it, for example with"
-        " `rpk topic create {topic}`, or permit creating topics"
-    ),
-    kafka.MessageSizeTooLargeError: (
-        "the broker refuses batches of the size the bridge sends; set max.message.bytes of topic {topic}"
-        " to 1048576 or more"
-    ),
-    kafka.RecordListTooLargeError: (
-        "the broker refuses batches of the size the bridge sends; set segment.bytes of topic {topic}"
-        " to 1048576 or more"
-    ),
-    kafka.NotEnoughReplicasError: (
-        "topic {topic} has fewer live replicas than min.insync.replicas asks for; start the other brokers"
-    ),
-    kafka.UnsupportedCodecError: (
-        "topic {topic} holds messages in a compression that is not installed here; install cramjam"
-        " (pip install cramjam) or send without compression or with gzip"
-    ),
-    kafka.CorruptRecordException: "the broker sent or received a damaged message batch of topic {topic}",
-    kafka.KafkaStorageError: "the broker cannot write to its disk; look at its log and its free space",
+_KNOWN: dict[type[kafka.KafkaError], str] = {
+    kafka.TopicAuthorizationFailedError: "topic_forbidden",
+    kafka.GroupAuthorizationFailedError: "group_forbidden",
+    kafka.ClusterAuthorizationFailedError: "idempotent_forbidden",
+    kafka.UnknownTopicOrPartitionError: "topic_absent",
+    kafka.MessageSizeTooLargeError: "batch_too_large",
+    kafka.RecordListTooLargeError: "segment_too_small",
+    kafka.NotEnoughReplicasError: "too_few_replicas",
+    kafka.UnsupportedCodecError: "codec_missing",
+    kafka.CorruptRecordException: "batch_damaged",
+    kafka.KafkaStorageError: "disk_failed",
+    kafka.InvalidTimestampError: "time_refused",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Reach:
-    """How far a look at one address came; problem is "" when TCP connects."""
-
-    host: str
-    port: int
-    problem: str
 
 
 async def explain(settings: StreamSettings, topic: str, error: BaseException) -> str:
@@ -70,19 +42,19 @@ async def explain(settings: StreamSettings, topic: str, error: BaseException) ->
     Args:
         error: as raised by aiokafka or the operating system.
     Returns:
-        One sentence; the network is probed when the error itself does not tell the cause.
+        Cause, what was seen, and the mend; the network is probed when the error itself does not tell.
     """
-    known = _known_words(settings, topic, error)
-    if known:
-        return known
-    return await probe(settings) or f"{_summary(error)} (topic {topic}, {settings.bootstrap_servers})"
+    return "; ".join(str(found) for found in await find_faults(settings, topic, error))
 
 
-def _known_words(settings: StreamSettings, topic: str, error: BaseException) -> str:
-    for kind, words in _WORDS.items():
+async def find_faults(settings: StreamSettings, topic: str, error: BaseException) -> list[Fault]:
+    """Return what is wrong, at least one fault; one for each server where none can be used."""
+    for kind, key in _KNOWN.items():
         if isinstance(error, kind):
-            return words.format(topic=topic, group=settings.group_id)
-    return ""
+            names = {"topic": topic, "group": settings.group_id}
+            return [fault(key, **names, **who(settings))]
+    unknown = fault("unknown", _summary(error), servers=settings.bootstrap_servers, topic=topic)
+    return await _probe(settings) or [unknown]
 
 
 def _summary(error: BaseException) -> str:
@@ -90,69 +62,142 @@ def _summary(error: BaseException) -> str:
     return text if isinstance(error, kafka.KafkaError) else f"{type(error).__name__}: {text}".rstrip(": ")
 
 
+def who(settings: StreamSettings) -> dict[str, str]:
+    """Return as whom the bridge is known to the broker: in words, and as its permissions name it."""
+    security = settings.security
+    if security.authenticated:
+        return {"user": f"user {security.username}", "principal": f"User:{security.username}"}
+    if security.encrypted and security.cert_file:
+        return {"user": "the holder of this client's certificate", "principal": "User:CN=..."}
+    return {"user": "a client without a login", "principal": "User:ANONYMOUS"}
+
+
 async def probe(settings: StreamSettings) -> str:
-    """Look at the configured servers from this PC; return what is wrong, or "" when everything answers."""
-    problems = []
-    for host, port in _servers(settings):
-        problem = (await _reach(host, port)).problem or await _probe_kafka(settings, host, port)
-        if not problem:
-            return ""
-        problems.append(problem)
-    return "; ".join(problems)
+    """Look at the configured servers from this PC; return what is wrong, or "" when one answers."""
+    return "; ".join(str(found) for found in await _probe(settings))
 
 
-def _servers(settings: StreamSettings) -> Iterator[tuple[str, int]]:
-    for server in settings.bootstrap_servers.split(",")[:PROBED_ADDRESSES_MAX]:
+async def _probe(settings: StreamSettings) -> list[Fault]:
+    try:
+        servers = addresses(settings, PROBE_TIMEOUT_S)[:PROBED_ADDRESSES_MAX]
+    except CertificateUnusable as error:
+        return [certificate_fault(error)]
+    faults = []
+    for address in servers:
+        found = await _first_fault(settings, address)
+        if found is None:
+            return []
+        faults.append(found)
+    return faults
+
+
+def certificate_fault(error: CertificateUnusable) -> Fault:
+    """Return what is wrong with the files of the settings."""
+    return fault("tls_files", error.cause, mend=error.mend)
+
+
+def addresses(settings: StreamSettings, patience_s: float) -> list[Address]:
+    """Return the configured servers.
+
+    Raises:
+        CertificateUnusable: when the certificates that are set cannot be used.
+    """
+    security = settings.security
+    context = connection_options(settings).get("ssl_context")
+    return [
+        Address(host, port, context, patience_s, security.authenticated, bool(security.cert_file))
+        for host, port in _servers(settings.bootstrap_servers)
+    ]
+
+
+def _servers(servers: str) -> Iterator[tuple[str, int]]:
+    for server in servers.split(","):
         host, _, port = server.strip().rpartition(":")
         yield host.strip("[]"), int(port)
 
 
-async def _reach(host: str, port: int) -> Reach:
-    """Open one TCP connection and close it again."""
-    try:
-        async with asyncio.timeout(PROBE_TIMEOUT_S):
-            _, writer = await asyncio.open_connection(host, port)
-    except TimeoutError:
-        problem = f"no answer from {host}:{port} within {PROBE_TIMEOUT_S:g} s; a firewall or a wrong address?"
-    except socket.gaierror:
-        problem = f"the name {host} cannot be resolved on this PC; correct {SETTING} or the hosts file"
-    except ConnectionRefusedError:
-        problem = f"nothing listens on {host}:{port} (connection refused); start Redpanda or set {SETTING}"
-    except OSError as error:
-        reason = error.strerror or error
-        problem = f"{host}:{port} cannot be reached ({reason}); check the network and {SETTING}"
-    else:
-        problem = ""
-        writer.transport.abort()
-    return Reach(host, port, problem)
+class ServerLook:
+    """A look at one server, step by step.
+
+    Attributes:
+        cluster: what it says of its cluster; None until it has said so.
+        fault: what stopped the look; None while nothing has.
+    """
+
+    def __init__(self, settings: StreamSettings, address: Address) -> None:
+        self.address = address
+        self.cluster: Cluster | None = None
+        self.fault: Fault | None = None
+        self._settings = settings
+
+    async def findings(self) -> AsyncIterator[Finding]:
+        """Yield what each step came to, up to the first fault."""
+        async for finding in self._steps():
+            self.fault = finding.fault
+            yield finding
+
+    async def run(self) -> list[Finding]:
+        """Return what every step came to."""
+        return [finding async for finding in self.findings()]
+
+    async def _steps(self) -> AsyncIterator[Finding]:
+        async for finding in look_at_network(self.address):
+            yield finding
+            if finding.fault is not None:
+                return
+        if self._settings.security.authenticated:
+            finding = await look_at_login(self._settings, self.address)
+            yield finding
+            if finding.fault is not None:
+                return
+        yield await self._look_at_cluster()
+
+    async def _look_at_cluster(self) -> Finding:
+        step = f"cluster {self.address}"
+        found = await look_at_cluster(self._settings, self.address)
+        if isinstance(found, Fault):
+            return wrong(step, found)
+        self.cluster = found
+        told = ", ".join(_shown(host, port) for host, port in found.brokers)
+        return well(step, f"its brokers are {told}" if told else "it names no broker yet")
 
 
-async def _probe_kafka(settings: StreamSettings, host: str, port: int) -> str:
-    """Ask one reachable address for its cluster and try every address that it advertises."""
-    options = connection_options(settings, PROBE_TIMEOUT_S) | {"bootstrap_servers": f"{host}:{port}"}
-    client = AIOKafkaClient(**options)
-    try:
-        with own_cancellation_only():
-            async with asyncio.timeout(PROBE_TIMEOUT_S):
-                await client.bootstrap()
-        advertised = [(broker.host, broker.port) for broker in client.cluster.brokers()]
-    except TROUBLE:
-        return (
-            f"{host}:{port} accepts connections but does not answer as a Kafka broker within"
-            f" {PROBE_TIMEOUT_S:g} s; it hangs, is still starting, expects TLS, or is something else"
-        )
-    finally:
-        await close_client(client)
-    return await _probe_advertised(f"{host}:{port}", advertised[:PROBED_ADDRESSES_MAX])
+def _shown(host: str, port: int) -> str:
+    return str(Address(host, port, None, 0))
 
 
-async def _probe_advertised(asked: str, advertised: list[tuple[str, int]]) -> str:
-    for broker_host, broker_port in advertised:
-        reach = await _reach(broker_host, broker_port)
-        if reach.problem:
-            return (
-                f"connected to {asked}, but it advertises {broker_host}:{broker_port}, which this PC cannot"
-                f" reach ({reach.problem.split(';')[0]}); make the broker advertise an address that this PC"
-                " reaches (Redpanda: --advertise-kafka-addr; Kafka: advertised.listeners)"
-            )
-    return ""
+async def _first_fault(settings: StreamSettings, address: Address) -> Fault | None:
+    look = ServerLook(settings, address)
+    await look.run()
+    if look.fault is not None or look.cluster is None:
+        return look.fault
+    for broker in advertised_elsewhere(look)[:PROBED_ADDRESSES_MAX]:
+        finding = await look_at_advertised(settings, look, broker)
+        if finding.fault is not None:
+            return finding.fault
+    return None
+
+
+def advertised_elsewhere(look: ServerLook) -> list[Address]:
+    """Return the addresses that a server sends its clients on to, without that at which it was asked."""
+    asked = look.address
+    told = look.cluster.brokers if look.cluster is not None else ()
+    return [
+        Address(host, port, asked.context, asked.patience_s, asked.logs_in, asked.has_certificate)
+        for host, port in told
+        if (host, port) != (asked.host, asked.port)
+    ]
+
+
+async def look_at_advertised(settings: StreamSettings, asked: ServerLook, broker: Address) -> Finding:
+    """Look at an advertised address as a client does that is sent there."""
+    step = f"advertised {broker}"
+    look = ServerLook(settings, broker)
+    await look.run()
+    names = {"asked": asked.address, "address": broker}
+    if look.fault is not None:
+        return wrong(step, fault("advertised", look.fault.brief, **names))
+    if asked.cluster is None or look.cluster is None or look.cluster.id == asked.cluster.id:
+        return well(step, "answers this PC")
+    seen = f"cluster {look.cluster.id or 'without a name'} instead of {asked.cluster.id}"
+    return wrong(step, fault("advertised_other", seen, **names))
