@@ -4,6 +4,8 @@ rem
 rem   start_bridge.bat hybrid      [options]    the bridge: Redpanda and WebSocket
 rem   start_bridge.bat websocket   [options]    the bridge without Redpanda
 rem   start_bridge.bat demo        [options]    everything simulated, no account needed
+rem   start_bridge.bat redpanda    [word]       start Redpanda in Docker; stop, status, logs or help
+rem   start_bridge.bat check       [options]    is Redpanda reached, and if not, why
 rem   start_bridge.bat limits      [options]    the limits; put "NAME=VALUE" into quotation marks
 rem   start_bridge.bat settings                 open the settings (.env) in Notepad
 rem   start_bridge.bat log                      open the log in Notepad
@@ -35,10 +37,12 @@ echo.
 echo   1  Start the bridge (Redpanda and WebSocket)
 echo   2  Start the bridge without Redpanda (WebSocket only)
 echo   3  Demo: everything simulated, no account needed
-echo   4  Edit the settings
-echo   5  View the log
-echo   6  Show the limits
-echo   7  Quit ^(Enter^)
+echo   4  Start Redpanda ^(needs Docker^)
+echo   5  Check the connection to Redpanda
+echo   6  Edit the settings
+echo   7  View the log
+echo   8  Show the limits
+echo   9  Quit ^(Enter^)
 echo.
 set /p "CHOICE=Your choice: "
 if not defined CHOICE goto quit
@@ -51,15 +55,19 @@ if /i "%CHOICE%"=="2"         goto websocket
 if /i "%CHOICE%"=="websocket" goto websocket
 if /i "%CHOICE%"=="3"         goto demo
 if /i "%CHOICE%"=="demo"      goto demo
-if /i "%CHOICE%"=="4"         goto settings
+if /i "%CHOICE%"=="4"         goto redpanda
+if /i "%CHOICE%"=="redpanda"  goto redpanda
+if /i "%CHOICE%"=="5"         goto check
+if /i "%CHOICE%"=="check"     goto check
+if /i "%CHOICE%"=="6"         goto settings
 if /i "%CHOICE%"=="settings"  goto settings
-if /i "%CHOICE%"=="5"         goto log
+if /i "%CHOICE%"=="7"         goto log
 if /i "%CHOICE%"=="log"       goto log
-if /i "%CHOICE%"=="6"         goto limits
+if /i "%CHOICE%"=="8"         goto limits
 if /i "%CHOICE%"=="limits"    goto limits
-if /i "%CHOICE%"=="7"         goto quit
+if /i "%CHOICE%"=="9"         goto quit
 if /i "%CHOICE%"=="quit"      goto quit
-echo There is no choice "%CHOICE%"; the choices are hybrid, websocket, demo, settings, log, limits.
+echo There is no choice "%CHOICE%"; the choices are hybrid, websocket, demo, redpanda, check, settings, log, limits.
 set "CODE=1"
 goto done
 
@@ -85,6 +93,25 @@ goto done
 call :prepare
 if errorlevel 1 goto failed
 "%VENV_PYTHON%" hybrid_bridge.py --demo %OPTIONS%
+set "CODE=%ERRORLEVEL%"
+goto done
+
+:redpanda
+if defined OPTIONS goto redpanda_word
+call .\start-redpanda.bat start
+set "CODE=%ERRORLEVEL%"
+goto done
+:redpanda_word
+call .\start-redpanda.bat %OPTIONS%
+set "CODE=%ERRORLEVEL%"
+goto done
+
+:check
+call :prepare
+if errorlevel 1 goto failed
+call :need_settings
+if errorlevel 1 goto failed
+"%VENV_PYTHON%" hybrid_bridge.py check %OPTIONS%
 set "CODE=%ERRORLEVEL%"
 goto done
 
@@ -116,7 +143,7 @@ set "CODE=1"
 :done
 if "%CODE%"=="0" goto after
 echo.
-if "%CODE%"=="2" echo The settings need a correction, see above. They are in %CD%\.env
+if "%CODE%"=="2" echo The settings need a correction, see above. They are in "%CD%\.env"
 if not "%CODE%"=="2" echo Ended with an error ^(code %CODE%^), see above.
 :after
 if defined MENU goto stay
