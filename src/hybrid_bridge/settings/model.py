@@ -179,7 +179,7 @@ class Settings(BaseSettings):
     redpanda_tls_ca_file: kinds.Path = ""
     redpanda_tls_cert_file: kinds.Path = ""
     redpanda_tls_key_file: kinds.Path = ""
-    redpanda_compression: Annotated[Literal["none", "gzip", "lz4", "zstd"], kinds.LOWER] = "lz4"
+    redpanda_compression: Annotated[Literal["none", "gzip", "lz4", "zstd"], kinds.LOWER] = "zstd"
     redpanda_tick_partitions: kinds.Partitions = 4
     redpanda_signal_partitions: kinds.Partitions = 1
     redpanda_event_partitions: kinds.Partitions = 1
