@@ -289,3 +289,13 @@ async def test_whether_it_outlives_a_killed_bridge_is_as_asked(tmp_path, outlive
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+
+
+async def test_who_only_looks_finds_a_running_terminal_and_starts_none(make_terminal):
+    looking = make_terminal()
+    assert not await looking.find()
+    assert "" == looking.address
+    running = make_terminal()
+    await running.start()
+    assert await looking.find()
+    assert running.address == looking.address

@@ -37,8 +37,8 @@ LATEST = (
 )
 # A PC's clock that is a little slow must not hide the ticks of the last moment.
 FRESH_MSC = 3_600_000
-LOOKS = 8
-LOOK_EVERY_S = 0.5
+LOOKS = 12
+LOOK_EVERY_S = 0.25
 
 
 def audit_ticks(arguments: Sequence[str]) -> int:
