@@ -223,7 +223,7 @@ def permit_as_the_guide_says(broker: SecureBroker, settings: StreamSettings, *, 
         "hybrid-bridge-12345678": settings.group_id,
     }
     permitted = set()
-    for line in re.findall(r"rpk security acl create .*", GUIDE.read_text(encoding="utf-8")):
+    for line in re.findall(r"(?m)^    rpk security acl create .*", GUIDE.read_text(encoding="utf-8")):
         words = shlex.split(line)[4:]
         options = list(zip(words[::2], words[1::2], strict=True))
         operations = dict(options)["--operation"].upper().split(",")
