@@ -130,15 +130,17 @@ async def test_a_certificate_that_cannot_be_used(refused_address: str, tmp_path:
             kafka.GroupAuthorizationFailedError("g"),
             (
                 "the broker forbids consumer group hybrid-bridge-test; permit it: `rpk security acl create"
-                " --allow-principal User:trader --operation read,describe --group hybrid-bridge-test`, or set"
+                " --allow-principal User:trader --operation read --group hybrid-bridge-test`, or set"
                 " REDPANDA_GROUP_ID to one that user trader may use"
             ),
         ),
         (
             kafka.ClusterAuthorizationFailedError(),
             (
-                "the broker forbids this client to write idempotently; permit it: `rpk security acl create"
-                " --allow-principal User:trader --operation idempotent_write --cluster`"
+                "the broker forbids this client to write each message once only (idempotently); permit it to"
+                " write to the topics, which is enough for brokers since Kafka 3.0; older ones want"
+                " `rpk security acl create --allow-principal User:trader --operation idempotent_write"
+                " --cluster`; Redpanda also says so while its enable_idempotence is false"
             ),
         ),
         (

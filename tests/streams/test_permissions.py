@@ -103,18 +103,20 @@ async def test_a_user_who_may_do_nothing(settings: StreamSettings) -> None:
             " write and describe it"
         ),
         f"write {ticks}": (
-            f"user trader may not write to topic {ticks} ({answer}); {permit} write,describe --topic {ticks}`"
+            f"user trader may not write to topic {ticks} ({answer}); {permit} write --topic {ticks}`"
         ),
         f"read {ticks}": (
-            f"user trader may not read topic {ticks} ({answer}); {permit} read,describe --topic {ticks}`"
+            f"user trader may not read topic {ticks} ({answer}); {permit} read --topic {ticks}`"
         ),
         "write each message once": (
-            "the broker forbids this client to write idempotently (the broker answers"
-            f" CLUSTER_AUTHORIZATION_FAILED); {permit} idempotent_write --cluster`"
+            "the broker forbids this client to write each message once only (idempotently)"
+            " (the broker answers CLUSTER_AUTHORIZATION_FAILED); permit it to write to the topics, which is"
+            " enough for brokers since Kafka 3.0; older ones want `rpk security acl create --allow-principal User:trader --operation"
+            " idempotent_write --cluster`; Redpanda also says so while its enable_idempotence is false"
         ),
         f"group {group}": (
             f"the broker forbids consumer group {group} (the broker answers GROUP_AUTHORIZATION_FAILED);"
-            f" {permit} read,describe --group {group}`, or set REDPANDA_GROUP_ID to one that"
+            f" {permit} read --group {group}`, or set REDPANDA_GROUP_ID to one that"
             " user trader may use"
         ),
     }.items() <= {step: str(finding.fault) for step, finding in found.items()}.items()

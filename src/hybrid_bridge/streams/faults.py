@@ -158,19 +158,21 @@ FAULTS: dict[str, Words] = {
     ),
     "write_forbidden": Words(
         "{user} may not write to topic {topic}",
-        _PERMIT + " write,describe --topic {topic}`",
+        _PERMIT + " write --topic {topic}`",
     ),
     "read_forbidden": Words(
         "{user} may not read topic {topic}",
-        _PERMIT + " read,describe --topic {topic}`",
+        _PERMIT + " read --topic {topic}`",
     ),
     "group_forbidden": Words(
         "the broker forbids consumer group {group}",
-        _PERMIT + " read,describe --group {group}`, or set REDPANDA_GROUP_ID to one that {user} may use",
+        _PERMIT + " read --group {group}`, or set REDPANDA_GROUP_ID to one that {user} may use",
     ),
     "idempotent_forbidden": Words(
-        "the broker forbids this client to write idempotently",
-        _PERMIT + " idempotent_write --cluster`",
+        "the broker forbids this client to write each message once only (idempotently)",
+        "permit it to write to the topics, which is enough for brokers since Kafka 3.0; older ones want"
+        " `rpk security acl create --allow-principal {principal} --operation idempotent_write --cluster`;"
+        " Redpanda also says so while its enable_idempotence is false",
     ),
     "no_leader": Words(
         "topic {topic} has no broker in charge of some of its partitions",
