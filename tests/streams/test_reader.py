@@ -26,7 +26,7 @@ class Scripted(Reader):
     """A reader whose sessions do what the script says; after its end it reads on for ever."""
 
     def __init__(
-        self, address: str, clock: NotingClock, script: Iterator[Callable[["Scripted"], None]]
+        self, address: str, clock: NotingClock, script: Iterator[Callable[["Scripted"], object]]
     ) -> None:
         super().__init__("redpanda signals", stream_settings(address), clock)
         self.ended = asyncio.Event()
@@ -37,8 +37,8 @@ class Scripted(Reader):
         if step is None:
             self.ended.set()
             await asyncio.Event().wait()
-        else:
-            step(self)
+        elif asyncio.iscoroutine(doing := step(self)):
+            await doing
 
     def answer_and_fail(self) -> None:
         self._note_answer()
@@ -52,7 +52,7 @@ def fail_with(error: BaseException) -> Callable[[Scripted], None]:
     return step
 
 
-async def run_script(address: str, *script: Callable[[Scripted], None]) -> tuple[Scripted, list[float]]:
+async def run_script(address: str, *script: Callable[[Scripted], object]) -> tuple[Scripted, list[float]]:
     clock = NotingClock()
     reader = Scripted(address, clock, iter(script))
     task = asyncio.create_task(reader.run())
@@ -92,6 +92,26 @@ async def test_no_failure_of_the_client_ends_the_reader(refused_address: str, er
     assert 1 == reader.rebuilds
     assert Phase.CONNECTING is reader.state.phase
     assert f"nothing listens on {refused_address}" in reader.state.last_error
+
+
+async def test_a_cancellation_that_nobody_asked_for_ends_no_reader_whose_task_group_has_failed_before(
+    refused_address: str,
+) -> None:
+    """A failed TaskGroup leaves its parent with a cancellation too many: the next one is not the app's."""
+
+    async def fail_in_a_group(_: Scripted) -> None:
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(fail_soon())
+        except BaseExceptionGroup as group:
+            raise group.exceptions[0] from group
+
+    async def fail_soon() -> None:
+        raise OSError("gone")
+
+    reader, _ = await run_script(refused_address, fail_in_a_group, fail_with(asyncio.CancelledError()))
+
+    assert 2 == reader.rebuilds
 
 
 async def test_a_session_that_ends_by_itself_is_no_outage(refused_address: str) -> None:
