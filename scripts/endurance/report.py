@@ -8,14 +8,14 @@ from scripts.endurance.trial import Outcome
 
 
 def passed(outcome: Outcome, findings: Mapping[str, Finding]) -> bool:
-    """Tell whether every symbol is clean and the bridge ended only when it was told to."""
+    """Tell whether both judges found every symbol clean, and the bridge ended only when it was told to."""
     clean = bool(findings) and all(finding.clean for finding in findings.values())
-    return clean and not outcome.ended_alone and outcome.exit_code == 0
+    return clean and not outcome.ended_alone and outcome.exit_code == outcome.audit.get("exit_code") == 0
 
 
 def render(outcome: Outcome, findings: Mapping[str, Finding]) -> str:
     """Return the whole report."""
-    return "\n".join((*_outages(outcome), *_ticks(outcome, findings)))
+    return "\n".join((*_outages(outcome), *_ticks(outcome, findings), *_audit(outcome)))
 
 
 def _outages(outcome: Outcome) -> Iterable[str]:
@@ -39,6 +39,17 @@ def _ticks(outcome: Outcome, findings: Mapping[str, Finding]) -> Iterable[str]:
         yield from (f"  {example}" for example in finding.examples or ())
     compared = sum(finding.compared for finding in findings.values())
     yield f"all: compared {compared:,}, {_counts(findings.values())}"
+
+
+def _audit(outcome: Outcome) -> Iterable[str]:
+    total = outcome.audit.get("total")
+    said = ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in total.items()) if total else "?"
+    yield f"audit-ticks: {said}"
+    for fault in outcome.audit.get("faults", ()):
+        yield f"  {fault}"
+    if code := outcome.audit.get("exit_code"):
+        words = outcome.audit.get("verdict") or outcome.audit.get("words", "")
+        yield f"BREACH: audit-ticks ended with exit code {code}: {words}"
 
 
 def _counts(findings: Iterable[Finding]) -> str:

@@ -6,12 +6,14 @@ again, then the terminal's prices stand still, the rest arrives, and the topic i
 
 import asyncio
 import contextlib
+import json
 import random
 import sys
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,7 @@ from typing import Any
 from scripts.endurance import played, topic
 from scripts.endurance.judge import Message
 from scripts.endurance.played import Quote
-from scripts.siege.programs import LOGIN, BridgeProgram, Kafka, Program, free_port
+from scripts.siege.programs import LOGIN, BridgeProgram, Kafka, Program, environment, free_port
 
 from hybrid_bridge.simulator.control_client import SimulatorControl
 
@@ -85,6 +87,7 @@ class Outcome:
         played: by symbol what the terminal has played.
         ended_alone: exit codes of a bridge that ended by itself.
         rss_peak: the most memory that the bridge's daemon took, bytes.
+        audit: what `hybrid-bridge audit-ticks` said, and its exit code as `exit_code`.
     """
 
     messages: list[Message]
@@ -140,6 +143,7 @@ class Trial:
         self._bridge = BridgeProgram(plan.folder, {})
         self._ear = topic.Ear(self._bootstrap, TICK_TOPIC)
         self._ended_alone: list[str] = []
+        self._audited_from = datetime.now(UTC)
 
     def _make_ticks(self) -> tuple[Path, ...]:
         plan = self._plan
@@ -173,6 +177,7 @@ class Trial:
         await self._until_ticks_come()
         self._ear.start()
         stack.callback(self._ear.stop)
+        self._audited_from = datetime.now(UTC)
 
     async def _until_ticks_come(self) -> None:
         async with asyncio.timeout(PATIENCE_S):
@@ -253,7 +258,9 @@ class Trial:
     async def _gather(self, began: float) -> Outcome:
         """Let prices stand still, wait for the rest, end the bridge in order, and read the topic."""
         counts = await asyncio.to_thread(self._terminal.pause)
+        still_at = datetime.now(UTC)
         await self._until_quiet()
+        audit = await self._audit(still_at)
         exit_code = await self._bridge.stop()
         messages = await asyncio.to_thread(topic.read, self._bootstrap, TICK_TOPIC)
         quotes = {played.symbol_of(file): played.read(file) for file in self._files}
@@ -266,7 +273,27 @@ class Trial:
             self._ended_alone,
             exit_code,
             max((rss for life in self._bridge.lives for rss in (life.rss or {}).values()), default=0),
+            audit,
         )
+
+    async def _audit(self, until: datetime) -> dict[str, Any]:
+        """Have the bridge's own command compare the topic with the terminal, as its user would."""
+        moments = ["--from", self._audited_from.isoformat(), "--to", until.isoformat()]
+        process = await asyncio.create_subprocess_exec(
+            *self._bridge.typed("audit-ticks", *moments, "--complete", "--json"),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            cwd=self._plan.folder,
+            env=environment(),
+        )
+        said, complaint = await process.communicate()
+        (self._plan.folder / "audit.json").write_bytes(said + complaint)
+        try:
+            findings: dict[str, Any] = json.loads(said)
+        except ValueError:
+            findings = {"words": (said + complaint).decode(errors="replace")}
+        return findings | {"exit_code": process.returncode}
 
     async def _until_quiet(self) -> None:
         """Wait until the topic has not grown for a while."""

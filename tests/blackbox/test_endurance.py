@@ -105,14 +105,16 @@ def test_ticks_that_were_never_played_do_not_pass(quotes: list[Quote]) -> None:
     assert verdict(foreign, quotes).differing == len(foreign)
 
 
-@pytest.mark.parametrize(("ended_alone", "exit_code"), [(["1"], 0), ([], 3)])
-def test_a_bridge_that_ends_wrongly_does_not_pass(
-    quotes: list[Quote], ended_alone: list[str], exit_code: int
+@pytest.mark.parametrize(("ended_alone", "exit_code", "audited"), [(["1"], 0, 0), ([], 3, 0), ([], 0, 1)])
+def test_a_bridge_that_ends_wrongly_or_finds_itself_wrong_does_not_pass(
+    quotes: list[Quote], ended_alone: list[str], exit_code: int, audited: int
 ) -> None:
     findings = judge(in_topic(quotes), {"EURUSD": quotes})
     outcome = Outcome([], {"EURUSD": quotes}, [Blow("kill", "broker", 1.0, 0.0, 2.0)], 9.0)
+    assert not report.passed(outcome, findings), "audit-ticks has said nothing"
+    outcome.audit = {"exit_code": 0}
     assert report.passed(outcome, findings)
-    outcome.ended_alone, outcome.exit_code = ended_alone, exit_code
+    outcome.ended_alone, outcome.exit_code, outcome.audit = ended_alone, exit_code, {"exit_code": audited}
     assert not report.passed(outcome, findings)
     assert "BREACH: " in report.render(outcome, findings)
 
@@ -127,4 +129,5 @@ def test_broker_and_bridge_killed_in_turn_cost_no_tick(tmp_path: Path, kafka_her
     assert "missing 0, doubled 0, out of order 0, differing 0, holes 0" in done.stdout, (
         done.stdout + done.stderr
     )
+    assert "audit-ticks: compared " in done.stdout
     assert 0 == done.returncode, done.stdout + done.stderr
