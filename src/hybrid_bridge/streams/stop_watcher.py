@@ -27,7 +27,7 @@ from hybrid_bridge.streams.records import find_stop
 from hybrid_bridge.streams.topics import PartitionWatch, create_topic
 from hybrid_bridge.streams.watchdog import Watchdog
 
-FETCH_WAIT_MS = 100  # A real broker answers as a message comes; the embedded one after this long.
+FETCH_WAIT_MS = 500  # A real broker answers as a message comes; the embedded one after this long.
 POLL_MS = 500
 RECORDS_PER_POLL = 500  # A few milliseconds of the loop's time.
 START_TIMEOUT_S = 15.0
