@@ -37,7 +37,7 @@ from hybrid_bridge.messages.inbound import DataRequested
 from hybrid_bridge.messages.outbound import encode, encode_account, encode_positions
 from hybrid_bridge.settings import Settings
 from hybrid_bridge.status import StatusBoard
-from hybrid_bridge.streams.channel_state import ChannelState
+from hybrid_bridge.streams.channel_state import ChannelState, tell_once
 from hybrid_bridge.streams.event_publisher import KafkaEventChannel
 from hybrid_bridge.streams.signal_consumer import KafkaSignalConsumer
 from hybrid_bridge.streams.stop_watcher import StopWatcher
@@ -135,10 +135,11 @@ class Bridge:
         self.sink: KafkaTickSink | WebSocketTickSink = WebSocketTickSink(self.control)
         if self._hybrid:
             streams = self._settings.streams
-            self.sink = KafkaTickSink(streams, self.clock)
+            sink = self.sink = KafkaTickSink(streams, self.clock)
             self.stops = StopWatcher(streams, self.inbox, self.clock)
             self.consumer = KafkaSignalConsumer(streams, self.inbox, self.clock, obeyed=self.stops.obeyed)
             self.events = KafkaEventChannel(streams, self.clock)
+            tell_once(sink.state, self.stops.state, self.consumer.state, self.events.state)
             self.pumps.append(OutboxPump(self.journal, self.events, self.clock))
         terminal = self._settings.terminal
         if not self._hybrid:

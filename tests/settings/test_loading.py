@@ -166,6 +166,14 @@ def test_one_who_looks_at_some_settings_needs_no_other_to_be_right() -> None:
         look_up_settings(("tick_rate_hz",), path)
 
 
+def test_one_who_looks_may_ask_that_some_go_together() -> None:
+    write_env("REDPANDA_SECURITY_PROTOCOL=SSL\nREDPANDA_SASL_USERNAME=trader\nMT5_PASSWORD=x\n")
+    names = ("redpanda_security_protocol", "redpanda_sasl_username")
+    assert "SSL" == look_up_settings(names).redpanda_security_protocol
+    with pytest.raises(ConfigurationError, match=r"\AREDPANDA_SASL_USERNAME: set, but [^\n]*\Z"):
+        look_up_settings(names, joint=names)
+
+
 def test_one_who_looks_is_told_of_a_name_that_seems_misspelt() -> None:
     write_env("MAX_VOLUM=3\n")
     with pytest.raises(ConfigurationError, match=r"MAX_VOLUM: no such setting; did you mean MAX_VOLUME\?"):

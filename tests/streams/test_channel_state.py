@@ -2,7 +2,7 @@
 
 from structlog.testing import capture_logs
 
-from hybrid_bridge.streams.channel_state import ChannelState, Phase
+from hybrid_bridge.streams.channel_state import ChannelState, Phase, tell_once
 
 
 class SetClock:
@@ -75,3 +75,37 @@ def test_connecting_does_not_take_an_open_channel_down() -> None:
     state.connecting()
 
     assert state.phase is Phase.UP
+
+
+def test_channels_of_one_redpanda_tell_a_cause_in_full_once() -> None:
+    clock = SetClock()
+    ticks, events = ChannelState("redpanda ticks", clock), ChannelState("redpanda events", clock)
+    tell_once(ticks, events)
+    with capture_logs() as logs:
+        for state in (ticks, events, ticks, events):
+            state.down("nothing listens")
+        events.down("forbidden")
+        ticks.up()
+        ticks.down("nothing listens")
+
+    assert [
+        ("redpanda ticks", "nothing listens"),
+        ("redpanda events", "the same as of redpanda ticks"),
+        ("redpanda events", "forbidden"),
+        ("redpanda ticks", None),
+        ("redpanda ticks", "nothing listens"),
+    ] == [(line["channel"], line.get("cause")) for line in logs]
+    assert ("forbidden", "nothing listens") == (events.last_error, ticks.last_error)
+
+
+def test_one_channel_s_recovery_leaves_another_s_cause_told() -> None:
+    clock = SetClock()
+    ticks, events = ChannelState("redpanda ticks", clock), ChannelState("redpanda events", clock)
+    tell_once(ticks, events)
+    ticks.down("nothing listens")
+    events.down("nothing listens")
+    events.up()
+    with capture_logs() as logs:
+        events.down("nothing listens")
+
+    assert ["the same as of redpanda ticks"] == [line["cause"] for line in logs]

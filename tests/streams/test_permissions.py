@@ -111,7 +111,8 @@ async def test_a_user_who_may_do_nothing(settings: StreamSettings) -> None:
         "write each message once": (
             "the broker forbids this client to write each message once only (idempotently)"
             " (the broker answers CLUSTER_AUTHORIZATION_FAILED); permit it to write to the topics, which is"
-            " enough for brokers since Kafka 3.0; older ones want `rpk security acl create --allow-principal User:trader --operation"
+            " enough for brokers since Kafka 3.0; older ones want `rpk security acl create --allow-principal"
+            " User:trader --operation"
             " idempotent_write --cluster`; Redpanda also says so while its enable_idempotence is false"
         ),
         f"group {group}": (

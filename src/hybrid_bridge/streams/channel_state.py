@@ -1,6 +1,7 @@
 """How a Redpanda channel stands, for bridge_status, and the one log line per change of it.
 
-Owns the rule "a cause is logged once per outage, the recovery once". Does no I/O. The three channels of
+Owns the rule "a cause is logged once per outage, the recovery once", also where several channels share both.
+Does no I/O. The three channels of
 this folder report to it; the app reads it.
 """
 
@@ -41,6 +42,8 @@ class ChannelState:
         self._clock = clock
         self._down_at: float | None = None
         self._logged_causes: set[str] = set()
+        # Who has told which cause in full, among the channels of one Redpanda.
+        self._told: dict[str, str] = {}
 
     def connecting(self) -> None:
         """Note that a connection is being made."""
@@ -57,6 +60,9 @@ class ChannelState:
             outage_s = round(self._clock.monotonic() - self._down_at, 1)
             log.info("Redpanda channel is up again", channel=self.name, outage_s=outage_s)
         self._down_at = None
+        for cause in self._logged_causes:
+            if self._told.get(cause) == self.name:
+                del self._told[cause]
         self._logged_causes.clear()
         self._enter(Phase.UP)
 
@@ -71,8 +77,17 @@ class ChannelState:
         self.last_error = cause
         if cause not in self._logged_causes:
             self._logged_causes.add(cause)
-            log.warning("Redpanda channel is down", channel=self.name, cause=cause)
+            teller = self._told.setdefault(cause, self.name)
+            told = cause if teller == self.name else f"the same as of {teller}"
+            log.warning("Redpanda channel is down", channel=self.name, cause=told)
 
     def _enter(self, phase: Phase) -> None:
         self.phase = phase
         self.since_msc = self._clock.utc_msc()
+
+
+def tell_once(*channels: ChannelState) -> None:
+    """Let the channels of one Redpanda log a cause in full once; that each is down is still said."""
+    told: dict[str, str] = {}
+    for channel in channels:
+        channel._told = told
