@@ -51,23 +51,21 @@ class KafkaBroker:
         """Start the broker if it does not run, and return once it listens."""
         if self._process is not None:
             return
-        command = [
-            sys.executable,
-            str(SCRIPT),
-            "--port",
-            str(self.port),
-            "--data",
-            str(self._data),
-            *self._options,
-        ]
-        log = (self._data.parent / "kafka.log").open("ab")
-        with log:
+        place = ["--port", str(self.port), "--data", str(self._data), "--die-with-parent"]
+        log_path = self._data.parent / "kafka.log"
+        with log_path.open("ab") as log:
             self._process = subprocess.Popen(
-                command, stdout=subprocess.PIPE, stderr=log, start_new_session=True
+                [sys.executable, str(SCRIPT), *place, *self._options],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,
             )
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
-        assert line, (self._data.parent / "kafka.log").read_text()[-2000:]
+        if not line:
+            self.kill()
+            pytest.fail(log_path.read_text()[-2000:])
         self.pid = json.loads(line)["pid"]
 
     def kill(self) -> None:
@@ -76,8 +74,9 @@ class KafkaBroker:
         if process is not None:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-            assert process.stdout is not None
-            process.stdout.close()
+            for pipe in (process.stdin, process.stdout):
+                assert pipe is not None
+                pipe.close()
 
 
 class SecureBroker(KafkaBroker):
