@@ -84,6 +84,7 @@ Aktive Verbindungen
   TCP    127.0.0.1:50111        127.0.0.1:9092         HERGESTELLT     77
   UDP    0.0.0.0:9092           *:*                                    99
 """
+# With an asterisk: reserved by an administrator, who means programs to use it.
 RANGES = """
 Protocol tcp Port Exclusion Ranges
 
@@ -91,7 +92,7 @@ Start Port    End Port
 ----------    --------
         80          80
 {range}
-     50000       50059     *
+      1024       65535     *
 
 * - Administered port exclusions.
 """
