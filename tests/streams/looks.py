@@ -14,7 +14,7 @@ from hybrid_bridge.streams.address import Address
 from hybrid_bridge.streams.faults import Fault, Finding
 from hybrid_bridge.streams.reach import look_at_network
 
-PATIENCE_S = 1.0
+PATIENCE_S = 5.0
 Answering = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 

@@ -12,8 +12,8 @@ from hybrid_bridge.streams.faults import Finding, Verdict
 from hybrid_bridge.streams.inspection import inspect
 
 
-async def look(settings: StreamSettings) -> list[Finding]:
-    return [finding async for finding in inspect(settings, SystemClock(), 2)]
+async def look(settings: StreamSettings, patience_s: float = 5) -> list[Finding]:
+    return [finding async for finding in inspect(settings, SystemClock(), patience_s)]
 
 
 def kinds(found: list[Finding]) -> list[str]:
@@ -70,7 +70,7 @@ async def test_a_server_out_of_reach_beside_one_that_answers_is_worth_a_note(
 async def test_where_no_server_answers_each_is_named_and_nothing_else_looked_at(
     refused_address: str, silent_address: str
 ) -> None:
-    found = await look(stream_settings(f"{refused_address},{silent_address}"))
+    found = await look(stream_settings(f"{refused_address},{silent_address}"), 1)
     assert [f"TCP {refused_address}", f"Kafka {silent_address}"] == [
         finding.step for finding in found if finding.verdict is Verdict.FAILED
     ]

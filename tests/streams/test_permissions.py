@@ -1,5 +1,6 @@
 """Whether topics are there and what may be done with them, asked of a real broker without doing it."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -7,6 +8,7 @@ from dataclasses import replace
 import pytest
 from aiokafka import errors as kafka
 from aiokafka.client import AIOKafkaClient
+from confluent_kafka import Consumer
 from confluent_kafka.admin import AdminClient
 from tests.kafka_broker import SecureBroker
 from tests.streams.support import WAIT_S, read_topic, stream_settings, unique_prefix
@@ -89,6 +91,32 @@ async def test_the_questions_leave_nothing_behind(
     await create_topic(settings, settings.event_topic, TopicPlan(1))
     await ask(settings)
     assert [] == await read_topic(secure_broker.address, settings.event_topic, 0)
+
+
+async def test_a_bridge_that_reads_in_the_group_is_not_disturbed(
+    secure_broker: SecureBroker, settings: StreamSettings
+) -> None:
+    permit_everything(secure_broker, settings)
+    await create_topic(settings, settings.signal_topic, TopicPlan(1))
+    member = Consumer({"bootstrap.servers": secure_broker.address, "group.id": settings.group_id})
+    member.subscribe([settings.signal_topic])
+    while not member.assignment():
+        await asyncio.to_thread(member.poll, 0.1)
+    before = members(secure_broker, settings.group_id)
+    assert (await ask(settings))[f"group {settings.group_id}"].verdict is Verdict.OK
+    assert before == members(secure_broker, settings.group_id)
+    assert [[settings.signal_topic]] == [topics for _, topics in before]
+    member.close()
+
+
+def members(broker: SecureBroker, group: str) -> list[tuple[str, list[str]]]:
+    """Who is in a group, and which topics each reads."""
+    admin = AdminClient({"bootstrap.servers": broker.address})
+    found = admin.describe_consumer_groups([group], request_timeout=WAIT_S)[group].result()
+    return [
+        (member.member_id, [place.topic for place in member.assignment.topic_partitions])
+        for member in found.members
+    ]
 
 
 async def test_a_user_who_may_do_nothing(settings: StreamSettings) -> None:

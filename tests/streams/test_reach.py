@@ -18,6 +18,7 @@ from tests.streams.looks import (
     trusting,
 )
 
+from hybrid_bridge.streams import reach
 from hybrid_bridge.streams.address import Address
 
 PORT_9092 = (
@@ -74,6 +75,14 @@ async def test_a_firewall_that_swallows_everything(full_address: str) -> None:
         f"no answer from {full_address} (none within 0.3 s); look for a firewall on the way, for a computer"
         " that is off, and for a wrong address in REDPANDA_BOOTSTRAP_SERVERS"
     ) == await told_of(address_of(full_address, patience_s=0.3))
+
+
+async def test_where_refusing_takes_long_more_time_is_given_to_it(
+    full_address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windows."""
+    monkeypatch.setattr(reach, "CONNECT_S_MIN", 0.4)
+    assert "none within 0.4 s" == (await fault_of(address_of(full_address, patience_s=0.1))).seen
 
 
 async def test_an_address_without_a_way_to_it() -> None:
