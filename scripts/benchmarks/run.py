@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import json
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -140,6 +141,7 @@ def _read_options() -> argparse.Namespace:
 
 def main() -> int:
     """Run the command line; return the exit code."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # So that a broker of its own ends with it.
     options = _read_options()
     machine_facts = machine.describe()
     print(machine.line(machine_facts), flush=True)

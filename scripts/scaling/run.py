@@ -12,6 +12,7 @@ import asyncio
 import itertools
 import json
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import AsyncIterator
@@ -238,6 +239,10 @@ async def _layouts(measurement: Measurement) -> tuple[dict[str, Any], list[dict[
 
 def main() -> int:
     """Run the command line; return the exit code."""
+    if sys.platform != "linux":
+        print(f"scripts/scale counts bytes as Linux does, and this is {sys.platform}", file=sys.stderr)
+        return 1
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # So that broker and fleets end with this.
     options = _read_options()
     facts = machine.describe()
     print(
@@ -247,6 +252,9 @@ def main() -> int:
         base, rows = asyncio.run(measure(options))
     except RuntimeError as error:
         print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("stopped; nothing is kept", file=sys.stderr)
         return 1
     reckoned = reckon(rows, base, options.bridges)
     kept = {
