@@ -28,11 +28,10 @@ set "FROM_ENV_FILE=%FROM_ENV_FILE% REDPANDA_EVENT_TOPIC REDPANDA_EVENT_PARTITION
 for %%N in (%FROM_ENV_FILE%) do if defined %%N set "GIVEN_%%N=1"
 rem A blank, a tab, an equals sign and an apostrophe part the words of a line.
 if not exist .env goto have_settings
-for /f "usebackq eol=# tokens=1,2 delims=	=' " %%A in (".env") do for %%N in (%FROM_ENV_FILE%) do if /i "%%A"=="%%N" if not defined GIVEN_%%N set "%%N=%%~B"
-for /f "usebackq eol=# tokens=1-3 delims=	=' " %%A in (".env") do if "%%A"=="export" for %%N in (%FROM_ENV_FILE%) do if /i "%%B"=="%%N" if not defined GIVEN_%%N set "%%N=%%~C"
+for /f "usebackq eol=# tokens=1,2 delims=	=' " %%A in (".env") do for %%N in (%FROM_ENV_FILE%) do if /i "%%A"=="%%N" if not defined GIVEN_%%N if not "%%B"=="#" set "%%N=%%~B"
+for /f "usebackq eol=# tokens=1-3 delims=	=' " %%A in (".env") do if "%%A"=="export" for %%N in (%FROM_ENV_FILE%) do if /i "%%B"=="%%N" if not defined GIVEN_%%N if not "%%C"=="#" set "%%N=%%~C"
 :have_settings
 setlocal EnableDelayedExpansion
-for %%N in (%FROM_ENV_FILE%) do if defined %%N call :drop_comment %%N
 
 for %%W in (start stop status logs help) do if /i "!WORD!"=="%%W" goto %%W
 for %%W in (-h --help) do if /i "!WORD!"=="%%W" goto help
@@ -140,12 +139,6 @@ set "CODE=1"
 if defined STAY pause
 exit /b %CODE%
 
-
-rem A value that is but a comment is none.
-:drop_comment
-set "VALUE=!%1!"
-if "%VALUE:~0,1%"=="#" set "%1="
-exit /b 0
 
 :read_settings
 if not defined REDPANDA_BOOTSTRAP_SERVERS set "REDPANDA_BOOTSTRAP_SERVERS=localhost:9092"

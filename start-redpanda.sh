@@ -35,8 +35,8 @@ read_env_file() {
     if [[ $value =~ ^[[:space:]]*\'([^\']*)\' || $value =~ ^[[:space:]]*\"([^\"]*)\" ]]; then
       value=${BASH_REMATCH[1]}
     else
-      [[ $value =~ ^[[:space:]]*([^[:space:]#][^[:space:]]*([[:space:]]+[^[:space:]#][^[:space:]]*)*)? ]]
-      value=${BASH_REMATCH[1]:-} # without blanks around it and a comment behind it
+      [[ ${value%%[[:space:]]#*} =~ ^[[:space:]]*(.*[^[:space:]])? ]] # without the comment and the blanks
+      value=${BASH_REMATCH[1]:-}
     fi
     printf -v "file_$name" '%s' "$value"
   done <.env
