@@ -82,6 +82,7 @@ TESTS = {
     "time_refused": _SAID,
     "disk_failed": _SAID,
     "clock_off": "tests/streams/test_round_trip.py::test_a_clock_that_is_off",
+    "round_trip_failed": "tests/streams/test_round_trip.py::test_a_message_that_does_not_come_back",
     "unknown": f"{_DIAGNOSIS}an_error_that_nothing_explains_is_told_as_it_is",
 }
 

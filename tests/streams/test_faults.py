@@ -3,8 +3,9 @@
 import string
 
 import pytest
+from aiokafka import errors as kafka
 
-from hybrid_bridge.streams.faults import FAULTS, Fault, Finding, Verdict, Words, fault, well, wrong
+from hybrid_bridge.streams.faults import FAULTS, Fault, Finding, Verdict, Words, fault, told, well, wrong
 
 
 @pytest.mark.parametrize("words", FAULTS.values(), ids=list(FAULTS))
@@ -39,3 +40,16 @@ def test_a_finding_of_a_fault_tells_its_cause() -> None:
     expected = Finding("TCP a:1", Verdict.FAILED, "nothing listens on a:1 (refused)", refused)
     assert expected == wrong("TCP a:1", refused)
     assert Finding("TCP a:1", Verdict.OK, "connects", None) == well("TCP a:1", "connects")
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (OSError("gone"), "OSError: gone"),
+        (TimeoutError(), "TimeoutError"),
+        (kafka.KafkaError("strange"), "KafkaError: strange"),
+        (kafka.UnknownTopicOrPartitionError(), "[Error 3] UnknownTopicOrPartitionError"),
+    ],
+)
+def test_an_error_is_told_with_its_kind_once(error: Exception, text: str) -> None:
+    assert text == told(error)

@@ -6,6 +6,7 @@ import pytest
 from aiokafka.client import AIOKafkaClient
 from confluent_kafka.admin import AdminClient
 from tests.kafka_broker import SecureBroker
+from tests.streams.front import FETCH, Front
 from tests.streams.support import WAIT_S, EmbeddedBroker, SystemClock, stream_settings, unique_prefix
 
 from hybrid_bridge.settings import StreamSettings, TopicPlan
@@ -126,6 +127,24 @@ async def test_a_topic_that_may_not_be_deleted_is_named(
     assert {"clock": Verdict.OK, "round trip": Verdict.OK} == {
         step: finding.verdict for step, finding in (await measure(settings, SystemClock())).items()
     }
+    assert TOPIC not in topics(secure_broker)
+
+
+@pytest.mark.kafka
+async def test_a_message_that_does_not_come_back(
+    secure_broker: SecureBroker, settings: StreamSettings
+) -> None:
+    front = Front(secure_broker.address)
+    await front.open()
+    front.lose = [FETCH]
+    found = await measure(replace(settings, bootstrap_servers=front.address), SystemClock())
+    await front.close()
+    assert ["round trip"] == list(found)
+    assert (
+        f"a message could not be written to topic {TOPIC} and read back (KafkaConnectionError: Connection at"
+        f" {front.address} closed); check again in a minute, for a topic takes a moment to be made and"
+        " deleted; if it stays, look at the broker's log"
+    ) == str(found["round trip"].fault)
     assert TOPIC not in topics(secure_broker)
 
 

@@ -13,7 +13,7 @@ from aiokafka import errors as kafka
 from hybrid_bridge.settings import StreamSettings
 from hybrid_bridge.streams.address import Address
 from hybrid_bridge.streams.clients import connection_options
-from hybrid_bridge.streams.faults import Fault, Finding, fault, well, wrong
+from hybrid_bridge.streams.faults import Fault, Finding, fault, told, well, wrong
 from hybrid_bridge.streams.login import Cluster, look_at_cluster, look_at_login
 from hybrid_bridge.streams.reach import look_at_network
 from hybrid_bridge.streams.security import CertificateUnusable
@@ -53,13 +53,8 @@ async def find_faults(settings: StreamSettings, topic: str, error: BaseException
         if isinstance(error, kind):
             names = {"topic": topic, "group": settings.group_id}
             return [fault(key, **names, **who(settings))]
-    unknown = fault("unknown", _summary(error), servers=settings.bootstrap_servers, topic=topic)
+    unknown = fault("unknown", told(error), servers=settings.bootstrap_servers, topic=topic)
     return await _probe(settings) or [unknown]
-
-
-def _summary(error: BaseException) -> str:
-    text = str(error)
-    return text if isinstance(error, kafka.KafkaError) else f"{type(error).__name__}: {text}".rstrip(": ")
 
 
 def who(settings: StreamSettings) -> dict[str, str]:
@@ -158,8 +153,8 @@ class ServerLook:
         if isinstance(found, Fault):
             return wrong(step, found)
         self.cluster = found
-        told = ", ".join(_shown(host, port) for host, port in found.brokers)
-        return well(step, f"its brokers are {told}" if told else "it names no broker yet")
+        named = ", ".join(_shown(host, port) for host, port in found.brokers)
+        return well(step, f"its brokers are {named}" if named else "it names no broker yet")
 
 
 def _shown(host: str, port: int) -> str:
@@ -181,10 +176,10 @@ async def _first_fault(settings: StreamSettings, address: Address) -> Fault | No
 def advertised_elsewhere(look: ServerLook) -> list[Address]:
     """Return the addresses that a server sends its clients on to, without that at which it was asked."""
     asked = look.address
-    told = look.cluster.brokers if look.cluster is not None else ()
+    brokers = look.cluster.brokers if look.cluster is not None else ()
     return [
         Address(host, port, asked.context, asked.patience_s, asked.logs_in, asked.has_certificate)
-        for host, port in told
+        for host, port in brokers
         if (host, port) != (asked.host, asked.port)
     ]
 

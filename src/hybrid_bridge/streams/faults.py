@@ -218,6 +218,11 @@ FAULTS: dict[str, Words] = {
         "let Windows set its clock (Settings, Time & language, Sync now); Docker's clock stands still while"
         " a PC sleeps: restart Docker after that",
     ),
+    "round_trip_failed": Words(
+        "a message could not be written to topic {topic} and read back",
+        "check again in a minute, for a topic takes a moment to be made and deleted; if it stays, look at the"
+        " broker's log",
+    ),
     "unknown": Words(
         "{servers} can be reached, and yet topic {topic} cannot be used",
         "compare with the broker's log at this time",
@@ -291,3 +296,9 @@ def well(step: str, seen: str) -> Finding:
 def wrong(step: str, what: Fault) -> Finding:
     """Return a finding of a fault."""
     return Finding(step, Verdict.FAILED, what.brief, what)
+
+
+def told(error: BaseException) -> str:
+    """Return an error as a short text that names its kind."""
+    text, name = str(error).strip(), type(error).__name__
+    return text if name in text else f"{name}: {text}".rstrip(": ")

@@ -22,7 +22,7 @@ from hybrid_bridge.streams.clients import (
     connection_options,
     own_cancellation_only,
 )
-from hybrid_bridge.streams.faults import Fault, Finding, fault, well, wrong
+from hybrid_bridge.streams.faults import Fault, Finding, fault, told, well, wrong
 
 MECHANISMS = ("SCRAM-SHA-256", "SCRAM-SHA-512", "PLAIN")
 _CONNECTION_OPTIONS = (
@@ -66,7 +66,7 @@ async def look_at_login(settings: StreamSettings, address: Address) -> Finding:
         return wrong(step, fault("login_refused", seen, address=address, user=security.username))
     except _LOGIN_TROUBLE as error:
         names = {"address": address, "user": security.username}
-        return wrong(step, fault("login_failed", _told(error), **names))
+        return wrong(step, fault("login_failed", told(error), **names))
     return well(step, f"{security.username} by {security.mechanism}")
 
 
@@ -78,7 +78,7 @@ async def look_at_cluster(settings: StreamSettings, address: Address) -> Cluster
     except _LOGIN_TROUBLE as error:
         offer = None if settings.security.authenticated else await _ask_mechanisms(settings, address)
         if offer is None or not offer.mechanisms:
-            return fault("metadata_missing", _told(error), address=address)
+            return fault("metadata_missing", told(error), address=address)
         seen = f"it closes a connection without one; it offers {', '.join(offer.mechanisms)}"
         protocol = "SASL_SSL" if settings.security.encrypted else "SASL_PLAINTEXT"
         return fault("login_missing", seen, address=address, protocol=protocol)
@@ -154,9 +154,3 @@ def _offer_fault(settings: StreamSettings, address: Address, offer: _Offer | Non
         mechanism=wanted,
         offered=" or ".join(usable) if usable else f"the bridge knows {', '.join(MECHANISMS)}",
     )
-
-
-def _told(error: BaseException) -> str:
-    text = str(error).strip()
-    name = type(error).__name__
-    return text if text.startswith(name) else f"{name}: {text}".rstrip(": ")

@@ -17,7 +17,7 @@ from hybrid_bridge.ports import Clock
 from hybrid_bridge.settings import StreamSettings
 from hybrid_bridge.streams.clients import TROUBLE, own_cancellation_only
 from hybrid_bridge.streams.diagnosis import who
-from hybrid_bridge.streams.faults import Finding, Verdict, fault, well, wrong
+from hybrid_bridge.streams.faults import Finding, Verdict, fault, told, well, wrong
 from hybrid_bridge.streams.permissions import (
     ACKS_ALL,
     ANSWER_MS,
@@ -68,7 +68,7 @@ class RoundTrip:
         """Yield what was measured.
 
         Raises:
-            KafkaError, OSError, TimeoutError: when the connection breaks.
+            KafkaError, OSError, TimeoutError: when the topic cannot be asked for.
         """
         refused = await self._make_topic()
         if refused:
@@ -76,11 +76,11 @@ class RoundTrip:
                 yield Finding(step, Verdict.SKIPPED, f"not measured: topic {self.topic} {refused}")
             return
         try:
-            trips = await self._measure()
+            findings = await self._measured()
         finally:
             left = await self._delete_topic()
-        yield self._judge_clock(trips)
-        yield self._judge_trips(trips)
+        for finding in findings:
+            yield finding
         if left:
             yield Finding(f"topic {self.topic}", Verdict.NOTE, f"could not be deleted again: {left}")
 
@@ -113,6 +113,14 @@ class RoundTrip:
             return type(error).__name__
         error_kind = kafka.for_code(response.topic_error_codes[0][1])
         return "" if error_kind is kafka.NoError else answered(error_kind)
+
+    async def _measured(self) -> list[Finding]:
+        try:
+            with own_cancellation_only():
+                trips = await self._measure()
+        except TROUBLE as error:
+            return [wrong(ROUND_TRIP, fault("round_trip_failed", told(error), topic=self.topic))]
+        return [self._judge_clock(trips), self._judge_trips(trips)]
 
     async def _measure(self) -> list[_Trip]:
         async with asyncio.timeout(LEADER_S):
