@@ -107,7 +107,8 @@ UNMAPPED = {
     "streams/test_kafka_security.py",  # the whole folder against a broker with TLS, logins and access lists
     "streams/test_kafka_topics.py",  # topics that somebody else made, on a real broker
     "streams/test_kafka_stops.py",  # stops and orders through a real broker's troubles
-    "streams/test_kafka_outages.py",  # networks, brokers and their owners, as producers and readers meet them
+    "streams/test_kafka_outages.py",  # networks, brokers and their owners, as the producers meet them
+    "streams/test_kafka_readers.py",  # the same as the readers meet them
     "streams/test_redelivery.py",  # messages that come again, from the topic to the journal
     "test_fault_table.py",  # docs/faults.md
     "test_limits_page.py",  # docs/limits.md

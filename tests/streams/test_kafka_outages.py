@@ -162,11 +162,11 @@ async def test_a_broker_that_refuses_is_named_and_taken_up_again_when_it_is_back
     assert COMPLETE == await flow.judge(on_kafka)
 
 
-async def test_a_broker_whose_every_answer_takes_a_third_of_a_second_is_slow_and_no_outage(
+async def test_a_broker_whose_every_answer_takes_a_fifth_of_a_second_is_slow_and_no_outage(
     on_kafka: StreamSettings, front: Front
 ) -> None:
     flow = Flow(through(front, on_kafka), publish_timeout_s=10.0)
-    front.delay_s = 0.33
+    front.delay_s = 0.2
     await flow.steps(2)
 
     assert ([], 0) == (flow.failures, flow.sink.state.outages)
