@@ -31,7 +31,7 @@ log = structlog.get_logger(__name__)
 ROWS_PER_CALL = 1_024
 ROWS_PER_SYMBOL_MIN = 32
 SINK_BACKOFF_FIRST_S = 0.5
-SINK_BACKOFF_MOST_S = 15.0
+SINK_BACKOFF_MOST_S = 5.0  # An attempt lasts longer by itself: while Redpanda is away this is time lost.
 # A burst of fills asks for the account once, not once each.
 REPORT_GAP_S = 0.1
 
