@@ -234,3 +234,47 @@ async def test_ticks_sent_again_at_the_end_are_judged_by_the_terminal_once_more(
     report = await audit(Topic([*ticks, *ticks[100:300]]), Terminal(HISTORY, (0, 10_800)), HISTORY)
     assert (COUNT, 200) == (report.compared, report.wrong)
     assert 200 == sum(one.figures.doubled for one in report.audits.values())
+
+
+def altered(ticks: Iterable[TopicTick]) -> list[TopicTick]:
+    """Return ticks with other prices."""
+    return [TopicTick(symbol, seq, (row[0], row[1] + 5, *row[2:])) for symbol, seq, row in ticks]
+
+
+async def test_a_few_ticks_that_differ_do_not_speak_against_the_clock():
+    quiet = {"AUDNZD": HISTORY["AUDNZD"]}
+    terminal = Terminal(HISTORY, (0, 10_800))
+    topic = Topic([*written({"EURUSD": HISTORY["EURUSD"]}), *altered(written(quiet))])
+    report = await audit(topic, terminal, ["EURUSD", "AUDNZD"])
+    assert len(quiet["AUDNZD"]) == report.audits["AUDNZD"].figures.differing
+    assert terminal.asked < 120
+
+
+async def test_where_no_offset_fits_the_search_is_not_made_again_and_again():
+    ticks = written({"EURUSD": HISTORY["EURUSD"]})
+    half = len(ticks) // 2
+    terminal = Terminal(HISTORY, (0, 10_800))
+    report = await audit(Topic([*ticks[:half], *altered(ticks[half:])]), terminal, ["EURUSD"])
+    assert len(ticks) - half == report.audits["EURUSD"].figures.differing
+    assert terminal.asked < 250
+
+
+async def test_the_offset_that_is_seen_is_tried_first():
+    terminal = Terminal(HISTORY, (0, 45_900))
+    report = await audit(
+        Topic(written({"EURUSD": HISTORY["EURUSD"]})), terminal, ["EURUSD"], observed_s=45_900
+    )
+    assert 0 == report.wrong
+    assert terminal.asked < 60
+
+
+async def test_a_quiet_symbol_believes_the_change_that_a_busy_one_proves():
+    changed = START + 2 * HOUR - 900_000
+    history = {
+        "AUDNZD": [row for row in HISTORY["AUDNZD"] if row[0] < changed]
+        + [(changed + 600_000, 1.5, 1.6, 0.0, 0)],
+        "EURUSD": HISTORY["EURUSD"],
+    }
+    terminal = Terminal(history, (0, 7_200), (changed, 10_800))
+    report = await audit(Topic(written(history)), terminal, history)
+    assert (sum(map(len, history.values())), 0) == (report.compared, report.wrong)

@@ -119,7 +119,7 @@ def test_ticks_sent_again_long_after_are_doubled_under_old_numbers_and_under_new
     assert {"compared": COUNT, "doubled": 100} == figures([*topic, *again])
 
 
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("place", [0, *PLACES])
 def test_two_records_that_changed_places_are_out_of_order(place):
     topic = whole()
     topic[place], topic[place + 1] = topic[place + 1], topic[place]
@@ -141,6 +141,7 @@ def test_a_record_that_comes_when_its_stretch_was_compared_is_out_of_order_and_n
     assert {"compared": COUNT, "out_of_order": 1} == {
         name: count for name, count in asdict(audit.figures).items() if count
     }
+    assert [Example("out_of_order", HISTORY[40], HISTORY[40])] == audit.examples
 
 
 def test_an_unnumbered_latecomer_is_out_of_order_once():
@@ -197,8 +198,31 @@ def test_a_tick_that_the_terminal_never_had_is_unknown(place):
 
 
 def test_numbers_that_begin_anew_are_out_of_order_once():
-    topic = [*whole(0, 1_500), *((seq - 1_500, tick) for seq, tick in whole(1_500))]
-    assert {"compared": COUNT, "out_of_order": 1} == figures(topic)
+    for place in (1_500, 1_450):
+        topic = [*whole(0, place), *((seq - place, tick) for seq, tick in whole(place))]
+        assert {"compared": COUNT, "out_of_order": 1} == figures(topic)
+
+
+def test_a_time_before_the_bridges_first_tick_is_a_missing_tick_and_an_unknown_one():
+    topic = [(seq - 700, tick) for seq, tick in whole(700)]
+    seq, tick = topic[5]
+    topic[5] = (seq, (HISTORY[600][0] + 1, *tick[1:]))
+    assert {"compared": COUNT - 701, "missing": 1, "unknown": 1} == figures(topic)
+
+
+def test_of_many_gaps_the_latest_are_remembered(monkeypatch):
+    monkeypatch.setattr("hybrid_bridge.core.tick_audit.GAPS_MAX", 1)
+    topic = whole()
+    late = [topic.pop(50), topic.pop(40)]
+    assert {"compared": COUNT, "out_of_order": 2, "holes": 1} == figures([*topic, *late])
+
+
+def test_of_many_missing_ticks_the_first_are_remembered(monkeypatch):
+    monkeypatch.setattr("hybrid_bridge.core.tick_audit.LOST_MAX", 1)
+    topic = whole()
+    late = [topic.pop(900), topic.pop(40)]
+    expected = {"compared": COUNT - 1, "missing": 1, "doubled": 1, "out_of_order": 2}
+    assert expected == figures([*topic, *late])
 
 
 def test_every_tick_from_the_range_on_is_due_when_the_topic_holds_what_was_before():
@@ -264,6 +288,14 @@ def test_a_symbol_that_the_topic_does_not_hold_is_unsent_from_when_the_others_be
     while (due := audit.due(reaches_back=False)) is not None:
         audit.settle(due.to_msc, terminal(due))
     assert {"unsent": 2_000} == {name: count for name, count in asdict(audit.figures).items() if count}
+
+
+def test_no_more_is_due_than_the_range():
+    audit = SymbolAudit("EURUSD", SPAN)
+    audit.end(START - 5 * QUIET_MSC)
+    due = audit.due(reaches_back=False)
+    assert due is not None
+    assert due.from_msc == START
 
 
 def test_no_more_is_kept_than_a_stretch_and_the_ticks_that_prove_it_complete():

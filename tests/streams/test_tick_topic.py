@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from confluent_kafka import Producer
@@ -152,7 +153,9 @@ async def test_a_backlog_that_came_behind_later_ticks_of_others_is_read_too(on_k
 
 
 @pytest.mark.kafka
-async def test_a_symbol_that_moved_to_another_partition_keeps_its_order(on_kafka):
+async def test_a_symbol_that_moved_to_another_partition_keeps_its_order(on_kafka, monkeypatch):
+    monkeypatch.setattr(tick_topic, "FETCH_BYTES_MAX", 1_000)
+    monkeypatch.setattr(tick_topic, "AHEAD_MAX", 20)
     admin = AdminClient({"bootstrap.servers": on_kafka.bootstrap_servers})
     admin.create_topics([NewTopic(on_kafka.tick_topic, 2, 1)])[on_kafka.tick_topic].result(10)
     symbols = [f"SYM{number}" for number in range(8)]
@@ -164,10 +167,12 @@ async def test_a_symbol_that_moved_to_another_partition_keeps_its_order(on_kafka
             for place, symbol in enumerate(symbols)
         ]
 
-    await publish(on_kafka, ticks(1, 201))
+    for first in range(1, 201, 20):
+        await publish(on_kafka, ticks(first, first + 20))
     grown = admin.create_partitions([NewPartitions(on_kafka.tick_topic, 5)])
     grown[on_kafka.tick_topic].result(10)
-    await publish(on_kafka, ticks(201, 401))
+    for first in range(201, 401, 20):
+        await publish(on_kafka, ticks(first, first + 20))
     found, _ = await read(on_kafka)
     for symbol in symbols:
         assert list(range(1, 401)) == [one.seq for one in of(symbol, found)]
@@ -186,13 +191,16 @@ async def test_a_topic_with_the_brokers_own_times_is_read_from_the_range_on(on_k
 
 
 @pytest.mark.kafka
-async def test_what_comes_after_reading_began_is_left_for_the_next_time(on_kafka):
+async def test_what_comes_after_reading_began_is_left_for_the_next_time(on_kafka, monkeypatch):
     await publish(on_kafka, make_ticks("EURUSD", 1, 10))
-    topic = TickTopic(on_kafka, START)
-    found = []
-    async for run in topic.ticks():
+    bounds = TickTopic._find_bounds
+
+    async def publish_between(*arguments: Any) -> None:
+        await bounds(*arguments)
         await publish(on_kafka, make_ticks("EURUSD", 11, 10))
-        found += run
+
+    monkeypatch.setattr(TickTopic, "_find_bounds", publish_between)
+    found, _ = await read(on_kafka)
     assert as_read(make_ticks("EURUSD", 1, 10)) == found
 
 

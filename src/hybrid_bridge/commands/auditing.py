@@ -148,12 +148,9 @@ class Audit:
         span = Span(span.from_msc, self._clock.until(*span))
         topic = audit.rows(span)
         history = await self._whole(audit.symbol, span, offset_s, topic)
-        if len(topic) >= PROOF and not _agree(topic, history):
-            changed_msc = await self._find_change(audit.symbol, topic, history, offset_s)
-            if changed_msc is not None:
-                if changed_msc > span.from_msc:
-                    audit.settle(changed_msc, [row for row in history if row[0] < changed_msc])
-                return  # The rest is due again, by the new offset.
+        doubtful = len(topic) >= PROOF and not _agree(topic, history)
+        if doubtful and await self._find_change(audit.symbol, topic, history, offset_s):
+            return  # It is due again, cut where the new offset begins.
         audit.settle(span.to_msc, history, self._clock.set_back_s(span.from_msc) * 1000)
 
     async def _settle_late(self, audit: SymbolAudit) -> None:
@@ -197,10 +194,10 @@ class Audit:
 
     async def _find_change(
         self, symbol: str, topic: Sequence[Row], history: Sequence[Row], offset_s: int
-    ) -> int | None:
-        """Look for another offset where one does not fit any more; return from when on it holds."""
+    ) -> bool:
+        """Look for another offset where one does not fit any more; tells whether there is one."""
         if self._clock.fixed:
-            return None
+            return False
         agreed = count_common(topic, history)
         span = Span(min(row[0] for row in topic), max(row[0] for row in topic) + 1)
         likely = candidates(offset_s)[1:]
@@ -209,11 +206,10 @@ class Audit:
             common = count_common(topic, rows)
             if common > agreed and 2 * (common + agreed) >= len(topic):
                 only_here = set(rows) - set(history)
-                changed_msc = next(row[0] for row in topic if row in only_here)
-                self._clock.adopt(changed_msc, other_s)
-                return changed_msc
+                self._clock.adopt(next(row[0] for row in topic if row in only_here), other_s)
+                return True
         self._searched_in_vain = True
-        return None
+        return False
 
     def _judge_clock(self) -> None:
         for earlier, later in zip(self._clock.changes, self._clock.changes[1:], strict=False):

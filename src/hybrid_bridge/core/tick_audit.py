@@ -89,8 +89,9 @@ class _Late(NamedTuple):
 
 @dataclass(slots=True)
 class _Numbers:
-    """The sequence so far: the highest number, and the gaps below it."""
+    """The sequence so far: its lowest and highest number, and the gaps between them."""
 
+    lowest: int = 0
     highest: int = 0
     round: int = 0
     gaps: list[list[int]] = field(default_factory=list)
@@ -218,8 +219,8 @@ class SymbolAudit:
         if set_back_msc:
             for row in topic:
                 self._find_lost((row[0] - set_back_msc, *row[1:]))
-        if self._first is not None and self.begins_msc == span.from_msc:
-            history = _from_first(history, self._first)
+        if self._first is not None:
+            history, self._first = _from_first(history, self._first), None
         self._forget(to_msc)
         self._cursor_msc = to_msc
         self._count_up(match(topic, history))
@@ -272,6 +273,7 @@ class SymbolAudit:
                 self.figures.holes += seq - numbers.highest - 1
                 numbers.leave_out(numbers.highest + 1, seq - 1)
             numbers.highest = seq
+            numbers.lowest = numbers.lowest or seq
             return False
         if numbers.fill(seq):
             self.figures.holes -= 1
@@ -280,7 +282,11 @@ class SymbolAudit:
         if time_msc > self._newest_msc:
             # No repetition but news under an old number: the sequence began anew.
             self.figures.out_of_order += 1
-            numbers.highest, numbers.round, numbers.gaps = seq, numbers.round + 1, []
+            self._numbers = _Numbers(seq, seq, numbers.round + 1)
+            return True
+        if seq < numbers.lowest:
+            numbers.lowest = seq
+            self.figures.out_of_order += 1
             return True
         return False
 
