@@ -124,14 +124,22 @@ class RoundTrip:
 
     async def _measure(self) -> list[_Trip]:
         async with asyncio.timeout(LEADER_S):
-            leader = await self._leader()
+            leader = await self._warm_up()
         return [await self._travel(leader, f"{self._settings.account} {number}") for number in range(TRIPS)]
 
-    async def _leader(self) -> int:
+    async def _warm_up(self) -> int:
+        """Send a message until a topic that is just being made takes it; return who leads the topic."""
         while True:
             error, partitions = await find_topic(self._client, self.topic)
             if error is kafka.NoError and partitions and partitions[0][2] != -1:
-                return int(partitions[0][2])
+                leader = int(partitions[0][2])
+                try:
+                    await self._travel(leader, "first")
+                except kafka.BrokerResponseError as refused:
+                    if not refused.retriable:
+                        raise
+                else:
+                    return leader
             await asyncio.sleep(ASK_AGAIN_S)
 
     async def _travel(self, leader: int, text: str) -> _Trip:
@@ -151,7 +159,7 @@ class RoundTrip:
         answer = (await self._client.send(leader, request)).topics[0][1][0]
         _raise_for(answer[1])
         if value not in (answer[-1] or b""):
-            raise kafka.CorruptRecordException(f"offset {offset} of {self.topic} is not what was written")
+            raise kafka.KafkaError(f"offset {offset} of {self.topic} is not what was written")
 
     def _judge_clock(self, trips: list[_Trip]) -> Finding:
         measured = [trip for trip in trips if trip.difference_s is not None]
