@@ -10,7 +10,8 @@ from scripts.endurance.trial import Outcome
 def passed(outcome: Outcome, findings: Mapping[str, Finding]) -> bool:
     """Tell whether both judges found every symbol clean, and the bridge ended only when it was told to."""
     clean = bool(findings) and all(finding.clean for finding in findings.values())
-    return clean and not outcome.ended_alone and outcome.exit_code == outcome.audit.get("exit_code") == 0
+    ended_well = not outcome.ended_alone and outcome.exit_code == 0
+    return clean and outcome.calm and ended_well and outcome.audit.get("exit_code") == 0
 
 
 def render(outcome: Outcome, findings: Mapping[str, Finding]) -> str:
@@ -28,6 +29,8 @@ def _outages(outcome: Outcome) -> Iterable[str]:
     yield f"the bridge took {outcome.rss_peak / 1e6:.0f} MB at most; the trial {outcome.seconds:.0f} s"
     for code in outcome.ended_alone:
         yield f"BREACH: the bridge ended by itself with exit code {code}"
+    if not outcome.calm:
+        yield "BREACH: ticks did not become fresh again after the last outage"
     if outcome.exit_code:
         yield f"BREACH: asked to end, the bridge ended with exit code {outcome.exit_code}"
 

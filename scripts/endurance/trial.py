@@ -87,6 +87,7 @@ class Outcome:
         played: by symbol what the terminal has played.
         ended_alone: exit codes of a bridge that ended by itself.
         rss_peak: the most memory that the bridge's daemon took, bytes.
+        calm: whether ticks became fresh again after the last blow, and stayed so.
         audit: what `hybrid-bridge audit-ticks` said, and its exit code as `exit_code`.
     """
 
@@ -98,6 +99,7 @@ class Outcome:
     exit_code: int = 0
     rss_peak: int = 0
     audit: dict[str, Any] = field(default_factory=dict)
+    calm: bool = True
 
 
 class PlayedTerminal(Program):
@@ -156,7 +158,7 @@ class Trial:
 
         Raises:
             ProgramError: when a program does not start.
-            TimeoutError: when no ticks come before the first blow, or none are fresh after the last.
+            TimeoutError: when no ticks come before the first blow.
         """
         began = time.monotonic()
         async with AsyncExitStack() as stack:
@@ -164,8 +166,10 @@ class Trial:
             async with _beside(self._watch(), self._report()):
                 await self._torment()
                 self._tell("waiting until ticks are fresh")
-                await self._until_calm()
-            return await self._gather(began)
+                calm = await self._becomes_calm()
+            outcome = await self._gather(began)
+            outcome.calm = calm
+            return outcome
 
     async def _start(self, stack: AsyncExitStack) -> None:
         """Start every program and wait for the first ticks in the topic."""
@@ -228,14 +232,16 @@ class Trial:
             await program.start()
             self._blows.append(Blow(what, whom, time.monotonic() - went, time.time()))
 
-    async def _until_calm(self) -> None:
-        """Wait until fresh ticks have come without a gap for a while."""
-        since = time.monotonic()
-        async with asyncio.timeout(PATIENCE_S):
-            while time.monotonic() - since < CALM_S:
-                if time.time() - self._ear.fresh_at_s > topic.FRESH_S:
-                    since = time.monotonic()
-                await asyncio.sleep(LOOK_S)
+    async def _becomes_calm(self) -> bool:
+        """Wait until fresh ticks have come without a gap for a while; False when they do not."""
+        since = began = time.monotonic()
+        while time.monotonic() - since < CALM_S:
+            if time.monotonic() - began > PATIENCE_S:
+                return False
+            if time.time() - self._ear.fresh_at_s > topic.FRESH_S:
+                since = time.monotonic()
+            await asyncio.sleep(LOOK_S)
+        return True
 
     async def _watch(self) -> None:
         """Weigh the bridge, and note when it ended by itself; for ever."""

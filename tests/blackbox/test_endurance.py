@@ -105,16 +105,20 @@ def test_ticks_that_were_never_played_do_not_pass(quotes: list[Quote]) -> None:
     assert verdict(foreign, quotes).differing == len(foreign)
 
 
-@pytest.mark.parametrize(("ended_alone", "exit_code", "audited"), [(["1"], 0, 0), ([], 3, 0), ([], 0, 1)])
+@pytest.mark.parametrize(
+    ("ended_alone", "exit_code", "audited", "calm"),
+    [(["1"], 0, 0, True), ([], 3, 0, True), ([], 0, 1, True), ([], 0, 0, False)],
+)
 def test_a_bridge_that_ends_wrongly_or_finds_itself_wrong_does_not_pass(
-    quotes: list[Quote], ended_alone: list[str], exit_code: int, audited: int
+    quotes: list[Quote], ended_alone: list[str], exit_code: int, audited: int, calm: bool
 ) -> None:
     findings = judge(in_topic(quotes), {"EURUSD": quotes})
     outcome = Outcome([], {"EURUSD": quotes}, [Blow("kill", "broker", 1.0, 0.0, 2.0)], 9.0)
     assert not report.passed(outcome, findings), "audit-ticks has said nothing"
     outcome.audit = {"exit_code": 0}
     assert report.passed(outcome, findings)
-    outcome.ended_alone, outcome.exit_code, outcome.audit = ended_alone, exit_code, {"exit_code": audited}
+    outcome.ended_alone, outcome.exit_code, outcome.calm = ended_alone, exit_code, calm
+    outcome.audit = {"exit_code": audited}
     assert not report.passed(outcome, findings)
     assert "BREACH: " in report.render(outcome, findings)
 

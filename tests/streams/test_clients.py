@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 from aiokafka import AIOKafkaConsumer
@@ -107,6 +107,21 @@ async def test_a_cancellation_that_was_asked_for_passes() -> None:
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.01):
             await waits()
+
+
+async def test_cancellations_of_the_past_do_not_pass_for_one_that_was_asked_for() -> None:
+    async def lives_on() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(0)
+        assert task.cancelling() == 1
+        with own_cancellation_only():
+            raise asyncio.CancelledError
+
+    with pytest.raises(KafkaError, match="cancelled a task of its own"):
+        await asyncio.create_task(lives_on())
 
 
 def test_what_is_said_to_log_in_is_not_logged(
