@@ -22,7 +22,7 @@ from tests.streams.support import (
     verdicts,
 )
 
-from hybrid_bridge.core.market import TickCursor
+from hybrid_bridge.core.market import SequencedTick, TickCursor
 from hybrid_bridge.errors import ChannelError
 from hybrid_bridge.ports import OutboxMessage
 from hybrid_bridge.settings import StreamSettings, TopicPlan
@@ -292,6 +292,30 @@ async def test_a_topic_that_takes_only_small_batches_is_named_and_goes_on_when_i
     await flow.steps(2)
 
     assert COMPLETE == await flow.judge(on_kafka)
+
+
+async def test_ticks_from_two_hours_ahead_are_refused_at_once_and_hold_up_no_tick_of_the_present(
+    on_kafka: StreamSettings,
+) -> None:
+    """A wrong offset of the server's clock; once it is set right, the same ticks come with other times."""
+    sink = KafkaTickSink(on_kafka, SystemClock(), publish_timeout_s=10.0)
+    await sink.publish(make_ticks("EURUSD", 1, 5))
+    early = [
+        SequencedTick(replace(item.tick, time_msc=SystemClock().utc_msc() + 7_200_000), item.seq)
+        for item in make_ticks("EURUSD", 6, 5)
+    ]
+    began = time.monotonic()
+    with pytest.raises(ChannelError, match="clock"):
+        await sink.publish(early)
+    assert time.monotonic() - began < 5.0, "trying again at once is of no use"
+    await sink.close()
+
+    corrected = KafkaTickSink(on_kafka, SystemClock())
+    assert {"EURUSD": 5} == await corrected.recover([TickCursor("EURUSD", 0, 0, 5)])
+    await corrected.publish(make_ticks("EURUSD", 6, 5))
+    await corrected.close()
+    messages = await read_topic(on_kafka.bootstrap_servers, on_kafka.tick_topic, 10)
+    assert {"EURUSD": "complete"} == verdicts(messages, 10)
 
 
 async def configure(admin: AdminClient, topic: str, name: str, value: str) -> None:

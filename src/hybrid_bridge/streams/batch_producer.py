@@ -60,6 +60,7 @@ _HOPELESS = (
     kafka.MessageSizeTooLargeError,
     kafka.RecordListTooLargeError,
     kafka.InvalidTopicError,
+    kafka.InvalidTimestampError,
 )
 
 
