@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 from tests.streams.support import SystemClock, make_ticks, send, stream_settings, unique_prefix
@@ -193,13 +194,14 @@ async def test_a_topic_with_the_brokers_own_times_is_read_from_the_range_on(on_k
 @pytest.mark.kafka
 async def test_what_comes_after_reading_began_is_left_for_the_next_time(on_kafka, monkeypatch):
     await publish(on_kafka, make_ticks("EURUSD", 1, 10))
-    bounds = TickTopic._find_bounds
+    ends = AIOKafkaConsumer.end_offsets
 
-    async def publish_between(*arguments: Any) -> None:
-        await bounds(*arguments)
+    async def publish_behind(*arguments: Any) -> dict[TopicPartition, int]:
+        found = await ends(*arguments)
         await publish(on_kafka, make_ticks("EURUSD", 11, 10))
+        return found
 
-    monkeypatch.setattr(TickTopic, "_find_bounds", publish_between)
+    monkeypatch.setattr(AIOKafkaConsumer, "end_offsets", publish_behind)
     found, _ = await read(on_kafka)
     assert as_read(make_ticks("EURUSD", 1, 10)) == found
 
