@@ -88,6 +88,7 @@ def _changes(world: "World") -> list[tuple[Any, str, Any]]:
         (reader, "random", random.Random(f"{world.seed}/reader")),
         (reader, "explain", topic.explain),
         (signal_consumer, "probe", topic.probe),
+        (signal_consumer, "FormerMember", topic.NobodyBefore),
         *(
             (module, name, value)
             for module in (signal_consumer, stop_watcher)

@@ -29,6 +29,7 @@ class Record:
     offset: int
     timestamp: int
     value: bytes | None
+    headers: tuple[tuple[str, bytes], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,6 +306,19 @@ class SimulatedConsumer:
         finally:
             timer.cancel()
             self._woken = None
+
+
+class NobodyBefore:
+    """Stand in for streams.former_member.FormerMember where nothing was kept: the session must run out."""
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def note(self, consumer: SimulatedConsumer) -> None:
+        """Keep nothing."""
+
+    async def leave(self) -> None:
+        """Leave nothing."""
 
 
 async def create_topic(*_: object) -> int:
