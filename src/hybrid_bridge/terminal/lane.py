@@ -85,7 +85,7 @@ class LaneOptions:
     """How a lane is made.
 
     Attributes:
-        name: "market" or "trade".
+        name: "market", "trade" or "audit".
         module: the MetaTrader5-shaped module that the worker imports.
         environment: added to the worker's environment.
         only_look: whether no account is ever named on connecting: who only looks must not switch the

@@ -97,7 +97,7 @@ def main() -> int:
     """Run a worker; the arguments come from `lane`."""
     parser = argparse.ArgumentParser(prog="hybrid_bridge.terminal.worker")
     parser.add_argument("--module", required=True, help="the module to import as MetaTrader5")
-    parser.add_argument("--name", required=True, help="shown in process lists: market or trade")
+    parser.add_argument("--name", required=True, help="shown in process lists: market, trade or audit")
     parser.add_argument("--parent", required=True, type=int, help="process id of the daemon")
     arguments = parser.parse_args()
     source, sink = take_pipes()
