@@ -19,6 +19,7 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
 
 from hybrid_bridge.settings import StreamSettings
+from hybrid_bridge.streams.lenient import read_leniently
 from hybrid_bridge.streams.security import security_options
 
 REQUEST_TIMEOUT_S = 5.0
@@ -49,6 +50,7 @@ def connection_options(
 ) -> dict[str, Any]:
     """Return the keyword arguments that every aiokafka client of the bridge is built with."""
     _quieten_aiokafka()
+    read_leniently()
     return {
         "bootstrap_servers": settings.bootstrap_servers,
         "client_id": "hybrid-mt5-bridge",
