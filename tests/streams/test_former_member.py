@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import json
+import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -11,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 from tests.streams.support import (
     EmbeddedBroker,
     RecordingInbox,
@@ -123,7 +126,7 @@ async def test_what_is_kept_is_the_latest_client_and_leaving_twice_harms_nobody(
 async def test_a_broker_that_hangs_costs_no_more_than_its_time(
     broker: EmbeddedBroker, settings: StreamSettings, clock: SystemClock, tmp_path: Path
 ) -> None:
-    keep(tmp_path, json.dumps({"group": settings.group_id, "member_id": "m-1"}).encode())
+    keep(tmp_path, json.dumps(remembered(tmp_path)).encode())
     started = time.monotonic()
     with frozen(broker.pid):
         await FormerMember(replace(settings, state_dir=tmp_path), clock).leave()
@@ -134,7 +137,7 @@ async def test_a_broker_out_of_reach_is_no_error_here(
     refused_address: str, clock: SystemClock, tmp_path: Path
 ) -> None:
     settings = replace(stream_settings(refused_address), state_dir=tmp_path)
-    keep(tmp_path, json.dumps({"group": settings.group_id, "member_id": "m-1"}).encode())
+    keep(tmp_path, json.dumps(remembered(tmp_path)).encode())
     await FormerMember(settings, clock).leave()
 
 
@@ -148,6 +151,7 @@ UNREADABLE = [
     b'{"group":"hybrid-bridge-test"}',
     b'{"group":"hybrid-bridge-test","member_id":7}',
     b'{"group":"another","member_id":"m-1"}',
+    b'{"group":"hybrid-bridge-test","member_id":"m-1"}',
 ]
 
 
@@ -162,6 +166,39 @@ async def test_a_file_that_says_nothing_of_this_group_is_as_good_as_none(
     assert time.monotonic() - started < 0.1
 
 
+@pytest.mark.parametrize(
+    "elsewhere", [{"group": "another"}, {"place": "another-pc:/state"}, {"member_id": 7}], ids=str
+)
+async def test_another_groups_or_another_places_member_is_left_alone(
+    refused_address: str, clock: SystemClock, tmp_path: Path, elsewhere: dict[str, object]
+) -> None:
+    """A STATE_DIR that was copied: the bridge that it was copied from may be alive, and reads on."""
+    settings = replace(stream_settings(refused_address), state_dir=tmp_path)
+    asked = []
+    for facts in ({}, elsewhere):
+        keep(tmp_path, json.dumps(remembered(tmp_path) | facts).encode())
+        with capture_logs() as logs:
+            await FormerMember(settings, clock).leave()
+        asked.append(len(logs))
+    assert [1, 0] == asked
+
+
+@pytest.mark.kafka
+async def test_a_copy_of_the_folder_does_not_put_out_the_bridge_that_it_was_copied_from(
+    on_kafka: StreamSettings, clock: SystemClock, tmp_path: Path
+) -> None:
+    copy = replace(on_kafka, state_dir=tmp_path / "copy")
+    async with running(on_kafka, clock) as consumer:
+        await eventually((tmp_path / "member-simulator.json").exists, "the member's name")
+        shutil.copytree(tmp_path, tmp_path / "copy")
+        with capture_logs() as logs:
+            await FormerMember(copy, clock).leave()
+            assert [] == [entry["event"] for entry in logs]
+            await FormerMember(on_kafka, clock).leave()
+        assert ["Left the group in the name of a former client"] == [entry["event"] for entry in logs]
+        assert Phase.UP == consumer.state.phase
+
+
 async def test_a_folder_that_cannot_be_written_to_stops_nothing(
     settings: StreamSettings, clock: SystemClock, tmp_path: Path
 ) -> None:
@@ -172,3 +209,9 @@ async def test_a_folder_that_cannot_be_written_to_stops_nothing(
 
 def keep(folder: Path, content: bytes) -> None:
     (folder / "member-simulator.json").write_bytes(content)
+
+
+def remembered(folder: Path) -> dict[str, object]:
+    """Return what a bridge before this one would have kept."""
+    place = f"{socket.gethostname()}:{folder}"
+    return {"group": "hybrid-bridge-test", "place": place, "member_id": "m-1"}

@@ -1,14 +1,17 @@
 """The place in the consumer group that a killed bridge left behind, given up by the next one.
 
-A group waits for a member that is gone until its session is over: six seconds, more than a signal may be old.
-So the name that the group knows this bridge by is kept in STATE_DIR, and the next client leaves the group in
-that name before it joins in its own. It is nobody's any more: one bridge has STATE_DIR at a time, and one
-client of the bridge the group. A group that never knew the name, or has forgotten it, answers so.
+A group waits for a member that is gone until its session is over: six seconds, more than a signal may be
+old. So the name that the group knows this bridge by is kept in STATE_DIR, and the next client leaves the
+group in that name before it joins in its own. It is nobody's any more: one bridge has STATE_DIR at a time,
+and one client of the bridge the group. A copy of STATE_DIR does not count: the bridge that it was copied
+from may well be alive. A group that never knew the name, or has forgotten it, answers so.
 
 Used by the signal consumer. Whatever goes wrong here costs the wait and nothing else.
 """
 
 import asyncio
+import socket
+from pathlib import Path
 
 import structlog
 from aiokafka import AIOKafkaConsumer
@@ -34,6 +37,7 @@ class FormerMember:
         """Read what the bridge before this one has kept."""
         self._settings = settings
         self._clock = clock
+        self._where = {"group": settings.group_id, "place": _place(settings.state_dir)}
         self._file = KeptFile(settings, "member")
         self._member_id = self._read()
 
@@ -43,7 +47,7 @@ class FormerMember:
         if not member_id or member_id == self._member_id:
             return
         self._member_id = member_id
-        self._file.write({"group": self._settings.group_id, "member_id": member_id})
+        self._file.write({**self._where, "member_id": member_id})
 
     async def leave(self) -> None:
         """Leave the group in the former name, so that joining it again takes no wait."""
@@ -82,8 +86,13 @@ class FormerMember:
             raise error
 
     def _read(self) -> str:
-        """Return the name kept for this group, "" for none."""
+        """Return the name kept for this group in this very place, "" for none."""
         kept = self._file.read()
         member_id = kept.get("member_id")
-        same = kept.get("group") == self._settings.group_id
+        same = all(kept.get(name) == value for name, value in self._where.items())
         return member_id if same and isinstance(member_id, str) else ""
+
+
+def _place(folder: Path | None) -> str:
+    """Name a folder so that its copy on this PC or on another has another name."""
+    return "" if folder is None else f"{socket.gethostname()}:{folder.absolute()}"
