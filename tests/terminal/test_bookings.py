@@ -5,7 +5,13 @@ from types import SimpleNamespace
 import pytest
 
 from hybrid_bridge.terminal import bookings
-from hybrid_bridge.terminal.bookings import BOOKINGS_KEPT, OVERLAP_S, PATIENCE_S, Bookings
+from hybrid_bridge.terminal.bookings import (
+    BOOKINGS_KEPT,
+    OVERLAP_S,
+    PATIENCE_S,
+    WHOLE_OVERLAP_EVERY_S,
+    Bookings,
+)
 from hybrid_bridge.terminal.package import PackageError
 
 NOW_S = 1_700_000_000
@@ -260,18 +266,38 @@ def test_money_that_never_stands_still_does_not_hold_up_the_look(account, clock)
     assert len(account.asked) == 2 * bookings.QUESTIONS_MAX
 
 
-def test_later_questions_begin_a_little_before_the_newest_deal(account, clock):
+def test_later_questions_begin_at_the_newest_deal_and_before_it_where_that_explains_nothing(account, clock):
     account.record(1, 0.0, kind=0, time_s=NOW_S - 5)
     settle(account, clock)
     account.pay(2, 10.0)
     account.look()
+    assert [from_s for from_s, _ in account.asked] == [NOW_S - 5]
+    account.asked.clear()
     account.balance += 1
     account.look()
     account.look()
-    assert [from_s for from_s, _ in account.asked] == [
-        NOW_S - 5 - OVERLAP_S,
-        *[NOW_S - OVERLAP_S] * 2,
-    ]
+    assert [from_s for from_s, _ in account.asked] == [NOW_S, *[NOW_S - OVERLAP_S] * 2]
+
+
+def test_now_and_then_a_question_reaches_back_all_the_same(account, clock):
+    account.record(1, 0.0, kind=0)
+    settle(account, clock)
+    clock.now_s += WHOLE_OVERLAP_EVERY_S - PATIENCE_S - 1
+    account.pay(2, 10.0)
+    account.look()
+    clock.now_s += 1
+    account.pay(3, 10.0)
+    account.look()
+    assert [from_s for from_s, _ in account.asked] == [NOW_S, NOW_S - OVERLAP_S]
+
+
+def test_an_order_of_a_busy_day_does_not_go_through_the_day(account, clock):
+    settle(account, clock)
+    for ticket in range(1, 200):
+        account.pay(ticket, -3.5, kind=2, time_s=NOW_S + ticket // 10)
+        account.look()
+    answered = [sum(from_s <= deal.time for deal in account.deals) for from_s, _ in account.asked[-20:]]
+    assert max(answered) <= 30, "those of three seconds, by what there is in the end"
 
 
 def test_a_payment_from_before_the_newest_deal_is_found_after_the_clocks_were_set_back(account, clock):

@@ -21,8 +21,11 @@ DAY_S = 86_400
 LOOK_BACK_DAYS = 30
 # The server's clock is ahead of or behind UTC by at most 14 hours.
 CLOCK_SLACK_S = DAY_S
-# The server's clock is set back by an hour once a year, and deals are booked a moment late.
+# The server's clock is set back by an hour once a year, and deals are booked a moment late. On a busy day there
+# are thousands of deals in that time: it is gone through where the newest do not explain the money, and now
+# and then.
 OVERLAP_S = 2 * 3_600
+WHOLE_OVERLAP_EVERY_S = 600.0
 # The terminal may show money before the deal that moved it; longer than this it is not waited for.
 PATIENCE_S = 60.0
 QUESTIONS_MAX = 3
@@ -41,6 +44,7 @@ class Bookings:
         self._base: float | None = None
         self._moved = 0.0
         self._curious_until = 0.0
+        self._whole_overlap_at = -math.inf
         self._patient_until: float | None = None
         self._adds_up = True
         self._failing = False
@@ -68,23 +72,38 @@ class Bookings:
         """
         if not self._is_due(_money(account)):
             return account
+        is_short = self._is_short_enough()
+        account = self._question(package, log, account, 0 if is_short else OVERLAP_S)
+        if is_short and not self._explains(_money(account)):
+            account = self._question(package, log, account, OVERLAP_S)
+        self._weigh(_money(account), log)
+        return account
+
+    def _is_short_enough(self) -> bool:
+        """Tell whether the deals from the newest known one on are likely to explain what has moved."""
+        if not self._newest_deal_s or self._failing or self._patient_until is not None:
+            return False
+        now_s = time.monotonic()
+        return now_s >= self._curious_until and now_s < self._whole_overlap_at + WHOLE_OVERLAP_EVERY_S
+
+    def _question(self, package: Package, log: "Log", account: Any, overlap_s: int) -> Any:
+        """Ask until the money stands still around the answer; returns account_info's answer to go with it."""
         for _ in range(QUESTIONS_MAX):
             asked_at = _money(account)
-            if not self._ask(package, log):
+            if not self._ask(package, log, overlap_s):
                 break
             account = package.call("account_info")
             if _money(account) == asked_at:
                 break
-        self._weigh(_money(account), log)
         return account
 
     def _is_due(self, money: float) -> bool:
         curious = time.monotonic() < self._curious_until
         return money != self._base or curious or self._patient_until is not None or self._failing
 
-    def _ask(self, package: Package, log: "Log") -> bool:
+    def _ask(self, package: Package, log: "Log", overlap_s: int) -> bool:
         now_s = int(time.time())
-        from_s = self._newest_deal_s - OVERLAP_S if self._newest_deal_s else now_s - LOOK_BACK_DAYS * DAY_S
+        from_s = self._newest_deal_s - overlap_s if self._newest_deal_s else now_s - LOOK_BACK_DAYS * DAY_S
         try:
             deals = package.call("history_deals_get", from_s, max(now_s, from_s) + CLOCK_SLACK_S)
         except PackageError as error:
@@ -95,14 +114,17 @@ class Bookings:
             self._failing = True
             return False
         self._failing = False
-        self._learn(deals, from_s)
+        if overlap_s:
+            # What no question reaches back to any more needs not be told from what is new.
+            self._deal_times = {ticket: at for ticket, at in self._deal_times.items() if at >= from_s}
+            self._whole_overlap_at = time.monotonic()
+        self._learn(deals)
         return True
 
-    def _learn(self, deals: Any, from_s: int) -> None:
+    def _learn(self, deals: Any) -> None:
         fresh = [deal for deal in deals if deal.ticket not in self._deal_times]
         # Also what this answer lacks: a history may come late, and a deal counts once.
         self._deal_times |= {deal.ticket: deal.time for deal in fresh}
-        self._deal_times = {ticket: at_s for ticket, at_s in self._deal_times.items() if at_s >= from_s}
         self._newest_deal_s = max([self._newest_deal_s, *(deal.time for deal in fresh)])
         self._moved += math.fsum(deal.profit + deal.commission + deal.swap + deal.fee for deal in fresh)
         found = {deal.ticket: row(BookingRow, deal) for deal in fresh if deal.type in BOOKING_TYPES}
@@ -117,10 +139,8 @@ class Bookings:
             self._curious_until = now_s + PATIENCE_S
             if not self._failing:
                 self._settle(money)
-        elif money == self._base:
-            self._settle(money)
-        elif math.isclose(money - self._base, self._moved, abs_tol=NOISE + NOISE_SHARE * abs(money)):
-            self._adds_up = True
+        elif self._explains(money):
+            self._adds_up = self._adds_up or money != self._base
             self._settle(money)
         elif self._patient_until is None:
             self._patient_until = now_s + PATIENCE_S
@@ -128,6 +148,12 @@ class Bookings:
             log("warning", "No deal explains how the money on the account has moved", by=money - self._base)
             self._adds_up = False
             self._settle(money)
+
+    def _explains(self, money: float) -> bool:
+        """Tell whether the deals known account for the money, or it is back where it was."""
+        if self._base is None or money == self._base:
+            return self._base is not None
+        return math.isclose(money - self._base, self._moved, abs_tol=NOISE + NOISE_SHARE * abs(money))
 
     def _settle(self, money: float) -> None:
         self._base = money
