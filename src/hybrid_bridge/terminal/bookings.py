@@ -21,8 +21,8 @@ DAY_S = 86_400
 LOOK_BACK_DAYS = 30
 # The server's clock is ahead of or behind UTC by at most 14 hours.
 CLOCK_SLACK_S = DAY_S
-# The server's clock is set back by an hour once a year, and deals are booked a moment late. On a busy day there
-# are thousands of deals in that time: it is gone through where the newest do not explain the money, and now
+# The server's clock is set back by an hour once a year, and deals are booked a moment late. A busy day has
+# thousands of deals in that time: they are gone through where the newest do not explain the money, and now
 # and then.
 OVERLAP_S = 2 * 3_600
 WHOLE_OVERLAP_EVERY_S = 600.0
