@@ -5,7 +5,14 @@ from dataclasses import replace
 import pytest
 from tests.streams.support import stream_settings
 
-from hybrid_bridge.streams.headers import account_of, intent_headers, is_elsewhere, is_own, own_headers
+from hybrid_bridge.streams.headers import (
+    account_of,
+    intent_headers,
+    is_elsewhere,
+    is_own,
+    is_stop_elsewhere,
+    own_headers,
+)
 
 SETTINGS = replace(stream_settings("any:9092"), account="simulator-7001", login="7001")
 
@@ -52,3 +59,44 @@ def test_without_a_login_no_name_but_the_accounts_own_is_accepted() -> None:
     settings = replace(SETTINGS, account="simulator", login="")
     named = {name: is_elsewhere([("account", name)], settings) for name in (b"simulator", b"7001")}
     assert {b"simulator": False, b"7001": True} == named
+
+
+def account(*names: bytes | None) -> list[tuple[str, bytes | None]]:
+    return [("account", name) for name in names]
+
+
+HERE, ELSEWHERE, DOUBT = (False, False), (True, True), (True, False)  # A signal's fate, and that of a stop.
+
+
+@pytest.mark.parametrize(
+    ("named", "fate"),
+    [
+        (account(b" 7001\r\n"), HERE),
+        (account(b"007001"), HERE),
+        (account(b"0"), DOUBT),
+        (account(b"000"), DOUBT),
+        (account(b"7001", b"7001"), HERE),
+        (account(b"7002"), ELSEWHERE),
+        (account(b"simulator-7002"), ELSEWHERE),
+        (account(b"7002", b"8"), ELSEWHERE),
+        (account(b"7001", b"7002"), DOUBT),
+        (account(b"7002", b"7001"), DOUBT),
+        (account(b"7002", b""), DOUBT),
+        (account(b"7001,7002"), DOUBT),
+        (account(b"7001.0"), DOUBT),
+        (account(b"all"), DOUBT),
+        (account(b"*"), DOUBT),
+        (account(b"\xff7002"), DOUBT),
+        (account("\u0667".encode()), DOUBT),
+        (account(b"7" * 1_000_000), ELSEWHERE),
+        (account(b"7001" + b"x" * 1_000_000), DOUBT),
+    ],
+)
+def test_where_it_is_in_doubt_whom_a_message_is_for_it_stops_and_does_not_trade(
+    named: list[tuple[str, bytes | None]], fate: tuple[bool, bool]
+) -> None:
+    assert fate == (is_elsewhere(named, SETTINGS), is_stop_elsewhere(named, SETTINGS))
+
+
+def test_of_a_name_that_is_far_too_long_only_the_beginning_is_told() -> None:
+    assert "7" * 64 == account_of(account(b"7" * 1_000_000))

@@ -148,6 +148,24 @@ async def test_what_is_for_another_account_is_passed_over_and_committed(
     assert (10, 5, 0) == (consumer.received, consumer.elsewhere, consumer.malformed)
 
 
+async def test_a_stop_of_which_it_is_in_doubt_whom_it_is_for_is_obeyed_and_a_signal_is_not(
+    settings: StreamSettings, clock: SystemClock
+) -> None:
+    address, topic = settings.bootstrap_servers, settings.signal_topic
+    settings = replace(settings, account="7001", login="7001")
+    inbox = RecordingInbox()
+    async with running(KafkaSignalConsumer(settings, inbox, clock)):
+        for names in ([b"7001,7002"], [b"7001", b"7002"], [b"\xff"]):
+            doubtful = [signal_message(1), stop_message("whose?")]
+            await send(address, topic, doubtful, headers=[("account", name) for name in names])
+        await send(address, topic, [stop_message("theirs")], headers=[("account", b"7002")])
+        await eventually(lambda: count_committed(settings) == 7, "the commit of all")
+
+    assert [(EmergencyStopRequested, "whose?")] * 3 == [
+        (type(item), getattr(item, "reason", "")) for item, _ in inbox.items
+    ]
+
+
 async def test_a_commit_never_passes_a_signal_that_is_not_settled(
     settings: StreamSettings, clock: SystemClock
 ) -> None:

@@ -116,6 +116,20 @@ async def test_a_stop_for_another_account_is_passed_over(
     assert (3, 1) == (watcher.found, watcher.elsewhere)
 
 
+async def test_a_stop_of_which_it_is_in_doubt_whom_it_is_for_is_for_this_account(
+    settings: StreamSettings, clock: SystemClock
+) -> None:
+    address, topic = settings.bootstrap_servers, settings.signal_topic
+    inbox = RecordingInbox()
+    named = [[b"7001,7002"], [b"7001", b"7002"], [b"\xff"], [b" 7001 "], [b"all"]]
+    async with running(StopWatcher(replace(settings, account="7001", login="7001"), inbox, clock)):
+        for number, names in enumerate(named):
+            headers = [("account", name) for name in names]
+            await send(address, topic, [stop_message(f"{number}")], headers=headers)
+        await eventually(lambda: len(inbox.items) == len(named), "the stops")
+    assert ["0", "1", "2", "3", "4"] == stops(inbox)
+
+
 async def test_a_first_start_watches_from_now_on(settings: StreamSettings, clock: SystemClock) -> None:
     await write(settings, stop_message("last year"))
     inbox = RecordingInbox()

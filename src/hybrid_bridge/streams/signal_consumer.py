@@ -27,10 +27,10 @@ from hybrid_bridge.streams.clients import (
 )
 from hybrid_bridge.streams.diagnosis import probe
 from hybrid_bridge.streams.former_member import FormerMember
-from hybrid_bridge.streams.headers import account_of, is_elsewhere
+from hybrid_bridge.streams.headers import account_of, is_elsewhere, is_stop_elsewhere
 from hybrid_bridge.streams.offsets import OffsetLedger
 from hybrid_bridge.streams.reader import Reader, Stalled
-from hybrid_bridge.streams.records import decode_record
+from hybrid_bridge.streams.records import decode_record, find_stop
 from hybrid_bridge.streams.topics import create_topic
 from hybrid_bridge.streams.watchdog import Watchdog
 
@@ -199,10 +199,16 @@ class KafkaSignalConsumer(Reader):
             self.received += 1
             self._ledger.read(record.partition, record.offset)
             settled = partial(self._settle, self._ledger, record.partition, record.offset)
-            if is_elsewhere(record.headers, self._settings):
+            if is_elsewhere(record.headers, self._settings) and not self._stops_here(record):
                 self._pass_over(record, settled)
             else:
                 await self._hand_on_one(record, settled)
+
+    def _stops_here(self, record: ConsumerRecord) -> bool:
+        """Tell whether a record is an emergency stop that may be for this account."""
+        if is_stop_elsewhere(record.headers, self._settings):
+            return False
+        return find_stop(record, self._clock.utc_msc()) is not None
 
     def _pass_over(self, record: ConsumerRecord, settled: Callable[[], None]) -> None:
         """Leave a message to the bridge of the account that it names."""

@@ -21,7 +21,7 @@ from hybrid_bridge.core.orders import Source
 from hybrid_bridge.ports import Clock, Inbox
 from hybrid_bridge.settings import StreamSettings
 from hybrid_bridge.streams.clients import TROUBLE, close_client, connection_options
-from hybrid_bridge.streams.headers import is_elsewhere
+from hybrid_bridge.streams.headers import is_stop_elsewhere
 from hybrid_bridge.streams.reader import Reader, Stalled
 from hybrid_bridge.streams.records import find_stop
 from hybrid_bridge.streams.topics import PartitionWatch, create_topic
@@ -64,7 +64,7 @@ class StopWatcher(Reader):
     Attributes:
         obeyed: the stops that are settled.
         found: stops handed on, repetitions included.
-        elsewhere: messages passed over because they are for another account.
+        elsewhere: messages passed over because they are for another account beyond doubt.
     """
 
     def __init__(
@@ -187,7 +187,7 @@ class StopWatcher(Reader):
 
     async def _look_through(self, partition: TopicPartition, records: list[ConsumerRecord]) -> None:
         for record in records:
-            if is_elsewhere(record.headers, self._settings):
+            if is_stop_elsewhere(record.headers, self._settings):
                 self.elsewhere += 1
             elif (stop := find_stop(record, self._clock.utc_msc())) is not None:
                 self.found += 1
