@@ -2,13 +2,16 @@
 
 import asyncio
 import itertools
+from collections import Counter
 from dataclasses import replace
 
 import pytest
+from structlog.testing import capture_logs
 from tests.streams.support import SystemClock, make_ticks, send
 
 from hybrid_bridge.settings import StreamSettings
 from hybrid_bridge.streams import tail
+from hybrid_bridge.streams.codecs import decode_sequence
 from hybrid_bridge.streams.tail import find_written, read_last_sequences
 from hybrid_bridge.streams.tick_publisher import KafkaTickSink
 from hybrid_bridge.streams.topics import create_topic, partition_of
@@ -56,6 +59,59 @@ async def test_a_symbol_with_a_cursor_is_looked_for_less_deep_than_one_without(
 
     assert {busy: 300} == await read_last_sequences(settings, PARTITIONS, {quiet: 7, busy: 290})
     assert {busy: 300, quiet: 7} == await read_last_sequences(settings, PARTITIONS, {quiet: 0, busy: 290})
+
+
+async def test_no_search_goes_deeper_than_it_may(
+    settings: StreamSettings, clock: SystemClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windows grow; the last one must not read a million records of a large topic more than was meant."""
+    monkeypatch.setattr(tail, "FIRST_WINDOW", 10)
+    monkeypatch.setattr(tail, "UNKNOWN_DEPTH", 100)
+    quiet, busy = same_partition(2)
+    await fill(settings, clock, (quiet, 1, 7), (busy, 1, 150))
+    assert {busy: 150} == await read_last_sequences(settings, PARTITIONS, {quiet: 0, busy: 0})
+
+
+async def test_a_deep_search_ends_when_it_has_taken_too_long(
+    settings: StreamSettings, clock: SystemClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bridge that is new to a topic which others filled for weeks has to begin at some time."""
+    monkeypatch.setattr(tail, "FIRST_WINDOW", 10)
+    monkeypatch.setattr(tail, "KNOWN_DEPTH", 20)
+    quiet, busy = same_partition(2)
+    await fill(settings, clock, (quiet, 1, 7), (busy, 1, 300))
+    found = {}
+    for seconds in (8.0, 0.0):
+        monkeypatch.setattr(tail, "DEEP_READ_S", seconds)
+        with capture_logs() as logs:
+            found[seconds] = await read_last_sequences(settings, PARTITIONS, {quiet: 0, busy: 0})
+    assert {8.0: {busy: 300, quiet: 7}, 0.0: {busy: 300}} == found
+    assert [[quiet]] == [entry["symbols"] for entry in logs if "looked for" in entry["event"]]
+
+
+async def test_everything_else_has_its_turn_while_a_large_topic_is_read(
+    settings: StreamSettings, clock: SystemClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One answer of the broker may hold a hundred thousand ticks; decoding them takes seconds."""
+    turns = 0
+    read_in_turn: Counter[int] = Counter()
+
+    async def take_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    def counted(raw: bytes | None) -> tuple[str, int] | None:
+        read_in_turn[turns] += 1
+        return decode_sequence(raw)
+
+    await fill(replace(settings, compression="zstd"), clock, ("EURUSD", 1, 10_000))
+    monkeypatch.setattr(tail, "decode_sequence", counted)
+    others = asyncio.create_task(take_turns())
+    assert {"EURUSD": 10_000} == await read_last_sequences(settings, PARTITIONS, {"EURUSD": 0, "SYM1": 0})
+    others.cancel()
+    assert max(read_in_turn.values()) <= tail.SLICE
 
 
 async def test_other_peoples_messages_in_the_topic_are_passed_over(

@@ -5,11 +5,14 @@ the one message that is encoded thousands of times a second, and this takes a qu
 I/O.
 """
 
+from typing import Annotated
+
 import msgspec
 
 from hybrid_bridge.core.market import SequencedTick
 from hybrid_bridge.messages.outbound import iso_utc
 
+SEQUENCE_MAX = 2**53  # JSON numbers are exact up to here; whoever writes more was no bridge.
 _SECOND_CHARS = len("2026-03-01T09:30:00.")
 
 _encode = msgspec.json.Encoder().encode
@@ -33,7 +36,7 @@ class _TickEnvelope(msgspec.Struct):
 
 class _SequenceFields(msgspec.Struct):
     symbol: str
-    seq: int
+    seq: Annotated[int, msgspec.Meta(ge=1, le=SEQUENCE_MAX)]
 
 
 class _SequenceEnvelope(msgspec.Struct):

@@ -6,11 +6,14 @@ accounts are passed over.
 broken connection.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from types import MappingProxyType
 
+import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import errors as kafka
 
 from hybrid_bridge.settings import StreamSettings
 from hybrid_bridge.streams.clients import close_client, connection_options
@@ -20,14 +23,20 @@ from hybrid_bridge.streams.topics import partition_of
 
 FIRST_WINDOW = 2_000  # records; a few seconds of a busy partition
 WINDOW_GROWTH = 5
+WINDOW_MAX = 50_000  # records; about a second
 KNOWN_DEPTH = 60_000  # records; minutes of a busy partition, far more than is written between two cursors
 UNKNOWN_DEPTH = 600_000  # records; so that a lost state directory goes on with the sequence
 OTHERS_DEPTH = 1_000  # records that others may have written behind ours
 MARK_DEPTH = 100_000  # records behind a mark; many bridges write no more before the next one is kept
 MARK_MARGIN = 20_000  # records before a mark; after a power cut it may be younger than the cursors
+DEEP_READ_S = 8.0  # For symbols that are not remembered, of all partitions; then KNOWN_DEPTH must do.
 FETCH_BYTES_MAX = 1_048_576
+SLICE = 1_000  # records decoded at a time: about 10 ms of the loop's time
+SILENT_S = 10.0
 NO_MARKS: Mapping[int, int] = MappingProxyType({})
 POLL_MS = 200
+
+log = structlog.get_logger(__name__)
 
 
 async def read_last_sequences(
@@ -52,10 +61,11 @@ async def read_last_sequences(
     for symbol, seq in known.items():
         by_partition.setdefault(partition_of(symbol.encode(), partitions), {})[symbol] = seq
     found: dict[str, int] = {}
+    until_s = asyncio.get_running_loop().time() + DEEP_READ_S
     async with _groupless_consumer(settings) as consumer:
         for partition, wanted in by_partition.items():
             end = _PartitionEnd(consumer, TopicPartition(settings.tick_topic, partition), settings.account)
-            found |= await _search(end, wanted, marks.get(partition))
+            found |= await _search(end, wanted, marks.get(partition), until_s)
     return found
 
 
@@ -116,20 +126,38 @@ class _PartitionEnd:
         offsets = await self._consumer.end_offsets([self._partition])
         return int(offsets[self._partition])
 
+    def tell_ended_early(self, symbols: list[str], depth: int) -> None:
+        """Say which symbols were not found in the time that there was."""
+        log.warning(
+            "Earlier ticks were not looked for any deeper: their numbers begin at 1 if there were some",
+            topic=self._partition.topic,
+            partition=self._partition.partition,
+            symbols=sorted(symbols),
+            records=depth,
+        )
+
     async def read_own(self, start: int, stop: int) -> AsyncIterator[ConsumerRecord]:
         """Yield the account's own messages from one offset up to another."""
         self._consumer.seek(self._partition, start)
-        while await self._consumer.position(self._partition) < stop:
-            fetched = await self._consumer.getmany(self._partition, timeout_ms=POLL_MS)
+        loop, at = asyncio.get_running_loop(), -1
+        while (position := await self._consumer.position(self._partition)) < stop:
+            if position != at:
+                at, answered_at = position, loop.time()
+            elif loop.time() - answered_at > SILENT_S:
+                raise kafka.KafkaTimeoutError(f"no fetch was answered for {SILENT_S:.0f} s")
+            fetched = await self._consumer.getmany(self._partition, timeout_ms=POLL_MS, max_records=SLICE)
             for record in fetched.get(self._partition, ()):
                 if record.offset < stop and is_own(record.headers, self._account):
                     yield record
+            await asyncio.sleep(0)  # What was fetched already comes without a wait.
 
 
-async def _search(end: _PartitionEnd, wanted: Mapping[str, int], mark: int | None) -> dict[str, int]:
+async def _search(
+    end: _PartitionEnd, wanted: Mapping[str, int], mark: int | None, until_s: float
+) -> dict[str, int]:
     """Look for symbols from the end backwards, and where they are not found behind the mark."""
     first, last = await end.bounds()
-    found, start = await _search_backwards(end, first, last, wanted)
+    found, start = await _search_backwards(end, first, last, wanted, until_s)
     missing = {symbol: seq for symbol, seq in wanted.items() if symbol not in found}
     if missing and mark is not None and first < start and mark < start:
         begin, stop = max(first, mark - MARK_MARGIN), min(start, mark + MARK_DEPTH)
@@ -141,21 +169,25 @@ async def _search(end: _PartitionEnd, wanted: Mapping[str, int], mark: int | Non
 
 
 async def _search_backwards(
-    end: _PartitionEnd, first: int, last: int, wanted: Mapping[str, int]
+    end: _PartitionEnd, first: int, last: int, wanted: Mapping[str, int], until_s: float
 ) -> tuple[dict[str, int], int]:
     """Read windows until every symbol is found or looked for deep enough; tells also how far that was."""
     found: dict[str, int] = {}
-    stop, window = last, FIRST_WINDOW
-    while stop > first and not _deep_enough(last - stop, wanted, found):
-        start = max(first, stop - window)
+    stop, window, loop = last, FIRST_WINDOW, asyncio.get_running_loop()
+    while stop > (bound := max(first, last - _depth(wanted, found, hurried=loop.time() > until_s))):
+        start = max(bound, stop - window)
         found = await _last_in(end, start, stop, wanted) | found
-        stop, window = start, window * WINDOW_GROWTH
+        stop, window = start, min(window * WINDOW_GROWTH, WINDOW_MAX)
+    if stop > max(first, last - _depth(wanted, found, hurried=False)):
+        missing = [symbol for symbol, seq in wanted.items() if symbol not in found and not seq]
+        end.tell_ended_early(missing, last - stop)
     return found, stop
 
 
-def _deep_enough(depth: int, wanted: Mapping[str, int], found: Mapping[str, int]) -> bool:
+def _depth(wanted: Mapping[str, int], found: Mapping[str, int], *, hurried: bool) -> int:
+    """Return how far from the end the missing symbols are looked for, 0 when there are none."""
     missing = [seq for symbol, seq in wanted.items() if symbol not in found]
-    return all(depth >= (KNOWN_DEPTH if seq else UNKNOWN_DEPTH) for seq in missing)
+    return max((KNOWN_DEPTH if seq or hurried else UNKNOWN_DEPTH for seq in missing), default=0)
 
 
 async def _last_in(end: _PartitionEnd, start: int, stop: int, wanted: Mapping[str, int]) -> dict[str, int]:

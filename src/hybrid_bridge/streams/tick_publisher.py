@@ -22,7 +22,7 @@ from hybrid_bridge.streams.tick_marks import TickMarks
 from hybrid_bridge.streams.topics import PartitionWatch, partition_of
 
 PUBLISH_TIMEOUT_S = 10.0
-RECOVER_TIMEOUT_S = 20.0
+RECOVER_TIMEOUT_S = 60.0  # Of a large topic; a broker that is silent is noticed long before.
 SLICE = 2_000  # Ticks encoded at a time: about 5 ms of the loop's time.
 
 
