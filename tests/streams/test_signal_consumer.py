@@ -27,7 +27,7 @@ from hybrid_bridge.core.orders import Channel, Source
 from hybrid_bridge.settings import StreamSettings
 from hybrid_bridge.streams import signal_consumer
 from hybrid_bridge.streams.channel_state import Phase
-from hybrid_bridge.streams.signal_consumer import KafkaSignalConsumer
+from hybrid_bridge.streams.signal_consumer import RECORDS_PER_POLL, KafkaSignalConsumer
 
 
 def ids(inbox: RecordingInbox) -> list[str]:
@@ -164,6 +164,28 @@ async def test_a_stop_of_which_it_is_in_doubt_whom_it_is_for_is_obeyed_and_a_sig
     assert [(EmergencyStopRequested, "whose?")] * 3 == [
         (type(item), getattr(item, "reason", "")) for item, _ in inbox.items
     ]
+
+
+async def test_everything_else_has_its_turn_while_a_flood_for_others_is_passed_over(
+    settings: StreamSettings, clock: SystemClock
+) -> None:
+    consumer = KafkaSignalConsumer(settings, RecordingInbox(), clock)
+    most = 0
+
+    async def take_turns() -> None:
+        nonlocal most
+        while True:
+            before = consumer.received
+            await asyncio.sleep(0)
+            most = max(most, consumer.received - before)
+
+    async with running(consumer):
+        others = asyncio.create_task(take_turns())
+        flood = [signal_message(number) for number in range(5_000)]
+        await send(settings.bootstrap_servers, settings.signal_topic, flood, headers=[("account", b"7002")])
+        await eventually(lambda: consumer.elsewhere == 5_000, "the whole flood")
+        others.cancel()
+    assert 0 < most <= RECORDS_PER_POLL
 
 
 async def test_a_commit_never_passes_a_signal_that_is_not_settled(

@@ -143,6 +143,7 @@ class KafkaSignalConsumer(Reader):
                     membership, [record for records in fetched.values() for record in records]
                 )
                 watchdog.rest()
+                await asyncio.sleep(0)  # What was fetched already comes without a wait, and may be a flood.
 
     async def _check_silence(self, silent_s: float, *, joining: bool) -> None:
         """Raise Stalled when the client should have had an answer by now."""
