@@ -29,7 +29,9 @@ def test_another_account_or_another_name_has_its_own(settings: StreamSettings) -
     assert {} == KeptFile(settings, "other").read() == KeptFile(replace(settings, account="7"), "any").read()
 
 
-@pytest.mark.parametrize("content", [b"", b"\x00" * 40, b"{", b"[1]", b"7", b"\xff\xfe", b"null"])
+@pytest.mark.parametrize(
+    "content", [b"", b"\x00" * 40, b"{", b"[1]", b"7", b"\xff\xfe", b"null", b"[" * 100_000]
+)
 def test_what_cannot_be_read_is_as_good_as_none(settings: StreamSettings, content: bytes) -> None:
     assert settings.state_dir is not None
     (settings.state_dir / "any-7001.json").write_bytes(content)

@@ -50,6 +50,8 @@ DAMAGED = [
     {"offsets": [["a", 1]]},
     {"offsets": [[0, None]]},
     {"offsets": None},
+    {"offsets": [[0, float("inf")]]},
+    {"offsets": [[float("nan"), 1]]},
 ]
 
 

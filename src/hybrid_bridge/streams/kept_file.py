@@ -30,7 +30,7 @@ class KeptFile:
             return {}
         try:
             kept = json.loads(self._path.read_bytes())
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             log.info("File cannot be read, going on without it", file=str(self._path), cause=repr(error))
             return {}
         return kept if isinstance(kept, dict) else {}

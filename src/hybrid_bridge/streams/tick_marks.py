@@ -50,5 +50,5 @@ class TickMarks:
             return {}
         try:
             return {int(partition): int(offset) for partition, offset in kept["offsets"]}
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             return {}
