@@ -1,9 +1,11 @@
 """`hybrid-bridge check`: what a person reads, what a program reads, and the exit code."""
 
+import asyncio
 import json
 import re
+import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,8 @@ import structlog
 from confluent_kafka import Producer
 
 from hybrid_bridge import cli
-from hybrid_bridge.streams.faults import FAULTS
+from hybrid_bridge.commands import check
+from hybrid_bridge.streams.faults import FAULTS, Finding, well
 
 STEPS = ("name", "TCP", "Kafka", "cluster", "topic", "write", "read", "group", "clock", "round trip")
 
@@ -144,3 +147,15 @@ def test_the_report_leaves_the_logs_as_they_were(folder, refused, capsys):
     before = structlog.get_config()
     assert 1 == cli.main(["check"])
     assert before == structlog.get_config()
+
+
+def test_ctrl_c_ends_it_in_one_sentence(folder, refused, monkeypatch, capsys):
+    async def interrupted(*_: object) -> AsyncIterator[Finding]:
+        yield well("name", "is 127.0.0.1")
+        signal.raise_signal(signal.SIGINT)
+        await asyncio.Event().wait()
+
+    settings_file(folder, REDPANDA_BOOTSTRAP_SERVERS=refused)
+    monkeypatch.setattr(check, "inspect", interrupted)
+    assert 1 == cli.main(["check"])
+    assert "interrupted: nothing can be said\n" == capsys.readouterr().err

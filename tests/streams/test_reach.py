@@ -2,6 +2,9 @@
 
 import asyncio
 import socket
+import threading
+import time
+from collections.abc import Iterator
 
 import pytest
 from tests.certificates import Authority
@@ -52,15 +55,31 @@ async def test_a_name_that_does_not_resolve() -> None:
     ) == found.mend
 
 
-async def test_a_name_server_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def wait(*_: object, **__: object) -> None:
-        await asyncio.Event().wait()
+@pytest.fixture
+def silent_name_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Lookups that get no answer for as long as a test may take."""
+    answered = threading.Event()
 
-    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", wait)
+    def wait(*_: object, **__: object) -> list[object]:
+        answered.wait(20)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", wait)
+    yield
+    answered.set()
+
+
+async def test_a_name_server_that_does_not_answer(silent_name_server: None) -> None:
     assert (
         "no name server has told this PC the address of broker.example.com (no answer within 0.1 s);"
         " check this PC's network and VPN, then the name servers (DNS) that it is told to use"
     ) == await told_of(Address("broker.example.com", 9092, None, 0.1))
+
+
+def test_nobody_waits_for_a_name_server_at_the_end(silent_name_server: None) -> None:
+    started = time.monotonic()
+    asyncio.run(told_of(Address("broker.example.com", 9092, None, 0.1)))
+    assert time.monotonic() - started < 10
 
 
 async def test_a_port_that_refuses(refused_address: str) -> None:

@@ -8,6 +8,7 @@ import argparse
 import asyncio
 import json
 import logging
+import sys
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import replace
@@ -48,8 +49,12 @@ def check(arguments: Sequence[str]) -> int:
     streams = settings.streams
     if settings.mt5_login is None and not settings.simulated:
         streams = replace(streams, account=NO_ACCOUNT)
-    with _quiet_logs():
-        findings = asyncio.run(_look(streams, live=not options.json))
+    try:
+        with _quiet_logs():
+            findings = asyncio.run(_look(streams, live=not options.json))
+    except KeyboardInterrupt:
+        print("interrupted: nothing can be said", file=sys.stderr)  # noqa: T201
+        return 1
     failed = any(finding.verdict is Verdict.FAILED for finding in findings)
     if options.json:
         print_lines([json.dumps(_record(streams, findings), indent=2) + "\n"])
