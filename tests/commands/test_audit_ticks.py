@@ -68,6 +68,9 @@ def test_nothing_compared_is_not_clean(answered, capsys):
 
 def test_what_is_not_sent_yet_is_a_fault_only_when_all_should_be(answered, capsys):
     assert 0 == answered(report(compared=5, unsent=2))
+    assert capsys.readouterr().out.endswith(
+        "clean: every tick once, in order, unchanged; 2 are not sent yet\n"
+    )
     assert 1 == answered(report(compared=5, unsent=2), "--complete")
     assert capsys.readouterr().out.endswith("NOT CLEAN: 2 ticks are not in the topic yet\n")
 

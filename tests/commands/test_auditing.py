@@ -198,8 +198,23 @@ async def test_a_symbol_that_the_topic_lacks_is_unsent_from_when_the_others_begi
     begun = {"EURUSD": [tick for tick in HISTORY["EURUSD"] if tick[0] >= late]}
     report = await audit(Topic(written(begun)), Terminal(HISTORY, (0, 10_800)), ["EURUSD", "XAUUSD"])
     begins = begun["EURUSD"][0][0]
-    assert 0 == report.wrong
     assert len([tick for tick in HISTORY["XAUUSD"] if tick[0] >= begins]) == report.unsent
+    assert [True] == ["XAUUSD: nothing is in the topic from" in fault for fault in report.faults]
+
+
+@pytest.mark.parametrize(("behind_s", "wrong"), [(50, 0), (70, 1)])
+async def test_a_symbol_that_stays_behind_the_others_is_a_fault(behind_s, wrong):
+    ticks = [TopicTick("EURUSD", seq, (START + seq * 1_000, 1.1, 1.2, 0.0, 0)) for seq in range(1, 101)]
+    history = {name: [tick.row for tick in ticks] for name in ("EURUSD", "GBPUSD")}
+    stuck = [tick._replace(symbol="GBPUSD") for tick in ticks[: -behind_s - 1]]
+    report = await audit(Topic([*stuck, *ticks]), Terminal(history, (0, 0)), history, clock=fixed(0))
+    assert (behind_s + 1, wrong) == (report.unsent, report.wrong)
+
+
+async def test_an_outage_that_holds_every_symbol_back_is_no_fault():
+    sent = {symbol: [row for row in rows if row[0] < START + HOUR] for symbol, rows in HISTORY.items()}
+    report = await audit(Topic(written(sent)), Terminal(HISTORY, (0, 10_800)), HISTORY)
+    assert (True, 0) == (report.unsent > 1_000, report.wrong)
 
 
 async def test_an_empty_topic_compares_nothing_and_asks_the_terminal_nothing():

@@ -247,6 +247,7 @@ def _lines(report: "AuditReport", verdict: str) -> list[str]:
     for symbol, audit in report.audits.items():
         rows.append([symbol, *(f"{getattr(audit.figures, name)}" for name in FIGURES)])
     rows.append(["total", *(f"{figure}" for figure in _total(report).values())])
+    later = f"; {report.unsent} are not sent yet" if report.unsent else ""
     examples = [
         f"{symbol}: {_shown(example)}"
         for symbol, audit in report.audits.items()
@@ -258,7 +259,7 @@ def _lines(report: "AuditReport", verdict: str) -> list[str]:
         *examples,
         *(f"fault: {fault}" for fault in report.faults),
         *(f"note: {note}" for note in report.notes),
-        f"NOT CLEAN: {verdict}" if verdict else "clean: every tick once, in order, unchanged",
+        f"NOT CLEAN: {verdict}" if verdict else f"clean: every tick once, in order, unchanged{later}",
     ]
 
 

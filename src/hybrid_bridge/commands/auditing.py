@@ -21,6 +21,8 @@ PROOF = 8
 # A terminal that is still downloading gives what it has.
 RELOAD_S = 1.0
 RELOADS_MAX = 60
+# All symbols are sent beat by beat: one that is so far behind another does not merely wait for its turn.
+BEHIND_MSC = 60_000
 
 
 class Topic(Protocol):
@@ -120,6 +122,7 @@ class Audit:
         await self._finish()
         self._judge_clock()
         self._judge_reading()
+        self._judge_progress()
         return self._report
 
     async def _finish(self) -> None:
@@ -242,6 +245,18 @@ class Audit:
                 report.notes.append(
                     f"{audit.symbol}: the topic begins at {iso(audit.begins_msc)}; what was before is deleted"
                     " (retention), and could not be compared"
+                )
+
+    def _judge_progress(self) -> None:
+        """What is not sent yet is no fault, unless the bridge has gone on with other symbols meanwhile."""
+        reached_msc = max((audit.reached_msc for audit in self._audits.values()), default=0)
+        for audit in self._audits.values():
+            if audit.unsent_msc is not None and reached_msc - audit.unsent_msc > BEHIND_MSC:
+                self._report.faults.append(
+                    f"{audit.symbol}: nothing is in the topic from {iso(audit.unsent_msc)} on"
+                    f" ({audit.figures.unsent} ticks), though other symbols are there up to {iso(reached_msc)};"
+                    " if the bridge is catching up, look again in a minute; otherwise it does not send this one,"
+                    " or began with it later than that: see SYMBOLS, and the bridge's log"
                 )
 
 

@@ -119,6 +119,8 @@ class SymbolAudit:
     Attributes:
         begins_msc: from when on the terminal's history is held against the topic; None before that is known.
         cut: whether the topic begins within the range, later than the bridge did.
+        reached_msc: when the newest tick in the topic happened, one after the range too; 0 before any.
+        unsent_msc: when the oldest of the unsent ticks happened; None where there is none.
     """
 
     def __init__(self, symbol: str, span: Span) -> None:
@@ -127,6 +129,8 @@ class SymbolAudit:
         self.examples: list[Example] = []
         self.begins_msc: int | None = None
         self.cut = False
+        self.reached_msc = 0
+        self.unsent_msc: int | None = None
         self._span = span
         self._numbers = _Numbers()
         self._newest_msc = 0
@@ -153,6 +157,7 @@ class SymbolAudit:
     def take(self, seq: int, row: Row) -> None:
         """Take note of a tick as it stands in the topic."""
         time_msc = row[0]
+        self.reached_msc = max(self.reached_msc, time_msc)
         if time_msc >= self._span.to_msc:
             self._later = True
             return
@@ -334,8 +339,9 @@ class SymbolAudit:
         missing = found.missing
         if self._later or self._count:
             missing += found.trailing
-        else:
+        elif found.trailing:
             figures.unsent += len(found.trailing)
+            self.unsent_msc = self.unsent_msc or found.trailing[0][0]
         figures.missing += len(missing)
         if self._lost.total() < LOST_MAX:
             self._lost.update(missing)
