@@ -164,6 +164,23 @@ async def test_the_same_bytes_from_another_account_do_not_confirm_a_batch_in_dou
     assert {1} == await find_written(settings, "records", {0: (b"a", 1), 1: (b"a", 1)})
 
 
+async def test_a_batch_in_doubt_is_found_behind_the_last_confirmed_one_though_others_wrote_far_more_since(
+    settings: StreamSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tail, "OTHERS_DEPTH", 5)
+    monkeypatch.setattr(tail, "MARK_DEPTH", 20)
+    values = [b"%d" % number for number in range(100)]
+    await send(settings.bootstrap_servers, "records", values, partition=0)
+
+    found = {
+        since: await find_written(settings, "records", {0: (b"30", 1)}, {0: since})
+        for since in (9, 10, 29, 30, 93, 500)
+    }
+    assert {9: set(), 10: {0}, 29: {0}, 30: set(), 93: set(), 500: set()} == found
+    assert set() == await find_written(settings, "records", {0: (b"30", 1)}, {1: 10})
+    assert {0} == await find_written(settings, "records", {0: (b"99", 1)}, {0: 10})
+
+
 async def test_a_symbol_is_found_where_this_bridge_was_writing_behind_all_that_others_wrote_since(
     settings: StreamSettings, clock: SystemClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -235,7 +235,7 @@ class BatchProducer:
         if not sent:
             return
         wanted = {number: (batch.records[-1].value, len(batch.records)) for number, batch in sent.items()}
-        for partition in await find_written(self._settings, self._topic, wanted):
+        for partition in await find_written(self._settings, self._topic, wanted, self.offsets):
             self._confirm(self._in_doubt.pop(partition))
 
     async def _connected(self) -> AIOKafkaClient:

@@ -7,8 +7,8 @@ broken connection.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing, asynccontextmanager
 from types import MappingProxyType
 
 import structlog
@@ -70,12 +70,16 @@ async def read_last_sequences(
 
 
 async def find_written(
-    settings: StreamSettings, topic: str, wanted: Mapping[int, tuple[bytes, int]]
+    settings: StreamSettings,
+    topic: str,
+    wanted: Mapping[int, tuple[bytes, int]],
+    since: Mapping[int, int] = NO_MARKS,
 ) -> set[int]:
-    """Return the partitions whose end holds the wanted message.
+    """Return the partitions that hold the wanted message, at their end or behind what was confirmed last.
 
     Args:
         wanted: the message's value, and how many records behind it may be ours, by partition.
+        since: by partition, an offset before it, if one is known.
     Raises:
         KafkaError, OSError: when the topic cannot be read.
     """
@@ -83,10 +87,8 @@ async def find_written(
     async with _groupless_consumer(settings) as consumer:
         for partition, (value, depth) in wanted.items():
             end = _PartitionEnd(consumer, TopicPartition(topic, partition), settings.account)
-            first, stop = await end.bounds()
-            async for record in end.read_own(max(first, stop - depth - OTHERS_DEPTH), stop):
-                if record.value == value:
-                    found.add(partition)
+            if await _holds(end, value, depth, since.get(partition, -1)):
+                found.add(partition)
     return found
 
 
@@ -136,7 +138,7 @@ class _PartitionEnd:
             records=depth,
         )
 
-    async def read_own(self, start: int, stop: int) -> AsyncIterator[ConsumerRecord]:
+    async def read_own(self, start: int, stop: int) -> AsyncGenerator[ConsumerRecord, None]:
         """Yield the account's own messages from one offset up to another."""
         self._consumer.seek(self._partition, start)
         loop, at = asyncio.get_running_loop(), -1
@@ -150,6 +152,21 @@ class _PartitionEnd:
                 if record.offset < stop and is_own(record.headers, self._account):
                     yield record
             await asyncio.sleep(0)  # What was fetched already comes without a wait.
+
+
+async def _holds(end: _PartitionEnd, value: bytes, depth: int, since: int) -> bool:
+    """Tell whether a message is at the end or, where others have written more since, behind an offset."""
+    first, stop = await end.bounds()
+    start = max(first, stop - depth - OTHERS_DEPTH)
+    ranges = [(start, stop)]
+    if since >= 0:
+        ranges.append((max(first, since + 1), min(start, since + 1 + MARK_DEPTH)))
+    for begin, until in ranges:
+        async with aclosing(end.read_own(begin, until)) as records:
+            async for record in records:
+                if record.value == value:
+                    return True
+    return False
 
 
 async def _search(
