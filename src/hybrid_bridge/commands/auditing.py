@@ -254,8 +254,8 @@ class Audit:
             if audit.unsent_msc is not None and reached_msc - audit.unsent_msc > BEHIND_MSC:
                 self._report.faults.append(
                     f"{audit.symbol}: nothing is in the topic from {iso(audit.unsent_msc)} on"
-                    f" ({audit.figures.unsent} ticks), though other symbols are there up to {iso(reached_msc)};"
-                    " if the bridge is catching up, look again in a minute; otherwise it does not send this one,"
+                    f" ({audit.figures.unsent} ticks), though others are there up to {iso(reached_msc)};"
+                    " if the bridge is catching up, look again in a minute; otherwise it does not send it,"
                     " or began with it later than that: see SYMBOLS, and the bridge's log"
                 )
 
