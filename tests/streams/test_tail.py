@@ -153,6 +153,22 @@ async def test_records_of_before_the_account_was_named_are_ones_own(settings: St
     assert {"EURUSD": 41} == await read_last_sequences(settings, PARTITIONS, {"EURUSD": 0})
 
 
+async def test_once_this_bridge_names_its_account_in_a_partition_nothing_else_there_is_its_own(
+    settings: StreamSettings, clock: SystemClock
+) -> None:
+    """An older bridge of another account writes on in a shared topic: its numbers are much higher."""
+    tick = b'{"type":"tick_data","data":{"symbol":"EURUSD","seq":2000000}}'
+    number = partition_of(b"EURUSD", PARTITIONS)
+    await fill(settings, clock, ("EURUSD", 1, 10))
+    await send(settings.bootstrap_servers, settings.tick_topic, [tick], partition=number)
+
+    found = {
+        mark: await read_last_sequences(settings, PARTITIONS, {"EURUSD": 10}, {mark: 0})
+        for mark in (number, number + 1)
+    }
+    assert {number: {"EURUSD": 10}, number + 1: {"EURUSD": 2_000_000}} == found
+
+
 async def test_the_same_bytes_from_another_account_do_not_confirm_a_batch_in_doubt(
     settings: StreamSettings,
 ) -> None:

@@ -18,7 +18,7 @@ from aiokafka import errors as kafka
 from hybrid_bridge.settings import StreamSettings
 from hybrid_bridge.streams.clients import close_client, connection_options
 from hybrid_bridge.streams.codecs import decode_sequence
-from hybrid_bridge.streams.headers import is_own
+from hybrid_bridge.streams.headers import account_of, is_own
 from hybrid_bridge.streams.topics import partition_of
 
 FIRST_WINDOW = 2_000  # records; a few seconds of a busy partition
@@ -51,7 +51,8 @@ async def read_last_sequences(
     Args:
         partitions: of the tick topic.
         known: the last acknowledged number by symbol, 0 where nothing is remembered.
-        marks: by partition, an offset that this bridge has written up to.
+        marks: by partition, an offset that this bridge has written up to. It names its account since it
+            keeps them, so a record there that names none is not its own.
     Returns:
         Only symbols that were found.
     Raises:
@@ -64,7 +65,8 @@ async def read_last_sequences(
     until_s = asyncio.get_running_loop().time() + DEEP_READ_S
     async with _groupless_consumer(settings) as consumer:
         for partition, wanted in by_partition.items():
-            end = _PartitionEnd(consumer, TopicPartition(settings.tick_topic, partition), settings.account)
+            place, named = TopicPartition(settings.tick_topic, partition), partition in marks
+            end = _PartitionEnd(consumer, place, settings.account, named=named)
             found |= await _search(end, wanted, marks.get(partition), until_s)
     return found
 
@@ -112,10 +114,14 @@ async def _groupless_consumer(settings: StreamSettings) -> AsyncIterator[AIOKafk
 class _PartitionEnd:
     """One partition, read between offsets."""
 
-    def __init__(self, consumer: AIOKafkaConsumer, partition: TopicPartition, account: str) -> None:
+    def __init__(
+        self, consumer: AIOKafkaConsumer, partition: TopicPartition, account: str, *, named: bool = False
+    ) -> None:
+        """Read what may be the account's own; with `named`, only what says so."""
         self._consumer = consumer
         self._partition = partition
         self._account = account
+        self._named = named
         consumer.assign([partition])
 
     async def bounds(self) -> tuple[int, int]:
@@ -127,6 +133,11 @@ class _PartitionEnd:
         """Return the offset after the last message."""
         offsets = await self._consumer.end_offsets([self._partition])
         return int(offsets[self._partition])
+
+    def _is_own(self, record: ConsumerRecord) -> bool:
+        if self._named:
+            return account_of(record.headers) == self._account
+        return is_own(record.headers, self._account)
 
     def tell_ended_early(self, symbols: list[str], depth: int) -> None:
         """Say which symbols were not found in the time that there was."""
@@ -149,7 +160,7 @@ class _PartitionEnd:
                 raise kafka.KafkaTimeoutError(f"no fetch was answered for {SILENT_S:.0f} s")
             fetched = await self._consumer.getmany(self._partition, timeout_ms=POLL_MS, max_records=SLICE)
             for record in fetched.get(self._partition, ()):
-                if record.offset < stop and is_own(record.headers, self._account):
+                if record.offset < stop and self._is_own(record):
                     yield record
             await asyncio.sleep(0)  # What was fetched already comes without a wait.
 
