@@ -63,3 +63,12 @@ def test_an_unknown_command_is_answered_with_those_there_are(capsys, typed):
 def test_every_command_has_its_own_help(capsys, command):
     assert 0 == refused(command, "--help")
     assert f"usage: hybrid-bridge {command}" in capsys.readouterr().out
+
+
+def test_ctrl_c_while_a_command_loads_is_no_traceback(capsys, monkeypatch):
+    def interrupted(_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(cli.COMMAND_TABLE, "check", interrupted)
+    assert 1 == cli.main(["check"])
+    assert "interrupted\n" == capsys.readouterr().err

@@ -34,6 +34,9 @@ def main(argv: Sequence[str] | None = None, *, websocket_only: bool = False) -> 
     except BridgeError as error:
         print(error, file=sys.stderr)  # noqa: T201 - the person at the console reads it
         return error.exit_code
+    except KeyboardInterrupt:  # While a command was still being loaded.
+        print("interrupted", file=sys.stderr)  # noqa: T201
+        return 1
 
 
 def _stop(arguments: Sequence[str]) -> int:

@@ -1,5 +1,6 @@
 """`hybrid-bridge audit-ticks`: what it is asked, what it refuses, and what it answers."""
 
+import asyncio
 import json
 from dataclasses import replace
 
@@ -11,7 +12,11 @@ from hybrid_bridge.commands.auditing import AuditReport
 from hybrid_bridge.core.clock_changes import ClockBook
 from hybrid_bridge.core.tick_audit import Example, Span, SymbolAudit
 from hybrid_bridge.core.tick_matching import Row
+from hybrid_bridge.errors import BridgeError
+from hybrid_bridge.settings import Settings
 from hybrid_bridge.streams.tick_topic import ReadFigures
+from hybrid_bridge.terminal.lane import Lane
+from hybrid_bridge.terminal.lanes import lane_options
 
 START = 1_767_225_600_000
 SPAN = Span(START, START + 60_000)
@@ -168,3 +173,16 @@ def test_the_range_and_the_symbols_are_taken_as_typed(monkeypatch):
     typed = ["--from", "2026-01-01", "--to", "2026-01-01T02:01+02:00", "--symbols", "EURUSD, XAUUSD,EURUSD"]
     assert 0 == cli.main(["audit-ticks", *typed])
     assert [(START, START + 60_000, ("EURUSD", "XAUUSD"))] == seen
+
+
+async def test_a_worker_that_dies_each_time_is_told_and_not_waited_for_for_ever():
+    terminal = Settings(_env_file=None, mt5_backend="simulator", sim_address="127.0.0.1:1").terminal
+    changed = asyncio.Event()
+    lane = Lane(replace(lane_options("audit", terminal), module="no_such_module"), on_change=changed.set)
+    async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
+        living = tasks.create_task(lane.run())
+        with pytest.raises(
+            BridgeError, match="the terminal cannot be asked, its worker process failed: it ended"
+        ):
+            await audit_ticks._until_ready(lane, changed)
+        living.cancel()

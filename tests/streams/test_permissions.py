@@ -236,6 +236,18 @@ async def test_a_partition_that_no_broker_leads(
     ) == str(found.fault)
 
 
+async def test_a_topic_that_is_just_being_made(
+    secure_broker: SecureBroker, settings: StreamSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def nothing_yet(*_: object) -> object:
+        return kafka.LeaderNotAvailableError, []
+
+    permit_everything(secure_broker, settings)
+    monkeypatch.setattr(permissions, "find_topic", nothing_yet)
+    found = (await ask(settings))[f"topic {settings.tick_topic}"]
+    assert "the broker answers LEADER_NOT_AVAILABLE" in str(found.fault)
+
+
 async def test_what_a_broker_says_of_a_topic(secure_broker: SecureBroker, settings: StreamSettings) -> None:
     permit_everything(secure_broker, settings)
     async with connected(settings) as client:

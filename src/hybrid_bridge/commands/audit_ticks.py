@@ -151,6 +151,8 @@ async def _until_ready(lane: "Lane", changed: asyncio.Event) -> None:
         changed.clear()
         if lane.connect_failures:  # The package itself has waited 100 s for a terminal that was starting.
             raise BridgeError(f"the terminal cannot be asked: {lane.state.reason}")
+        if lane.state.restarts:
+            raise BridgeError(f"the terminal cannot be asked, its worker process failed: {lane.state.reason}")
         await changed.wait()
 
 

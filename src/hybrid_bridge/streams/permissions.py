@@ -87,6 +87,8 @@ class Permissions:
         if any(partition[2] == -1 for partition in partitions):
             without = ", ".join(str(partition[1]) for partition in partitions if partition[2] == -1)
             return wrong(step, fault("no_leader", f"partitions {without}", topic=topic.name))
+        if not partitions:  # Being made or deleted at this moment.
+            return wrong(step, fault("no_leader", answered(code), topic=topic.name))
         count, asked = len(partitions), topic.plan.partitions
         seen = f"there, with {count} partition{'s' if count != 1 else ''}"
         if count == asked:
