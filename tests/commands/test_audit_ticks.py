@@ -175,14 +175,18 @@ def test_the_range_and_the_symbols_are_taken_as_typed(monkeypatch):
     assert [(START, START + 60_000, ("EURUSD", "XAUUSD"))] == seen
 
 
-async def test_a_worker_that_dies_each_time_is_told_and_not_waited_for_for_ever():
+async def test_a_worker_that_dies_each_time_is_told_and_not_waited_for_for_ever(tmp_path):
+    (tmp_path / "dying_package.py").write_text("import os\n\nos._exit(3)\n")
     terminal = Settings(_env_file=None, mt5_backend="simulator", sim_address="127.0.0.1:1").terminal
+    options = replace(
+        lane_options("audit", terminal), module="dying_package", environment={"PYTHONPATH": str(tmp_path)}
+    )
     changed = asyncio.Event()
-    lane = Lane(replace(lane_options("audit", terminal), module="no_such_module"), on_change=changed.set)
+    lane = Lane(options, on_change=changed.set)
     async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
         living = tasks.create_task(lane.run())
         with pytest.raises(
-            BridgeError, match="the terminal cannot be asked, its worker process failed: it ended"
+            BridgeError, match="cannot be asked, its worker process failed: it ended with exit"
         ):
             await audit_ticks._until_ready(lane, changed)
         living.cancel()
