@@ -175,7 +175,7 @@ class RoundTrip:
             return wrong(CLOCK, fault("clock_off", seen, difference_s=apart_s, age_s=age_s))
         if apart_s > NOTED_DIFFERENCE_S:
             return Finding(CLOCK, Verdict.NOTE, f"{seen}; have both set by an internet time server")
-        return well(CLOCK, f"{seen}, within {best.there_s / 2 * 1000:.0f} ms")
+        return well(CLOCK, f"{seen}, within {max(1, best.there_s / 2 * 1000):.0f} ms")
 
     def _judge_trips(self, trips: list[_Trip]) -> Finding:
         whole = sorted(trip.whole_s * 1000 for trip in trips)
