@@ -14,6 +14,7 @@ from confluent_kafka import Producer
 
 from hybrid_bridge import cli
 from hybrid_bridge.commands import check
+from hybrid_bridge.settings import StreamSettings
 from hybrid_bridge.streams.faults import FAULTS, Finding, well
 
 STEPS = ("name", "TCP", "Kafka", "cluster", "topic", "write", "read", "group", "clock", "round trip")
@@ -159,3 +160,19 @@ def test_ctrl_c_ends_it_in_one_sentence(folder, refused, monkeypatch, capsys):
     monkeypatch.setattr(check, "inspect", interrupted)
     assert 1 == cli.main(["check"])
     assert "interrupted: nothing can be said\n" == capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("named", "expected"), [("", "hybrid-bridge-no-account"), ("desk", "desk")])
+def test_without_an_account_the_group_is_not_that_of_the_simulation(
+    folder, refused, monkeypatch, named, expected
+):
+    asked = []
+
+    async def inspect(streams: StreamSettings, _: object) -> AsyncIterator[Finding]:
+        asked.append(streams.group_id)
+        yield well("name", "is 127.0.0.1")
+
+    (folder / ".env").write_text(f"MT5_BACKEND=terminal\nREDPANDA_GROUP_ID={named}\n")
+    monkeypatch.setattr(check, "inspect", inspect)
+    assert 0 == cli.main(["check"])
+    assert [expected] == asked

@@ -48,7 +48,8 @@ def check(arguments: Sequence[str]) -> int:
     settings = look_up_settings(NAMES, options.env_file, joint=REDPANDA)
     streams = settings.streams
     if settings.mt5_login is None and not settings.simulated:
-        streams = replace(streams, account=NO_ACCOUNT)
+        group_id = settings.redpanda_group_id or f"hybrid-bridge-{NO_ACCOUNT}"
+        streams = replace(streams, account=NO_ACCOUNT, group_id=group_id)
     try:
         with _quiet_logs():
             findings = asyncio.run(_look(streams, live=not options.json))
