@@ -6,7 +6,7 @@
 import re
 from pathlib import Path
 
-from hybrid_bridge.streams.faults import FAULTS, Words
+from hybrid_bridge.streams.diagnosis.faults import FAULTS, Words
 
 PAGE = Path(__file__).parents[1] / "docs" / "redpanda.md"
 HEAD = "| what is wrong | what to do | shown by |\n|---|---|---|\n"
@@ -30,11 +30,11 @@ SHOWN = {
     "user": "user NAME",
 }
 
-_REACH = "tests/streams/test_reach.py::test_"
-_CERTIFICATES = "tests/streams/test_certificates.py::test_"
-_LOGIN = "tests/streams/test_login.py::test_"
-_DIAGNOSIS = "tests/streams/test_diagnosis.py::test_"
-_PERMISSIONS = "tests/streams/test_permissions.py::test_"
+_REACH = "tests/streams/diagnosis/test_reach.py::test_"
+_CERTIFICATES = "tests/streams/diagnosis/test_certificates.py::test_"
+_LOGIN = "tests/streams/diagnosis/test_login.py::test_"
+_DIAGNOSIS = "tests/streams/diagnosis/test_causes.py::test_"
+_PERMISSIONS = "tests/streams/diagnosis/test_permissions.py::test_"
 _SAID = f"{_DIAGNOSIS}what_the_broker_says_itself_needs_no_look_at_the_network"
 
 TESTS = {
@@ -81,8 +81,8 @@ TESTS = {
     "batch_damaged": _SAID,
     "time_refused": _SAID,
     "disk_failed": _SAID,
-    "clock_off": "tests/streams/test_round_trip.py::test_a_clock_that_is_off",
-    "round_trip_failed": "tests/streams/test_round_trip.py::test_a_message_that_does_not_come_back",
+    "clock_off": "tests/streams/diagnosis/test_round_trip.py::test_a_clock_that_is_off",
+    "round_trip_failed": "tests/streams/diagnosis/test_round_trip.py::test_a_message_that_does_not_come_back",
     "unknown": f"{_DIAGNOSIS}an_error_that_nothing_explains_is_told_as_it_is",
 }
 

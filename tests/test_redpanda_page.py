@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.redpanda_words import PAGE, TESTS, table, written
 
-from hybrid_bridge.streams.faults import FAULTS
+from hybrid_bridge.streams.diagnosis.faults import FAULTS
 
 ROOT = Path(__file__).parents[1]
 

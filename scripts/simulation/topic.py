@@ -336,12 +336,12 @@ async def close_client(client: SimulatedConsumer) -> None:
 
 
 async def probe(*_: object) -> bool:
-    """Stand in for streams.diagnosis.probe: whether the broker answers."""
+    """Stand in for streams.diagnosis.causes.probe: whether the broker answers."""
     life: Life = asyncio.get_running_loop().life  # type: ignore[attr-defined]
     await asyncio.sleep(0.01)
     return life.world.topic.up
 
 
 async def explain(*arguments: object) -> str:
-    """Stand in for streams.diagnosis.explain."""
+    """Stand in for streams.diagnosis.causes.explain."""
     return repr(arguments[-1])

@@ -18,8 +18,8 @@ import structlog
 from hybrid_bridge.clock import SystemClock
 from hybrid_bridge.commands.options import add_env_file, print_lines
 from hybrid_bridge.settings import Settings, StreamSettings, look_up_settings
-from hybrid_bridge.streams.faults import Finding, Verdict
-from hybrid_bridge.streams.inspection import inspect
+from hybrid_bridge.streams.diagnosis.faults import Finding, Verdict
+from hybrid_bridge.streams.diagnosis.inspection import inspect
 
 REDPANDA = tuple(name for name in Settings.model_fields if name.startswith("redpanda_"))
 NAMES = (

@@ -38,7 +38,7 @@ from hybrid_bridge.streams.clients import (
     log_failure,
     own_cancellation_only,
 )
-from hybrid_bridge.streams.diagnosis import explain
+from hybrid_bridge.streams.diagnosis.causes import explain
 from hybrid_bridge.streams.headers import own_headers
 from hybrid_bridge.streams.tail import find_written
 from hybrid_bridge.streams.topics import require_topic

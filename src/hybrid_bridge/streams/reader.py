@@ -13,7 +13,7 @@ from hybrid_bridge.ports import Clock
 from hybrid_bridge.settings import StreamSettings
 from hybrid_bridge.streams.channel_state import ChannelState
 from hybrid_bridge.streams.clients import TROUBLE, log_failure, own_cancellation_only
-from hybrid_bridge.streams.diagnosis import explain
+from hybrid_bridge.streams.diagnosis.causes import explain
 
 BACKOFF_FIRST_S = 0.5
 BACKOFF_MAX_S = 5.0

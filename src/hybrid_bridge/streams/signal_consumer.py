@@ -25,7 +25,7 @@ from hybrid_bridge.streams.clients import (
     connection_options,
     own_cancellation_only,
 )
-from hybrid_bridge.streams.diagnosis import probe
+from hybrid_bridge.streams.diagnosis.causes import probe
 from hybrid_bridge.streams.former_member import FormerMember
 from hybrid_bridge.streams.headers import account_of, is_elsewhere, is_stop_elsewhere
 from hybrid_bridge.streams.offsets import OffsetLedger

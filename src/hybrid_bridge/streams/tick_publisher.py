@@ -16,7 +16,7 @@ from hybrid_bridge.streams.batch_producer import BatchProducer, BatchWriter, Rec
 from hybrid_bridge.streams.channel_state import ChannelState
 from hybrid_bridge.streams.clients import TROUBLE, own_cancellation_only
 from hybrid_bridge.streams.codecs import TickEncoder
-from hybrid_bridge.streams.diagnosis import explain
+from hybrid_bridge.streams.diagnosis.causes import explain
 from hybrid_bridge.streams.tail import read_last_sequences
 from hybrid_bridge.streams.tick_marks import TickMarks
 from hybrid_bridge.streams.topics import PartitionWatch, partition_of

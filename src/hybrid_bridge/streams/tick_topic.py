@@ -23,7 +23,7 @@ from hybrid_bridge.errors import ChannelError, MalformedMessage
 from hybrid_bridge.messages.ticks import decode_tick
 from hybrid_bridge.settings import StreamSettings
 from hybrid_bridge.streams.clients import TROUBLE, close_client, connection_options, own_cancellation_only
-from hybrid_bridge.streams.diagnosis import explain
+from hybrid_bridge.streams.diagnosis.causes import explain
 from hybrid_bridge.streams.headers import is_own
 
 FETCH_BYTES_MAX = 262_144  # Of one partition: a thousand ticks or two.

@@ -20,8 +20,8 @@ from aiokafka.protocol.transaction import InitProducerIdRequest
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
 from hybrid_bridge.settings import StreamSettings, TopicPlan
-from hybrid_bridge.streams.diagnosis import who
-from hybrid_bridge.streams.faults import Finding, Verdict, fault, well, wrong
+from hybrid_bridge.streams.diagnosis.causes import who
+from hybrid_bridge.streams.diagnosis.faults import Finding, Verdict, fault, well, wrong
 
 NO_PARTITION = 2**31 - 1
 NO_MEMBER = "hybrid-bridge-check"

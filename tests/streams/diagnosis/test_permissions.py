@@ -14,10 +14,10 @@ from tests.kafka_broker import SecureBroker
 from tests.streams.support import WAIT_S, read_topic, stream_settings, unique_prefix
 
 from hybrid_bridge.settings import StreamSettings, TopicPlan
-from hybrid_bridge.streams import permissions
 from hybrid_bridge.streams.clients import close_client, connection_options
-from hybrid_bridge.streams.faults import Finding, Verdict
-from hybrid_bridge.streams.permissions import Permissions, batch_of, controller_of, find_topic
+from hybrid_bridge.streams.diagnosis import permissions
+from hybrid_bridge.streams.diagnosis.faults import Finding, Verdict
+from hybrid_bridge.streams.diagnosis.permissions import Permissions, batch_of, controller_of, find_topic
 from hybrid_bridge.streams.topics import create_topic
 
 pytestmark = pytest.mark.kafka

@@ -11,7 +11,7 @@ from tests.kafka_broker import SecureBroker
 from tests.streams.support import EmbeddedBroker, frozen, lying_proxy, stream_settings
 
 from hybrid_bridge.settings import SecuritySettings, StreamSettings
-from hybrid_bridge.streams.diagnosis import addresses, explain, probe, who
+from hybrid_bridge.streams.diagnosis.causes import addresses, explain, probe, who
 
 ADVERTISE = (
     "make the broker advertise an address that this PC reaches, like {}"

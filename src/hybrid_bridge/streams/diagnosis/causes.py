@@ -11,11 +11,11 @@ from collections.abc import AsyncIterator, Iterator
 from aiokafka import errors as kafka
 
 from hybrid_bridge.settings import StreamSettings
-from hybrid_bridge.streams.address import Address
 from hybrid_bridge.streams.clients import connection_options
-from hybrid_bridge.streams.faults import Fault, Finding, fault, told, well, wrong
-from hybrid_bridge.streams.login import Cluster, look_at_cluster, look_at_login
-from hybrid_bridge.streams.reach import look_at_network
+from hybrid_bridge.streams.diagnosis.address import Address
+from hybrid_bridge.streams.diagnosis.faults import Fault, Finding, fault, told, well, wrong
+from hybrid_bridge.streams.diagnosis.login import Cluster, look_at_cluster, look_at_login
+from hybrid_bridge.streams.diagnosis.reach import look_at_network
 from hybrid_bridge.streams.security import CertificateUnusable
 
 PROBE_TIMEOUT_S = 2.0

@@ -8,8 +8,8 @@ from tests.kafka_broker import SecureBroker
 from tests.streams.support import EmbeddedBroker, SystemClock, lying_proxy, stream_settings, unique_prefix
 
 from hybrid_bridge.settings import SecuritySettings, StreamSettings
-from hybrid_bridge.streams.faults import Finding, Verdict
-from hybrid_bridge.streams.inspection import inspect
+from hybrid_bridge.streams.diagnosis.faults import Finding, Verdict
+from hybrid_bridge.streams.diagnosis.inspection import inspect
 
 
 async def look(settings: StreamSettings, patience_s: float = 5) -> list[Finding]:

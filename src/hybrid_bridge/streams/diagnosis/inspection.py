@@ -11,9 +11,9 @@ from aiokafka.client import AIOKafkaClient
 
 from hybrid_bridge.ports import Clock
 from hybrid_bridge.settings import StreamSettings
-from hybrid_bridge.streams.address import Address
 from hybrid_bridge.streams.clients import TROUBLE, close_client, connection_options, own_cancellation_only
-from hybrid_bridge.streams.diagnosis import (
+from hybrid_bridge.streams.diagnosis.address import Address
+from hybrid_bridge.streams.diagnosis.causes import (
     ServerLook,
     addresses,
     advertised_elsewhere,
@@ -21,9 +21,9 @@ from hybrid_bridge.streams.diagnosis import (
     find_faults,
     look_at_advertised,
 )
-from hybrid_bridge.streams.faults import Finding, Verdict, wrong
-from hybrid_bridge.streams.permissions import Permissions
-from hybrid_bridge.streams.round_trip import RoundTrip
+from hybrid_bridge.streams.diagnosis.faults import Finding, Verdict, wrong
+from hybrid_bridge.streams.diagnosis.permissions import Permissions
+from hybrid_bridge.streams.diagnosis.round_trip import RoundTrip
 from hybrid_bridge.streams.security import CertificateUnusable
 
 PATIENCE_S = 5.0

@@ -5,7 +5,17 @@ import string
 import pytest
 from aiokafka import errors as kafka
 
-from hybrid_bridge.streams.faults import FAULTS, Fault, Finding, Verdict, Words, fault, told, well, wrong
+from hybrid_bridge.streams.diagnosis.faults import (
+    FAULTS,
+    Fault,
+    Finding,
+    Verdict,
+    Words,
+    fault,
+    told,
+    well,
+    wrong,
+)
 
 
 @pytest.mark.parametrize("words", FAULTS.values(), ids=list(FAULTS))

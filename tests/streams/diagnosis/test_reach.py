@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from tests.certificates import Authority
-from tests.streams.looks import (
+from tests.streams.diagnosis.looks import (
     address_of,
     answer_kafka,
     answering_with,
@@ -21,8 +21,8 @@ from tests.streams.looks import (
     trusting,
 )
 
-from hybrid_bridge.streams import reach
-from hybrid_bridge.streams.address import Address
+from hybrid_bridge.streams.diagnosis import reach
+from hybrid_bridge.streams.diagnosis.address import Address
 
 PORT_9092 = (
     "correct the port in REDPANDA_BOOTSTRAP_SERVERS: Redpanda's is usually 9092"

@@ -16,9 +16,9 @@ from aiokafka.protocol.produce import ProduceRequest
 from hybrid_bridge.ports import Clock
 from hybrid_bridge.settings import StreamSettings
 from hybrid_bridge.streams.clients import TROUBLE, own_cancellation_only
-from hybrid_bridge.streams.diagnosis import who
-from hybrid_bridge.streams.faults import Finding, Verdict, fault, told, well, wrong
-from hybrid_bridge.streams.permissions import (
+from hybrid_bridge.streams.diagnosis.causes import who
+from hybrid_bridge.streams.diagnosis.faults import Finding, Verdict, fault, told, well, wrong
+from hybrid_bridge.streams.diagnosis.permissions import (
     ACKS_ALL,
     ANSWER_MS,
     ASK_AGAIN_S,

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import trustme
 from tests.certificates import YESTERDAY, Authority
-from tests.streams.looks import (
+from tests.streams.diagnosis.looks import (
     address_of,
     alerting,
     answer_kafka,
@@ -19,8 +19,8 @@ from tests.streams.looks import (
     trusting,
 )
 
-from hybrid_bridge.streams.address import Address
-from hybrid_bridge.streams.certificates import find_tls_fault, tls_answers
+from hybrid_bridge.streams.diagnosis.address import Address
+from hybrid_bridge.streams.diagnosis.certificates import find_tls_fault, tls_answers
 
 
 async def test_an_authority_that_this_pc_does_not_know(authority: Authority) -> None:

@@ -11,8 +11,8 @@ from tests.streams.support import WAIT_S, EmbeddedBroker, SystemClock, stream_se
 
 from hybrid_bridge.settings import StreamSettings, TopicPlan
 from hybrid_bridge.streams.clients import close_client, connection_options
-from hybrid_bridge.streams.faults import Finding, Verdict
-from hybrid_bridge.streams.round_trip import RoundTrip
+from hybrid_bridge.streams.diagnosis.faults import Finding, Verdict
+from hybrid_bridge.streams.diagnosis.round_trip import RoundTrip
 from hybrid_bridge.streams.topics import create_topic
 
 ACCOUNT = "7001"

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from hybrid_bridge.streams.address import Address, connection
+from hybrid_bridge.streams.diagnosis.address import Address, connection
 
 
 def test_an_address_is_shown_as_it_is_written() -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from tests.certificates import Certificate
 
-from hybrid_bridge.streams.address import Address
-from hybrid_bridge.streams.faults import Fault, Finding
-from hybrid_bridge.streams.reach import look_at_network
+from hybrid_bridge.streams.diagnosis.address import Address
+from hybrid_bridge.streams.diagnosis.faults import Fault, Finding
+from hybrid_bridge.streams.diagnosis.reach import look_at_network
 
 PATIENCE_S = 5.0
 Answering = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 from pydantic import SecretStr
 from tests.kafka_broker import SecureBroker
-from tests.streams.looks import cutting
+from tests.streams.diagnosis.looks import cutting
 from tests.streams.support import stream_settings
 
 from hybrid_bridge.settings import SecuritySettings, StreamSettings
-from hybrid_bridge.streams.diagnosis import ServerLook, addresses
+from hybrid_bridge.streams.diagnosis.causes import ServerLook, addresses
 
 pytestmark = pytest.mark.kafka
 

@@ -15,14 +15,14 @@ from aiokafka.protocol.admin import SaslHandShakeRequest
 from aiokafka.protocol.metadata import MetadataRequest
 
 from hybrid_bridge.settings import StreamSettings
-from hybrid_bridge.streams.address import Address
 from hybrid_bridge.streams.clients import (
     CUT_TIMEOUT_S,
     TROUBLE,
     connection_options,
     own_cancellation_only,
 )
-from hybrid_bridge.streams.faults import Fault, Finding, fault, told, well, wrong
+from hybrid_bridge.streams.diagnosis.address import Address
+from hybrid_bridge.streams.diagnosis.faults import Fault, Finding, fault, told, well, wrong
 
 MECHANISMS = ("SCRAM-SHA-256", "SCRAM-SHA-512", "PLAIN")
 _CONNECTION_OPTIONS = (
