@@ -1,6 +1,7 @@
 """Options that several commands have."""
 
 import argparse
+import errno
 import time
 from pathlib import Path
 
@@ -64,3 +65,27 @@ def test_the_only_journal_is_meant_and_of_several_the_one_that_is_named(folder):
 def test_lines_are_printed_as_they_are(capsys):
     print_lines(["a\n", "b\n"])
     assert "a\nb\n" == capsys.readouterr().out
+
+
+@pytest.mark.parametrize("number", [errno.EPIPE, errno.EINVAL])
+def test_a_reader_that_has_seen_enough_is_no_error(monkeypatch, tmp_path, number):
+    """Windows says of a closed pipe that the argument is invalid."""
+
+    def closing():
+        yield "a line\n"
+        raise OSError(number, "closed")
+
+    with (tmp_path / "out").open("w") as out:
+        monkeypatch.setattr("sys.stdout", out)
+        print_lines(closing())
+
+
+def test_a_disk_that_is_full_is_an_error(monkeypatch, tmp_path):
+    def filling():
+        yield "a line\n"
+        raise OSError(errno.ENOSPC, "full")
+
+    with (tmp_path / "out").open("w") as out:
+        monkeypatch.setattr("sys.stdout", out)
+        with pytest.raises(OSError, match="full"):
+            print_lines(filling())

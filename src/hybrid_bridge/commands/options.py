@@ -1,6 +1,7 @@
 """What the commands' options share: which settings, which journal, and how what they say is written out."""
 
 import argparse
+import errno
 import os
 import re
 import sys
@@ -12,6 +13,8 @@ from pathlib import Path
 from hybrid_bridge.errors import BridgeError, ConfigurationError
 
 UNITS_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+
+CLOSED_PIPE = {errno.EPIPE, errno.EINVAL}  # The latter on Windows.
 
 
 def add_env_file(parser: argparse.ArgumentParser) -> None:
@@ -86,6 +89,8 @@ def print_lines(lines: Iterable[str]) -> None:
     try:
         sys.stdout.writelines(lines)
         sys.stdout.flush()
-    except BrokenPipeError:
+    except OSError as error:
+        if error.errno not in CLOSED_PIPE:
+            raise
         # Whoever reads has seen enough, like `head`; nothing is to be said at the interpreter's end either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
