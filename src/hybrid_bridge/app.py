@@ -21,7 +21,7 @@ from typing import Literal
 
 import structlog
 
-from hybrid_bridge import logs
+from hybrid_bridge import logs, name_lookup
 from hybrid_bridge.bridge import Bridge, Loop
 from hybrid_bridge.children import Child
 from hybrid_bridge.demo.simulated_terminal import SimulatedTerminal
@@ -69,6 +69,7 @@ async def run(settings: Settings, plan: RunPlan, stops_seen: Sequence[int] = ())
         BridgeError: when nothing can begin: another bridge has this STATE_DIR or account, or a file that the
             run is to write cannot be written.
     """
+    name_lookup.use(asyncio.get_running_loop())
     # Before the log: a bridge that is refused must not touch the files of the one that runs.
     locks = BridgeLocks(settings)
     try:

@@ -1,5 +1,6 @@
 """Starting, stopping, crashing and starting again, as a user would see it."""
 
+import asyncio
 import subprocess
 import sys
 from collections.abc import Callable
@@ -97,6 +98,41 @@ async def test_the_trader_stops_and_resumes_at_the_pc_with_every_channel_down(
     await backend.send("trading_signal", id="y", symbol="EURUSD", action="BUY", stop_loss=0.5, volume=0.01)
     await backend.wait_for("trade_result", signal_id="y", status="filled")
     assert "EMERGENCY STOP" in bridge.log
+
+
+# A name server that is away for the whole test; every Python program reads this file at its start.
+SILENT_NAMES = """
+import socket, time
+ask = socket.getaddrinfo
+def answer(host, *rest, **named):
+    if str(host).endswith(".example.com"):
+        time.sleep(60)
+    return ask(host, *rest, **named)
+socket.getaddrinfo = answer
+"""
+
+
+async def test_a_stop_and_the_end_do_not_wait_for_a_name_server(
+    simulator: Simulator,
+    make_bridge: Callable[..., BridgeProcess],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "names").mkdir()
+    (tmp_path / "names" / "sitecustomize.py").write_text(SILENT_NAMES)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "names"))
+    servers = ",".join(f"broker-{number}.example.com:9092" for number in range(9))
+    bridge = make_bridge(
+        SIM_ADDRESS=simulator.address,
+        SYMBOLS="EURUSD",
+        REDPANDA_BOOTSTRAP_SERVERS=servers,
+        BACKEND_WS_URL="ws://backend.example.com:8000/ws/mt5",
+    ).start()
+    await eventually(lambda: "no name server has told this PC the address of broker-" in bridge.log)
+    stopped = await asyncio.to_thread(bridge.command, "stop")
+    assert (stopped.returncode, stopped.stderr) == (0, "")
+    assert "EMERGENCY STOP" in bridge.log
+    assert bridge.stop() == 0
 
 
 def test_wrong_settings_are_all_told_at_once_and_exit_with_2(

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
+from hybrid_bridge import name_lookup
 from hybrid_bridge.commands.options import add_env_file, instant, print_lines
 from hybrid_bridge.errors import BridgeError, ConfigurationError
 
@@ -91,6 +92,7 @@ async def _audit(options: argparse.Namespace) -> "AuditReport":
     from hybrid_bridge.core.tick_audit import Span
     from hybrid_bridge.settings import load_settings
 
+    name_lookup.use(asyncio.get_running_loop())
     settings = load_settings(options.env_file)
     if settings.tick_mode == "latest":
         raise ConfigurationError(LATEST)

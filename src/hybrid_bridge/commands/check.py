@@ -15,6 +15,7 @@ from dataclasses import replace
 
 import structlog
 
+from hybrid_bridge import name_lookup
 from hybrid_bridge.clock import SystemClock
 from hybrid_bridge.commands.options import add_env_file, print_lines
 from hybrid_bridge.settings import Settings, StreamSettings, look_up_settings
@@ -88,6 +89,7 @@ def _quiet_logs() -> Iterator[None]:
 
 
 async def _look(streams: StreamSettings, *, live: bool) -> list[Finding]:
+    name_lookup.use(asyncio.get_running_loop())
     found = []
     if live:
         print_lines([f"Redpanda at {streams.bootstrap_servers}, {streams.security.protocol}\n\n"])

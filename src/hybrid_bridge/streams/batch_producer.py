@@ -304,10 +304,7 @@ class BatchProducer:
         by_leader: dict[int, list[_Batch]] = {}
         for batch in list(self._in_doubt.values()):
             leader = client.cluster.leader_for_partition(TopicPartition(self._topic, batch.partition))
-            if leader is None:
-                del self._in_doubt[batch.partition]
-                raise ChannelError(f"{self._topic} was made anew with fewer partitions; its end is not known")
-            if leader == -1:
+            if leader is None or leader == -1:  # None: the topic is gone for now, or for good.
                 raise kafka.LeaderNotAvailableError
             by_leader.setdefault(leader, []).append(batch)
         return by_leader

@@ -10,10 +10,8 @@ import socket
 import ssl
 import struct
 import sys
-import threading
 import time
 from collections.abc import AsyncIterator
-from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
 from hybrid_bridge.streams.diagnosis.address import Address, connection
@@ -40,33 +38,17 @@ async def look_at_network(address: Address) -> AsyncIterator[Finding]:
 
 
 async def _look_up_name(address: Address) -> Finding:
-    step = f"name {address.host}"
+    step, loop = f"name {address.host}", asyncio.get_running_loop()
     try:
         async with asyncio.timeout(address.patience_s):
-            found = await asyncio.wrap_future(_resolved(address))
+            found = await loop.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
     except TimeoutError:
         seen = f"no answer within {address.patience_s:g} s"
         return wrong(step, fault("name_silent", seen, host=address.host))
     except (OSError, UnicodeError) as error:
         reason = str(getattr(error, "strerror", None) or error)
         return wrong(step, fault("name_unknown", reason, host=address.host))
-    return well(step, "is " + ", ".join(dict.fromkeys(found)))
-
-
-def _resolved(address: Address) -> Future[list[str]]:
-    """Look a name up on a thread that nobody waits for at the end: to give up takes it half a minute."""
-    found: Future[list[str]] = Future()
-
-    def ask() -> None:
-        try:
-            places = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
-            found.set_result([str(place[4][0]) for place in places])
-        except (OSError, UnicodeError) as error:
-            found.set_exception(error)
-
-    found.set_running_or_notify_cancel()  # It cannot be called back.
-    threading.Thread(target=ask, name="name lookup", daemon=True).start()
-    return found
+    return well(step, "is " + ", ".join(dict.fromkeys(str(place[4][0]) for place in found)))
 
 
 async def _look_at_tcp(address: Address) -> Finding:
