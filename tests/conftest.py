@@ -1,6 +1,7 @@
-"""What every test leaves as it found it: the set-up of logging, which is the whole process's."""
+"""What every test finds and leaves as it found it: logging and Ctrl-C, which are the whole process's."""
 
 import logging
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -17,3 +18,11 @@ def logging_as_before() -> Iterator[None]:
     for logger, level, disabled, propagate in before:
         logger.setLevel(level)
         logger.disabled, logger.propagate = disabled, propagate
+
+
+@pytest.fixture(autouse=True)
+def interruptible() -> Iterator[None]:
+    """Let SIGINT interrupt, also where the tests were started in the background, with SIGINT ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
