@@ -1,19 +1,25 @@
 """Ticks read back from the bytes that the bridge wrote: for whoever judges what stands in the topic.
 
-Owns no part of the contract (`outbound` does). It forgives nothing: a message that the bridge would not have
-written is refused. Does no I/O.
+Owns no part of the contract (`outbound` does), but the shape by which ticks are written fast and read back.
+It forgives nothing: a message that the bridge would not have written is refused. Does no I/O.
 """
+
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from hybrid_bridge.core.tick_matching import Row
 from hybrid_bridge.errors import MalformedMessage
 from hybrid_bridge.messages.outbound import iso_utc
+
+if TYPE_CHECKING:
+    from hybrid_bridge.core.tick_matching import Row
 
 TEXT_MAX = 100
 
 
-class _Fields(msgspec.Struct):
+class TickFields(msgspec.Struct):
+    """The data of a tick_data message, in the order in which it is written."""
+
     symbol: str
     bid: float
     ask: float
@@ -24,15 +30,17 @@ class _Fields(msgspec.Struct):
     seq: int
 
 
-class _Envelope(msgspec.Struct):
+class TickEnvelope(msgspec.Struct):
+    """A tick_data message."""
+
     type: str
-    data: _Fields
+    data: TickFields
 
 
-_decode = msgspec.json.Decoder(_Envelope).decode
+_decode = msgspec.json.Decoder(TickEnvelope).decode
 
 
-def decode_tick(raw: bytes | None) -> tuple[str, int, Row]:
+def decode_tick(raw: bytes | None) -> "tuple[str, int, Row]":
     """Return symbol, sequence number and tick of a tick_data message.
 
     Raises:

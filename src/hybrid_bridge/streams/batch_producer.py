@@ -302,7 +302,7 @@ class BatchProducer:
 
     def _by_leader(self, client: AIOKafkaClient) -> dict[int, list[_Batch]]:
         by_leader: dict[int, list[_Batch]] = {}
-        for batch in list(self._in_doubt.values()):
+        for batch in self._in_doubt.values():
             leader = client.cluster.leader_for_partition(TopicPartition(self._topic, batch.partition))
             if leader is None or leader == -1:  # None: the topic is gone for now, or for good.
                 raise kafka.LeaderNotAvailableError

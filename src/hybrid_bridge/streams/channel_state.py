@@ -1,8 +1,7 @@
 """How a Redpanda channel stands, for bridge_status, and the one log line per change of it.
 
 Owns the rule "a cause is logged once per outage, the recovery once", also where several channels share both.
-Does no I/O. The three channels of
-this folder report to it; the app reads it.
+Does no I/O. The channels of this folder report to it; the app reads it.
 """
 
 from enum import StrEnum

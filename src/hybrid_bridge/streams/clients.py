@@ -9,8 +9,8 @@ of this folder.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import structlog
@@ -110,6 +110,31 @@ def log_failure(channel: str, error: BaseException) -> None:
         log.warning("Unexpected error in the Kafka client", channel=channel, exc_info=error)
     else:
         log.debug("Kafka client failed", channel=channel, cause=repr(error))
+
+
+@asynccontextmanager
+async def groupless_consumer(
+    settings: StreamSettings, fetch_bytes_max: int, wait_ms: int
+) -> AsyncIterator[AIOKafkaConsumer]:
+    """Give a started consumer that belongs to no group and commits nothing; close it at the end.
+
+    Args:
+        fetch_bytes_max: of one partition, in one answer.
+        wait_ms: how long the broker may hold a fetch that has nothing to bring.
+    """
+    consumer = AIOKafkaConsumer(
+        **connection_options(settings),
+        group_id=None,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        max_partition_fetch_bytes=fetch_bytes_max,
+        fetch_max_wait_ms=wait_ms,
+    )
+    try:
+        await consumer.start()
+        yield consumer
+    finally:
+        await close_client(consumer)
 
 
 async def close_client(client: AIOKafkaClient | AIOKafkaConsumer) -> None:

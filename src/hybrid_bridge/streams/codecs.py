@@ -11,27 +11,12 @@ import msgspec
 
 from hybrid_bridge.core.market import SequencedTick
 from hybrid_bridge.messages.outbound import iso_utc
+from hybrid_bridge.messages.ticks import TickEnvelope, TickFields
 
 SEQUENCE_MAX = 2**53  # JSON numbers are exact up to here; whoever writes more was no bridge.
 _SECOND_CHARS = len("2026-03-01T09:30:00.")
 
 _encode = msgspec.json.Encoder().encode
-
-
-class _TickFields(msgspec.Struct):
-    symbol: str
-    bid: float
-    ask: float
-    last: float
-    volume: int
-    time: str
-    time_msc: int
-    seq: int
-
-
-class _TickEnvelope(msgspec.Struct):
-    type: str
-    data: _TickFields
 
 
 class _SequenceFields(msgspec.Struct):
@@ -61,10 +46,10 @@ class TickEncoder:
             self._second_text = iso_utc(second * 1000)[:_SECOND_CHARS]
             self._second = second
         time = f"{self._second_text}{msc:03d}Z"
-        fields = _TickFields(
+        fields = TickFields(
             tick.symbol, tick.bid, tick.ask, tick.last, tick.volume, time, tick.time_msc, item.seq
         )
-        return _encode(_TickEnvelope("tick_data", fields))
+        return _encode(TickEnvelope("tick_data", fields))
 
 
 def decode_sequence(raw: bytes | None) -> tuple[str, int] | None:

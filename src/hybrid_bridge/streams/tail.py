@@ -7,8 +7,8 @@ broken connection.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from types import MappingProxyType
 
 import structlog
@@ -16,7 +16,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka import errors as kafka
 
 from hybrid_bridge.settings import StreamSettings
-from hybrid_bridge.streams.clients import close_client, connection_options
+from hybrid_bridge.streams.clients import groupless_consumer
 from hybrid_bridge.streams.codecs import decode_sequence
 from hybrid_bridge.streams.headers import account_of, is_own
 from hybrid_bridge.streams.topics import partition_of
@@ -63,7 +63,7 @@ async def read_last_sequences(
         by_partition.setdefault(partition_of(symbol.encode(), partitions), {})[symbol] = seq
     found: dict[str, int] = {}
     until_s = asyncio.get_running_loop().time() + DEEP_READ_S
-    async with _groupless_consumer(settings) as consumer:
+    async with groupless_consumer(settings, FETCH_BYTES_MAX, POLL_MS) as consumer:
         for partition, wanted in by_partition.items():
             place, named = TopicPartition(settings.tick_topic, partition), partition in marks
             end = _PartitionEnd(consumer, place, settings.account, named=named)
@@ -86,29 +86,12 @@ async def find_written(
         KafkaError, OSError: when the topic cannot be read.
     """
     found = set()
-    async with _groupless_consumer(settings) as consumer:
+    async with groupless_consumer(settings, FETCH_BYTES_MAX, POLL_MS) as consumer:
         for partition, (value, depth) in wanted.items():
             end = _PartitionEnd(consumer, TopicPartition(topic, partition), settings.account)
             if await _holds(end, value, depth, since.get(partition, -1)):
                 found.add(partition)
     return found
-
-
-@asynccontextmanager
-async def _groupless_consumer(settings: StreamSettings) -> AsyncIterator[AIOKafkaConsumer]:
-    consumer = AIOKafkaConsumer(
-        **connection_options(settings),
-        group_id=None,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        max_partition_fetch_bytes=FETCH_BYTES_MAX,
-        fetch_max_wait_ms=POLL_MS,
-    )
-    try:
-        await consumer.start()
-        yield consumer
-    finally:
-        await close_client(consumer)
 
 
 class _PartitionEnd:

@@ -10,7 +10,7 @@ import asyncio
 import heapq
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -22,7 +22,13 @@ from hybrid_bridge.core.tick_matching import Row
 from hybrid_bridge.errors import ChannelError, MalformedMessage
 from hybrid_bridge.messages.ticks import decode_tick
 from hybrid_bridge.settings import StreamSettings
-from hybrid_bridge.streams.clients import TROUBLE, close_client, connection_options, own_cancellation_only
+from hybrid_bridge.streams.clients import (
+    TROUBLE,
+    close_client,
+    connection_options,
+    groupless_consumer,
+    own_cancellation_only,
+)
 from hybrid_bridge.streams.diagnosis.causes import explain
 from hybrid_bridge.streams.headers import is_own
 
@@ -109,7 +115,7 @@ class TickTopic:
         try:
             with own_cancellation_only():
                 places = [TopicPartition(topic, number) for number in await self._numbers()]
-                async with self._consumer() as consumer:
+                async with groupless_consumer(self._settings, FETCH_BYTES_MAX, POLL_MS) as consumer:
                     consumer.assign(places)
                     await self._find_bounds(consumer, places)
                     while run := await self._next_run(consumer):
@@ -130,22 +136,6 @@ class TickTopic:
         if not found:
             raise kafka.UnknownTopicOrPartitionError(self._settings.tick_topic)
         return sorted(found)
-
-    @asynccontextmanager
-    async def _consumer(self) -> AsyncIterator[AIOKafkaConsumer]:
-        consumer = AIOKafkaConsumer(
-            **connection_options(self._settings),
-            group_id=None,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            max_partition_fetch_bytes=FETCH_BYTES_MAX,
-            fetch_max_wait_ms=POLL_MS,
-        )
-        try:
-            await consumer.start()
-            yield consumer
-        finally:
-            await close_client(consumer)
 
     async def _find_bounds(self, consumer: AIOKafkaConsumer, places: list[TopicPartition]) -> None:
         """Decide for each partition where reading starts and ends, and go there."""

@@ -2,10 +2,12 @@
 
 Owns how the bridge creates topics, and what is said when one that exists is made otherwise than the settings
 would have it; it is never changed. Called by the producers and the consumer of this folder on every new
-connection.
+connection, and by what looks at the way to the broker.
 """
 
 import asyncio
+from collections.abc import Sequence
+from typing import Any
 
 import structlog
 from aiokafka import errors as kafka
@@ -114,26 +116,47 @@ async def _wait_until_shown(client: AIOKafkaClient, topic: str) -> int:
 
 async def _create(client: AIOKafkaClient, topic: str, plan: TopicPlan) -> bool:
     """Ask the broker to create a topic; return whether it exists now, by whomever it was created."""
-    brokers = client.cluster.brokers()
-    controller = client.cluster.controller or next(iter(brokers))
-    replicas = min(REPLICAS_WANTED, len(brokers))
-    request = CreateTopicsRequest(
-        [(topic, plan.partitions, replicas, [], _configuration(plan))], CREATE_TIMEOUT_MS, validate_only=False
-    )
     try:
-        response = await client.send(controller.nodeId, request)
+        error = await ask_to_create(client, topic, plan.partitions, _configuration(plan))
     except kafka.IncompatibleBrokerVersion:
-        return (
-            False  # librdkafka's mock cluster knows no such request; it creates topics when asked about them.
-        )
-    code = response.topic_errors[0][1]
-    error = kafka.for_code(code)
+        # librdkafka's mock cluster knows no such request; it creates topics when asked about them.
+        return False
     if error is kafka.NoError:
         log.info("Topic created", topic=topic, partitions=plan.partitions, retention_h=plan.retention_h)
     elif error is not kafka.TopicAlreadyExistsError:
         log.warning("Topic could not be created", topic=topic, cause=error.__name__)
         return False
     return True
+
+
+async def ask_to_create(
+    client: AIOKafkaClient,
+    topic: str,
+    partitions: int,
+    configuration: Sequence[tuple[str, str]] = (),
+    *,
+    validate_only: bool = False,
+) -> type[kafka.KafkaError]:
+    """Ask the broker to create a topic and return its answer.
+
+    Args:
+        validate_only: ask whether it would be created, and leave it at that.
+    Raises:
+        KafkaError: IncompatibleBrokerVersion where the broker knows no such request.
+    """
+    replicas = min(REPLICAS_WANTED, len(client.cluster.brokers()))
+    nowhere: list[object] = []  # Where the replicas are: the broker chooses.
+    wanted = (topic, partitions, replicas, nowhere, list(configuration))
+    request = CreateTopicsRequest([wanted], CREATE_TIMEOUT_MS, validate_only=validate_only)
+    response = await client.send(controller_of(client), request)
+    error: type[kafka.KafkaError] = kafka.for_code(response.topic_errors[0][1])
+    return error
+
+
+def controller_of(client: AIOKafkaClient) -> Any:
+    """Return the broker that makes and deletes topics, as far as it is known."""
+    controller = client.cluster.controller
+    return client.get_random_node() if controller is None else controller.nodeId
 
 
 def _configuration(plan: TopicPlan) -> list[tuple[str, str]]:

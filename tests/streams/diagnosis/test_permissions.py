@@ -17,8 +17,8 @@ from hybrid_bridge.settings import StreamSettings, TopicPlan
 from hybrid_bridge.streams.clients import close_client, connection_options
 from hybrid_bridge.streams.diagnosis import permissions
 from hybrid_bridge.streams.diagnosis.faults import Finding, Verdict
-from hybrid_bridge.streams.diagnosis.permissions import Permissions, batch_of, controller_of, find_topic
-from hybrid_bridge.streams.topics import create_topic
+from hybrid_bridge.streams.diagnosis.permissions import Permissions, batch_of, find_topic
+from hybrid_bridge.streams.topics import controller_of, create_topic
 
 pytestmark = pytest.mark.kafka
 

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 from aiokafka import errors as kafka
 from aiokafka.client import AIOKafkaClient
-from aiokafka.protocol.admin import CreateTopicsRequest
 from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.protocol.group import HeartbeatRequest
 from aiokafka.protocol.metadata import MetadataRequest
@@ -22,13 +21,13 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from hybrid_bridge.settings import StreamSettings, TopicPlan
 from hybrid_bridge.streams.diagnosis.causes import who
 from hybrid_bridge.streams.diagnosis.faults import Finding, Verdict, fault, well, wrong
+from hybrid_bridge.streams.topics import ask_to_create
 
 NO_PARTITION = 2**31 - 1
 NO_MEMBER = "hybrid-bridge-check"
 ACKS_ALL = -1
 MAGIC = 2
 ANSWER_MS = 4_000
-REPLICAS_WANTED = 3
 ASK_AGAIN_S = 0.2
 PATIENCE_S = 10.0
 
@@ -98,18 +97,12 @@ class Permissions:
 
     async def _ask_creation(self, step: str, topic: _Topic) -> Finding:
         """Tell whether the bridge could make a topic, without making it."""
-        replicas = min(REPLICAS_WANTED, len(self._client.cluster.brokers()))
-        nothing: list[object] = []
-        wanted = (topic.name, topic.plan.partitions, replicas, nothing, nothing)
         try:
-            response = await self._client.send(
-                controller_of(self._client), CreateTopicsRequest([wanted], ANSWER_MS, validate_only=True)
-            )
+            error = await ask_to_create(self._client, topic.name, topic.plan.partitions, validate_only=True)
         except kafka.IncompatibleBrokerVersion:
             return Finding(
                 step, Verdict.NOTE, "not there yet; whether it can be made, this broker cannot say"
             )
-        error = kafka.for_code(response.topic_errors[0][1])
         if error in (kafka.NoError, kafka.TopicAlreadyExistsError):
             made = f"the bridge makes it when it starts ({topic.setting}_PARTITIONS={topic.plan.partitions})"
             return well(step, f"not there yet; {made}")
@@ -215,12 +208,6 @@ def batch_of(value: bytes, time_msc: int) -> bytes:
     )
     builder.append(0, time_msc, key=None, value=value, headers=[])
     return bytes(builder.build())
-
-
-def controller_of(client: AIOKafkaClient) -> Any:
-    """Return the broker that makes and deletes topics, as far as it is known."""
-    controller = client.cluster.controller
-    return _any_node(client) if controller is None else controller.nodeId
 
 
 def _any_node(client: AIOKafkaClient) -> Any:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from aiokafka import errors as kafka
 from aiokafka.client import AIOKafkaClient
-from aiokafka.protocol.admin import CreateTopicsRequest, DeleteTopicsRequest
+from aiokafka.protocol.admin import DeleteTopicsRequest
 from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.protocol.produce import ProduceRequest
 
@@ -22,12 +22,11 @@ from hybrid_bridge.streams.diagnosis.permissions import (
     ACKS_ALL,
     ANSWER_MS,
     ASK_AGAIN_S,
-    REPLICAS_WANTED,
     answered,
     batch_of,
-    controller_of,
     find_topic,
 )
+from hybrid_bridge.streams.topics import ask_to_create, controller_of
 
 TRIPS = 5
 FETCH_BYTES = 65_536
@@ -86,16 +85,10 @@ class RoundTrip:
 
     async def _make_topic(self) -> str:
         """Make the topic and return "", or why that cannot be."""
-        replicas = min(REPLICAS_WANTED, len(self._client.cluster.brokers()))
-        nowhere: list[object] = []  # Where the replicas are: the broker chooses.
-        wanted = (self.topic, 1, replicas, nowhere, CONFIGURATION)
         try:
-            response = await self._client.send(
-                controller_of(self._client), CreateTopicsRequest([wanted], ANSWER_MS, validate_only=False)
-            )
+            error = await ask_to_create(self._client, self.topic, 1, CONFIGURATION)
         except kafka.IncompatibleBrokerVersion:
             return "cannot be made: this broker makes none on request"
-        error = kafka.for_code(response.topic_errors[0][1])
         if error in (kafka.NoError, kafka.TopicAlreadyExistsError):
             return ""
         if error in (kafka.TopicAuthorizationFailedError, kafka.ClusterAuthorizationFailedError):
