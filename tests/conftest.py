@@ -2,10 +2,21 @@
 
 import logging
 import signal
+import sys
 from collections.abc import Iterator
 
 import pytest
 import structlog
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what cannot run on Windows, with the reason that it gives."""
+    mark = item.get_closest_marker("not_on_windows")
+    if mark is None:
+        return
+    (reason,) = mark.args
+    if sys.platform == "win32":
+        pytest.skip(f"not on Windows: {reason}")
 
 
 @pytest.fixture(autouse=True)

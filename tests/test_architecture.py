@@ -30,8 +30,10 @@ COMPOSITION = {
     "loop_lag",
     "process_cost",
 }
+# What the operating system does to the bridge, and is asked for.
+HOST = {"host"}
 BELOW_OUTSIDE = {"core", "ports", "messages"} | LEAVES | SHARED
-BELOW_CLI = OUTSIDE | COMPOSITION | BELOW_OUTSIDE | {"simulator", "logs", "health"}
+BELOW_CLI = OUTSIDE | COMPOSITION | HOST | BELOW_OUTSIDE | {"simulator", "logs", "health"}
 
 # What each part at the top of the package may import, besides itself.
 MAY_IMPORT: dict[str, set[str]] = {
@@ -44,6 +46,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "settings": {"errors"},
     "logs": LEAVES,
     "health": set(),
+    "host": {"core", "ports"} | LEAVES,
     "commands": BELOW_CLI,
     "cli": BELOW_CLI | {"commands"},
     "launch": {"cli"},

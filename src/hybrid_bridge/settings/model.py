@@ -215,6 +215,8 @@ class Settings(BaseSettings):
     on_breach: Annotated[Literal["block", "flatten"], kinds.LOWER] = "block"
     breach_readings: Annotated[int, Field(ge=1, le=100)] = 3
 
+    keep_awake: bool = True
+
     state_dir: kinds.Path = "state"
     journal_retention_days: kinds.RetentionDays = 90
     log_file: kinds.Path = "mt5_bridge.log"
