@@ -6,7 +6,8 @@
 import re
 from pathlib import Path
 
-from hybrid_bridge.streams.diagnosis.faults import FAULTS, Words
+from hybrid_bridge.findings import Words
+from hybrid_bridge.streams.diagnosis.faults import FAULTS
 
 PAGE = Path(__file__).parents[1] / "docs" / "redpanda.md"
 HEAD = "| what is wrong | what to do | shown by |\n|---|---|---|\n"

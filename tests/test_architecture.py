@@ -19,7 +19,7 @@ FUNCTION_LINES_MEDIAN_MAX = 8
 OUTSIDE = {"terminal", "streams", "control", "execution", "journal", "demo"}
 LEAVES = {"errors", "settings"}
 # Small parts without dependencies that the folders share.
-SHARED = {"clock", "children", "figures", "name_lookup"}
+SHARED = {"clock", "children", "figures", "findings", "name_lookup"}
 COMPOSITION = {
     "app",
     "bridge",

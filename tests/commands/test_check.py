@@ -14,8 +14,9 @@ from confluent_kafka import Producer
 
 from hybrid_bridge import cli
 from hybrid_bridge.commands import check
+from hybrid_bridge.findings import Finding, well
 from hybrid_bridge.settings import StreamSettings
-from hybrid_bridge.streams.diagnosis.faults import FAULTS, Finding, well
+from hybrid_bridge.streams.diagnosis.faults import FAULTS
 
 STEPS = ("name", "TCP", "Kafka", "cluster", "topic", "write", "read", "group", "clock", "round trip")
 

@@ -18,8 +18,8 @@ import structlog
 from hybrid_bridge import name_lookup
 from hybrid_bridge.clock import SystemClock
 from hybrid_bridge.commands.options import add_env_file, print_lines
+from hybrid_bridge.findings import Finding, Verdict
 from hybrid_bridge.settings import Settings, StreamSettings, look_up_settings
-from hybrid_bridge.streams.diagnosis.faults import Finding, Verdict
 from hybrid_bridge.streams.diagnosis.inspection import inspect
 
 REDPANDA = tuple(name for name in Settings.model_fields if name.startswith("redpanda_"))

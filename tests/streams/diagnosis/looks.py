@@ -10,8 +10,8 @@ from pathlib import Path
 
 from tests.certificates import Certificate
 
+from hybrid_bridge.findings import Fault, Finding
 from hybrid_bridge.streams.diagnosis.address import Address
-from hybrid_bridge.streams.diagnosis.faults import Fault, Finding
 from hybrid_bridge.streams.diagnosis.reach import look_at_network
 
 PATIENCE_S = 5.0

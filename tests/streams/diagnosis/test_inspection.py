@@ -7,8 +7,8 @@ import pytest
 from tests.kafka_broker import SecureBroker
 from tests.streams.support import EmbeddedBroker, SystemClock, lying_proxy, stream_settings, unique_prefix
 
+from hybrid_bridge.findings import Finding, Verdict
 from hybrid_bridge.settings import SecuritySettings, StreamSettings
-from hybrid_bridge.streams.diagnosis.faults import Finding, Verdict
 from hybrid_bridge.streams.diagnosis.inspection import inspect
 
 

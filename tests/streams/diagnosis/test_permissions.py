@@ -13,10 +13,10 @@ from confluent_kafka.admin import AdminClient
 from tests.kafka_broker import SecureBroker
 from tests.streams.support import WAIT_S, read_topic, stream_settings, unique_prefix
 
+from hybrid_bridge.findings import Finding, Verdict
 from hybrid_bridge.settings import StreamSettings, TopicPlan
 from hybrid_bridge.streams.clients import close_client, connection_options
 from hybrid_bridge.streams.diagnosis import permissions
-from hybrid_bridge.streams.diagnosis.faults import Finding, Verdict
 from hybrid_bridge.streams.diagnosis.permissions import Permissions, batch_of, find_topic
 from hybrid_bridge.streams.topics import controller_of, create_topic
 

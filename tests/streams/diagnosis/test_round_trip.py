@@ -9,9 +9,9 @@ from tests.kafka_broker import SecureBroker
 from tests.streams.front import FETCH, Front
 from tests.streams.support import WAIT_S, EmbeddedBroker, SystemClock, stream_settings, unique_prefix
 
+from hybrid_bridge.findings import Finding, Verdict
 from hybrid_bridge.settings import StreamSettings, TopicPlan
 from hybrid_bridge.streams.clients import close_client, connection_options
-from hybrid_bridge.streams.diagnosis.faults import Finding, Verdict
 from hybrid_bridge.streams.diagnosis.round_trip import RoundTrip
 from hybrid_bridge.streams.topics import create_topic
 

@@ -10,10 +10,11 @@ from collections.abc import AsyncIterator, Iterator
 
 from aiokafka import errors as kafka
 
+from hybrid_bridge.findings import Fault, Finding, told, well, wrong
 from hybrid_bridge.settings import StreamSettings
 from hybrid_bridge.streams.clients import connection_options
 from hybrid_bridge.streams.diagnosis.address import Address
-from hybrid_bridge.streams.diagnosis.faults import Fault, Finding, fault, told, well, wrong
+from hybrid_bridge.streams.diagnosis.faults import fault
 from hybrid_bridge.streams.diagnosis.login import Cluster, look_at_cluster, look_at_login
 from hybrid_bridge.streams.diagnosis.reach import look_at_network
 from hybrid_bridge.streams.security import CertificateUnusable

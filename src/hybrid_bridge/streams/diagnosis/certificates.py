@@ -8,8 +8,9 @@ import ssl
 import time
 from typing import Any
 
+from hybrid_bridge.findings import Fault
 from hybrid_bridge.streams.diagnosis.address import Address, connection
-from hybrid_bridge.streams.diagnosis.faults import Fault, fault
+from hybrid_bridge.streams.diagnosis.faults import fault
 
 # X509_V_ERR_*, openssl/x509_vfy.h.
 _EXPIRED, _TOO_EARLY, _HOSTNAME, _ADDRESS = 10, 9, 62, 64

@@ -4,20 +4,11 @@ Owns the wording: for each fault its cause and its mend. What was seen goes betw
 Called by the modules of this folder that look at the connection; docs/redpanda.md has the same words.
 """
 
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import NamedTuple
+from hybrid_bridge.findings import Fault, Words, worded
 
 SERVERS = "REDPANDA_BOOTSTRAP_SERVERS"
 PROTOCOL = "REDPANDA_SECURITY_PROTOCOL"
 _PERMIT = "permit it: `rpk security acl create --allow-principal {principal} --operation"
-
-
-class Words(NamedTuple):
-    """A fault's words, with names in braces for what differs from case to case."""
-
-    cause: str
-    mend: str
 
 
 FAULTS: dict[str, Words] = {
@@ -230,75 +221,10 @@ FAULTS: dict[str, Words] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One thing that is wrong.
-
-    Attributes:
-        key: its name in FAULTS.
-        seen: what was observed, "" when the cause says it all.
-    """
-
-    key: str
-    cause: str
-    seen: str
-    mend: str
-
-    def __str__(self) -> str:
-        return f"{self.brief}; {self.mend}"
-
-    @property
-    def brief(self) -> str:
-        """Cause and what was seen, without the mend."""
-        return f"{self.cause} ({self.seen})" if self.seen else self.cause
-
-
 def fault(key: str, seen: str = "", **names: object) -> Fault:
     """Return a fault with its words filled in.
 
     Args:
         names: for each name in braces of its words, what stands there.
     """
-    words = FAULTS[key]
-    return Fault(key, words.cause.format(**names), seen, words.mend.format(**names))
-
-
-class Verdict(StrEnum):
-    """What came of one look."""
-
-    OK = "ok"
-    NOTE = "note"
-    FAILED = "failed"
-    SKIPPED = "skipped"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What one look at the connection came to.
-
-    Attributes:
-        step: what was looked at, like "TLS localhost:9092".
-        seen: what was observed, in words.
-        fault: what is wrong; None unless the verdict is failed, or a note about something wrong.
-    """
-
-    step: str
-    verdict: Verdict
-    seen: str = ""
-    fault: Fault | None = None
-
-
-def well(step: str, seen: str) -> Finding:
-    """Return a finding that all is well."""
-    return Finding(step, Verdict.OK, seen)
-
-
-def wrong(step: str, what: Fault) -> Finding:
-    """Return a finding of a fault."""
-    return Finding(step, Verdict.FAILED, what.brief, what)
-
-
-def told(error: BaseException) -> str:
-    """Return an error as a short text that names its kind."""
-    text, name = str(error).strip(), type(error).__name__
-    return text if name in text else f"{name}: {text}".rstrip(": ")
+    return worded(FAULTS, key, seen, names)

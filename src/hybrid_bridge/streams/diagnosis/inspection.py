@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 
 from aiokafka.client import AIOKafkaClient
 
+from hybrid_bridge.findings import Finding, Verdict, wrong
 from hybrid_bridge.ports import Clock
 from hybrid_bridge.settings import StreamSettings
 from hybrid_bridge.streams.clients import TROUBLE, close_client, connection_options, own_cancellation_only
@@ -21,7 +22,6 @@ from hybrid_bridge.streams.diagnosis.causes import (
     find_faults,
     look_at_advertised,
 )
-from hybrid_bridge.streams.diagnosis.faults import Finding, Verdict, wrong
 from hybrid_bridge.streams.diagnosis.permissions import Permissions
 from hybrid_bridge.streams.diagnosis.round_trip import RoundTrip
 from hybrid_bridge.streams.security import CertificateUnusable

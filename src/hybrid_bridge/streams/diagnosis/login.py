@@ -14,6 +14,7 @@ from aiokafka.conn import AIOKafkaConnection
 from aiokafka.protocol.admin import SaslHandShakeRequest
 from aiokafka.protocol.metadata import MetadataRequest
 
+from hybrid_bridge.findings import Fault, Finding, told, well, wrong
 from hybrid_bridge.settings import StreamSettings
 from hybrid_bridge.streams.clients import (
     CUT_TIMEOUT_S,
@@ -22,7 +23,7 @@ from hybrid_bridge.streams.clients import (
     own_cancellation_only,
 )
 from hybrid_bridge.streams.diagnosis.address import Address
-from hybrid_bridge.streams.diagnosis.faults import Fault, Finding, fault, told, well, wrong
+from hybrid_bridge.streams.diagnosis.faults import fault
 
 MECHANISMS = ("SCRAM-SHA-256", "SCRAM-SHA-512", "PLAIN")
 _CONNECTION_OPTIONS = (

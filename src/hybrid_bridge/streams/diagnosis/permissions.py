@@ -18,9 +18,10 @@ from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.protocol.transaction import InitProducerIdRequest
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
+from hybrid_bridge.findings import Finding, Verdict, well, wrong
 from hybrid_bridge.settings import StreamSettings, TopicPlan
 from hybrid_bridge.streams.diagnosis.causes import who
-from hybrid_bridge.streams.diagnosis.faults import Finding, Verdict, fault, well, wrong
+from hybrid_bridge.streams.diagnosis.faults import fault
 from hybrid_bridge.streams.topics import ask_to_create
 
 NO_PARTITION = 2**31 - 1

@@ -14,9 +14,10 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 
+from hybrid_bridge.findings import Fault, Finding, well, wrong
 from hybrid_bridge.streams.diagnosis.address import Address, connection
 from hybrid_bridge.streams.diagnosis.certificates import find_tls_fault, tls_answers
-from hybrid_bridge.streams.diagnosis.faults import Fault, Finding, fault, well, wrong
+from hybrid_bridge.streams.diagnosis.faults import fault
 
 GREETING_ID = 6_231  # Comes back in the answer.
 ANSWER_BYTES_MAX = 100_000

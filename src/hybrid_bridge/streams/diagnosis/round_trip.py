@@ -13,11 +13,12 @@ from aiokafka.protocol.admin import DeleteTopicsRequest
 from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.protocol.produce import ProduceRequest
 
+from hybrid_bridge.findings import Finding, Verdict, told, well, wrong
 from hybrid_bridge.ports import Clock
 from hybrid_bridge.settings import StreamSettings
 from hybrid_bridge.streams.clients import TROUBLE, own_cancellation_only
 from hybrid_bridge.streams.diagnosis.causes import who
-from hybrid_bridge.streams.diagnosis.faults import Finding, Verdict, fault, told, well, wrong
+from hybrid_bridge.streams.diagnosis.faults import fault
 from hybrid_bridge.streams.diagnosis.permissions import (
     ACKS_ALL,
     ANSWER_MS,
