@@ -111,6 +111,7 @@ def test_a_latency_is_fixed_or_drawn_from_a_range_that_can_be_repeated() -> None
         ("stall:skip=-1", "skip must be 0 or more, got -1"),
         ("stall:executed=maybe", "executed must be yes or no, got 'maybe'"),
         ("reject", "reject needs retcode"),
+        ("reject:retcode=10018,command=any", "reject: command must be order_send or order_check"),
         ("reject:retcode=-1", "reject: retcode must be positive, got -1"),
         ("error:code=5", "error: code must be negative, got 5"),
         ("latency:ms=200..80", "a range must not end before it starts"),

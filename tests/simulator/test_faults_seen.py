@@ -172,6 +172,14 @@ def test_an_order_is_refused_with_the_prices_to_come_back_with(
     assert 0 < result.bid < result.ask
 
 
+def test_an_order_s_check_is_refused_and_the_order_is_not(control: SimulatorControl) -> None:
+    control.fault("reject", retcode=10018, command="order_check")
+    request = {"action": mt5.TRADE_ACTION_DEAL, "symbol": "EURUSD", "volume": 0.1, "type_filling": 1}
+    checked = mt5.order_check(request)
+    assert (10018, "Market closed", "EURUSD") == (checked.retcode, checked.comment, checked.request.symbol)
+    assert buy().retcode == mt5.TRADE_RETCODE_DONE
+
+
 def test_an_order_is_filled_in_part(control: SimulatorControl) -> None:
     control.fault("partial", share=0.5)
     result = buy(volume=0.2)

@@ -19,7 +19,8 @@ def test_every_option_is_read() -> None:
         "--symbols EURUSD,USDJPY --login 5 --password pw --server srv --utc-offset -3600 "
         "--order-latency-ms 80..200 --faults api_off --ready-file r.json --die-with-parent "
         "--zone NY+7 --at 2026-03-29T00:59:00 --enforce-sessions --liquidity 2.5 --leverage 30 "
-        "--commission 3.5 --fee 0.5 --state s.jsonl --currency jpy"
+        "--commission 3.5 --fee 0.5 --state s.jsonl --currency jpy "
+        "--build 5000 --trade-mode EURUSD=close_only --trade-mode GBPUSD=disabled"
     )
     assert SimulatorOptions(
         listen=("0.0.0.0", 0),  # noqa: S104 - only read, not opened
@@ -35,6 +36,8 @@ def test_every_option_is_read() -> None:
         login=5,
         password="pw",
         server="srv",
+        build=5000,
+        trade_modes=(("EURUSD", 3), ("GBPUSD", 0)),
         utc_offset_s=-3600,
         order_latency_ms="80..200",
         faults="api_off",
@@ -81,6 +84,7 @@ def test_a_pipe_takes_the_place_of_the_usual_port() -> None:
             "--currency SEK",
             "no pair converts to 'SEK'; must be one of AUD, CAD, CHF, EUR, GBP, JPY, NZD, USD",
         ),
+        ("--trade-mode EURUSD=shut", "with one of full, long_only, short_only, close_only, disabled, got"),
         ("--symbols ,", "must name symbols, comma-separated, got ','"),
         ("--order-latency-ms long", "must be milliseconds or a range a..b, got 'long'"),
         ("--account-mode exchange", "invalid choice: 'exchange'"),

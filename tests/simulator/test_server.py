@@ -109,6 +109,16 @@ def test_an_account_in_yen_counts_its_money_in_yen(start: Start) -> None:
     assert gained == int(gained)
 
 
+def test_a_terminal_of_another_build_and_a_symbol_that_is_only_closed(start: Start) -> None:
+    simulator = start("--build", "4000", "--trade-mode", "EURUSD=close_only")
+    assert mt5.initialize(simulator.ready["simulator"])
+    assert 4000 == mt5.terminal_info().build == mt5.version()[1]
+    assert mt5.SYMBOL_TRADE_MODE_CLOSEONLY == mt5.symbol_info("EURUSD").trade_mode
+    assert mt5.SYMBOL_TRADE_MODE_FULL == mt5.symbol_info("GBPUSD").trade_mode
+    tick = first_tick("EURUSD")
+    assert mt5.TRADE_RETCODE_CLOSE_ONLY == mt5.order_check(buy(tick)).retcode
+
+
 def test_it_prints_one_line_and_ends_in_order_at_sigterm(start: Start, tmp_path: Path) -> None:
     ready = tmp_path / "ready.json"
     simulator = start("--ready-file", str(ready))
@@ -184,6 +194,7 @@ def test_files_of_ticks_are_replayed_as_if_they_happened_now(start: Start, tmp_p
     ("options", "reason"),
     [
         (["--faults", "stal"], "unknown fault 'stal'"),
+        (["--trade-mode", "EURUSDX=full"], "the simulated trade server has no EURUSDX"),
         (["--symbols", "NOSUCH"], "NOSUCH not among the symbols"),
         (["--ticks", "/nowhere/EURUSD.csv"], "EURUSD.csv"),
         (["--ledger", "/nowhere/ledger.jsonl"], "ledger.jsonl"),

@@ -182,7 +182,9 @@ class Answering:
             self._finish(None, command, parameters, reply)
 
     def _rejection(self, command: Command, parameters: tuple[Any, ...], retcode: int) -> Answer:
-        result = self._accounts.current.commands.reject(parameters[0], retcode)
+        commands = self._accounts.current.commands
+        reject = commands.reject_check if command is Command.ORDER_CHECK else commands.reject
+        result: object = reject(parameters[0], retcode)
         return Answer(wire.encode_reply(command, result))
 
     def _execute(

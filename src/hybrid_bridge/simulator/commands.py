@@ -11,6 +11,7 @@ from hybrid_bridge.simulator import constants, wire
 from hybrid_bridge.simulator.exchange import Exchange
 from hybrid_bridge.simulator.groups import GroupFilter
 from hybrid_bridge.simulator.records import (
+    OrderCheckResult,
     OrderSendResult,
     SymbolInfo,
     TradeDeal,
@@ -63,6 +64,10 @@ class TerminalCommands:
             TerminalError: if the terminal refuses.
         """
         return self._exchange.order_send(request, terms)
+
+    def reject_check(self, request: TradeRequest, retcode: int) -> OrderCheckResult:
+        """Tell of an order that it would be refused."""
+        return OrderCheckResult(retcode=retcode, comment=COMMENTS.get(retcode, _REJECTED), request=request)
 
     def reject(self, request: TradeRequest, retcode: int) -> OrderSendResult:
         """Refuse an order as the trade server would, with the prices that it may be repeated at."""

@@ -9,7 +9,7 @@ is decided here. `docs/simulator.md` has the table for users.
     latency        ms=150, or ms=80..200; tail=0.02,tail_ms=1500..4000: so many calls take so long
     stall          a call is held up: seconds (0, the default: until the faults are cleared)
     lose_reply     a call's connection is closed instead of an answer; cut=yes: in the middle of one
-    reject         an order_send is answered with retcode, unexecuted
+    reject         an order_send is answered with retcode, unexecuted; an order_check, if command says so
     error          a call is answered with code, a negative result, unexecuted
     placed         an order_send is answered 10008 and filled at the first tick after `seconds`
     partial        share (default 0.5) of a market order finds a counterparty
@@ -69,7 +69,7 @@ _DONE: Final = ("executed", "shown")
 _CALL_FAULTS: Final[dict[str, tuple[str, ...]]] = {
     "stall": (*_CALL, "seconds", *_DONE),
     "lose_reply": (*_CALL, *_DONE, "cut"),
-    "reject": ("retcode", *_HITS, *_DONE),
+    "reject": ("retcode", "command", *_HITS, *_DONE),
     "error": (*_CALL, "code", *_DONE),
     "placed": (*_HITS, "seconds"),
     "partial": (*_HITS, "share"),
@@ -89,6 +89,7 @@ _OPTIONS: Final[dict[str, tuple[str, ...]]] = {
     **_STATES,
     **dict.fromkeys(SWITCHES, ()),
 }
+_REJECTED: Final = (Command.ORDER_SEND, Command.ORDER_CHECK)
 _SECOND_NS: Final = 1_000_000_000
 
 
@@ -271,11 +272,13 @@ class FaultBoard:
 
 
 def _read_call_fault(name: str, options: Options) -> CallFault:
-    of_any_command = "command" in _CALL_FAULTS[name]
+    command = read_command(options) if "command" in _CALL_FAULTS[name] else Command.ORDER_SEND
+    if name == "reject" and command not in _REJECTED:
+        raise FaultError("reject: command must be order_send or order_check: no other answer has a retcode")
     times = read_count(options, "times", 1)
     return CallFault(
         kind=name,
-        command=read_command(options) if of_any_command else Command.ORDER_SEND,
+        command=command,
         skip=read_count(options, "skip", 0),
         times=times or None,
         chance=read_share(options, "chance", 1.0),

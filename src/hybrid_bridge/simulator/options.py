@@ -12,11 +12,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from hybrid_bridge.simulator import constants as mt5
 from hybrid_bridge.simulator.catalogue import CURRENCIES
-from hybrid_bridge.simulator.config import ACCOUNT_MODES
+from hybrid_bridge.simulator.config import ACCOUNT_MODES, ExchangeConfig
 
 Endpoint = tuple[str, int]
 DEFAULT_LISTEN: Final = ("127.0.0.1", 18812)
+TRADE_MODES: Final = {
+    "full": mt5.SYMBOL_TRADE_MODE_FULL,
+    "long_only": mt5.SYMBOL_TRADE_MODE_LONGONLY,
+    "short_only": mt5.SYMBOL_TRADE_MODE_SHORTONLY,
+    "close_only": mt5.SYMBOL_TRADE_MODE_CLOSEONLY,
+    "disabled": mt5.SYMBOL_TRADE_MODE_DISABLED,
+}
 _ENDPOINT: Final = re.compile(r"(?:tcp://)?(\[[0-9A-Fa-f:.]+\]|[\w.-]+):(\d{1,5})")
 _TIME_OF_DAY: Final = re.compile(r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?")
 _RANGE: Final = re.compile(r"\d+(\.\d+)?(\.\.\d+(\.\d+)?)?")
@@ -42,6 +50,8 @@ class SimulatorOptions:
         state: where the account is kept, so that a restarted terminal still knows it; None: nowhere.
         currency: of the account and of its deposit.
         symbols: what is in Market Watch; empty: the default.
+        trade_modes: symbols that are not traded freely, with their SYMBOL_TRADE_MODE_*.
+        build: what the terminal says of itself.
         order_latency_ms: "150", or "80..200".
         faults: faults in force from the start, as `faults` words them.
     """
@@ -58,6 +68,8 @@ class SimulatorOptions:
     currency: str = "USD"
     account_mode: str = "hedging"
     symbols: tuple[str, ...] = ()
+    trade_modes: tuple[tuple[str, int], ...] = ()
+    build: int = ExchangeConfig.build
     login: int = 10_000_001
     password: str = ""
     server: str = "Simulator-Demo"
@@ -86,7 +98,8 @@ def parse_options(arguments: Sequence[str]) -> SimulatorOptions:
     given = {name: value for name, value in found.items() if value is not None}
     if "pipe" in given:
         given.setdefault("listen", None)
-    return SimulatorOptions(**{**given, "ticks": tuple(given.get("ticks", ()))})
+    lists = {name: tuple(given.get(name, ())) for name in ("ticks", "trade_modes")}
+    return SimulatorOptions(**{**given, **lists})
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -178,6 +191,14 @@ def _add_price_options(parser: argparse.ArgumentParser) -> None:
         help="what is in Market Watch (default: the majors)",
     )
     group.add_argument(
+        "--trade-mode",
+        dest="trade_modes",
+        type=_trade_mode,
+        action="append",
+        metavar="SYMBOL=MODE",
+        help=f"how the broker lets a symbol be traded, one of {', '.join(TRADE_MODES)}; may be given again",
+    )
+    group.add_argument(
         "--utc-offset",
         dest="utc_offset_s",
         type=int,
@@ -237,6 +258,7 @@ def _add_account_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--account-mode", choices=ACCOUNT_MODES, help="default hedging")
     group.add_argument("--login", type=int, help="account number (default 10000001)")
     group.add_argument("--password", help="required at login when given (default: any will do)")
+    group.add_argument("--build", type=int, help="of the terminal (default 6231)")
     group.add_argument("--server", help="name of the trade server (default Simulator-Demo)")
     group.add_argument(
         "--ledger", type=Path, metavar="FILE", help="append every deal to this file, as JSON lines"
@@ -306,6 +328,14 @@ def _time_of_day(text: str) -> str:
     if not _TIME_OF_DAY.fullmatch(text):
         raise argparse.ArgumentTypeError(f"must read HH:MM or HH:MM:SS, got {text!r}")
     return text
+
+
+def _trade_mode(text: str) -> tuple[str, int]:
+    symbol, _, mode = text.partition("=")
+    if mode not in TRADE_MODES:
+        known = ", ".join(TRADE_MODES)
+        raise argparse.ArgumentTypeError(f"must read SYMBOL=MODE with one of {known}, got {text!r}")
+    return symbol, TRADE_MODES[mode]
 
 
 def _symbols(text: str) -> tuple[str, ...]:

@@ -31,6 +31,7 @@ from hybrid_bridge.simulator.options import Endpoint, SimulatorOptions, parse_op
 from hybrid_bridge.simulator.pipe_name import PipeError
 from hybrid_bridge.simulator.savedstate import SavedState, SavedStateError
 from hybrid_bridge.simulator.server_zone import ServerZone
+from hybrid_bridge.simulator.symbols import SymbolSpec
 from hybrid_bridge.simulator.terminal_server import TerminalServer, utc_now_msc
 
 __all__ = ["SimulatorOptions", "TerminalServer", "main", "run_simulator"]
@@ -115,9 +116,8 @@ def _clock(options: SimulatorOptions) -> Callable[[], int]:
 
 
 def _exchange_config(options: SimulatorOptions) -> ExchangeConfig:
-    symbols = tuple(replace(spec, liquidity=options.liquidity) for spec in CATALOGUE)
     config = ExchangeConfig(
-        symbols=symbols if options.liquidity else CATALOGUE,
+        symbols=_symbols(options),
         zone=ServerZone.read(options.zone) if options.zone else None,
         leverage=options.leverage,
         commission_per_lot=options.commission_per_lot,
@@ -130,11 +130,27 @@ def _exchange_config(options: SimulatorOptions) -> ExchangeConfig:
         currency=options.currency,
         account_mode=options.account_mode,
         utc_offset_s=options.utc_offset_s,
+        build=options.build,
         selected=options.symbols or MAJORS,
     )
     if options.pipe is None:
         return config
     return replace(config, terminal_path=str(options.pipe.resolve().parent))
+
+
+def _symbols(options: SimulatorOptions) -> tuple[SymbolSpec, ...]:
+    modes = dict(options.trade_modes)
+    unknown = sorted(set(modes) - {spec.name for spec in CATALOGUE})
+    if unknown:
+        raise OptionsError(f"--trade-mode: the simulated trade server has no {', '.join(unknown)}")
+    return tuple(
+        replace(
+            spec,
+            liquidity=options.liquidity or spec.liquidity,
+            trade_mode=modes.get(spec.name, spec.trade_mode),
+        )
+        for spec in CATALOGUE
+    )
 
 
 def _open_feed(options: SimulatorOptions, config: ExchangeConfig, start_utc_msc: int) -> Feed:
