@@ -26,6 +26,7 @@ COMPOSITION = {
     "configured",
     "guard_figures",
     "status",
+    "status_file",
     "summary",
     "loop_lag",
     "process_cost",

@@ -13,15 +13,15 @@ import asyncio
 import json
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import structlog
 
-from hybrid_bridge import logs, name_lookup
+from hybrid_bridge import __version__, logs, name_lookup
 from hybrid_bridge.bridge import Bridge, Loop
 from hybrid_bridge.children import Child
 from hybrid_bridge.demo.simulated_terminal import SimulatedTerminal
@@ -30,6 +30,7 @@ from hybrid_bridge.errors import BridgeError, ConfigurationError
 from hybrid_bridge.journal.instance_lock import BridgeLocks
 from hybrid_bridge.loop_lag import LoopLag
 from hybrid_bridge.settings import Settings
+from hybrid_bridge.status_file import StatusFile
 from hybrid_bridge.summary import Summary
 
 log = structlog.get_logger(__name__)
@@ -212,7 +213,8 @@ class _Session:
         await bridge.restore()
         bridge.board.phase = "running"
         loops = [lag.run, lambda: self._status_lines(bridge), *(child.watch for child in self._children)]
-        async with asyncio.TaskGroup() as tasks:
+        async with self._shown(bridge) as keep_shown, asyncio.TaskGroup() as tasks:
+            loops.append(keep_shown)
             core = _start(tasks, bridge.core())
             await bridge.obey_what_was_typed()
             base = _start(tasks, [*bridge.base(), *loops])
@@ -231,6 +233,26 @@ class _Session:
             await _end(outgoing)
             await _end(base)
         self._tell(figures)
+
+    @asynccontextmanager
+    async def _shown(self, bridge: Bridge) -> AsyncIterator[Loop]:
+        """Give the loop that keeps the status file, and write how the bridge ended behind it."""
+        settings = self._settings
+        run = {
+            "version": __version__,
+            "mode": "hybrid" if self._plan.hybrid else "websocket",
+            "demo": self._plan.demo,
+            "account": settings.account,
+            "log_file": str(settings.logs.file.absolute()),
+        }
+        file = StatusFile(Path(settings.state_dir), run)
+        try:
+            yield lambda: file.keep(bridge.shown, bridge.clock.sleep)
+        except BaseException as error:
+            how, reason = ("forced", "") if self.forced else ("failed", str(_first(error)))
+            file.end(bridge.shown(), how, reason)
+            raise
+        file.end(bridge.shown(), "stopped")
 
     async def _until_asked(self) -> None:
         try:

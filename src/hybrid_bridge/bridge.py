@@ -227,6 +227,21 @@ class Bridge:
         """Return a bridge_status message."""
         return encode("bridge_status", self.board.bridge_status())
 
+    def shown(self) -> dict[str, object]:
+        """Return what somebody at this PC is shown: the status, and the account as it was last seen."""
+        account, report = None, self.report
+        if report is not None:
+            seen = report.account
+            account = {
+                "login": seen.login,
+                "server": seen.server,
+                "currency": seen.currency,
+                "balance": seen.balance,
+                "equity": seen.equity,
+                "positions": len(report.positions),
+            }
+        return {"status": self.board.bridge_status(), "account_seen": account}
+
     def post_status(self) -> None:
         """Tell the backend how the bridge is."""
         self.control.post_latest("bridge_status", self.status_message())

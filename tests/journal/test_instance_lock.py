@@ -9,7 +9,13 @@ import pytest
 
 from hybrid_bridge.errors import AlreadyRunning, JournalError
 from hybrid_bridge.journal import instance_lock
-from hybrid_bridge.journal.instance_lock import AccountLock, BridgeLocks, InstanceLock, shared_folder
+from hybrid_bridge.journal.instance_lock import (
+    AccountLock,
+    BridgeLocks,
+    InstanceLock,
+    find_holder,
+    shared_folder,
+)
 from hybrid_bridge.settings import Settings
 
 SOURCE = Path(__file__).parents[2] / "src"
@@ -71,6 +77,25 @@ def test_a_released_lock_can_be_taken_again_and_the_refused_attempt_cost_nothing
         InstanceLock(tmp_path / "state")
     first.release()
     InstanceLock(tmp_path / "state").release()
+
+
+def test_a_look_tells_who_holds_the_folder_and_leaves_it_free(tmp_path):
+    assert find_holder(tmp_path / "absent") is None
+    holder = start_holder(tmp_path)
+    try:
+        assert find_holder(tmp_path) == f"process {holder.pid}"
+    finally:
+        end(holder)
+    assert find_holder(tmp_path) is None
+    InstanceLock(tmp_path).release()
+
+
+def test_a_start_that_meets_a_look_is_not_refused(tmp_path, monkeypatch):
+    InstanceLock(tmp_path).release()
+    looking = (tmp_path / "bridge.lock").open("rb", buffering=0)
+    assert instance_lock._try_lock(looking)
+    monkeypatch.setattr(instance_lock.time, "sleep", lambda _: looking.close())
+    InstanceLock(tmp_path).release()
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):

@@ -8,6 +8,7 @@ refused too. A bridge on another PC is not seen: nothing that both could reach i
 import contextlib
 import os
 import sys
+import time
 from pathlib import Path
 from typing import IO
 from urllib.parse import quote
@@ -15,6 +16,10 @@ from urllib.parse import quote
 from hybrid_bridge.errors import AlreadyRunning, JournalError
 from hybrid_bridge.settings import Settings
 
+LOCK_FILE = "bridge.lock"
+# Somebody who looks whether a bridge runs holds a free lock for a moment.
+LOOKS_MAX = 5
+LOOK_S = 0.02
 LOCK_OFFSET = 1 << 20  # Windows locks are mandatory: a byte far behind the text, so that it stays readable.
 
 
@@ -28,7 +33,7 @@ class InstanceLock:
             AlreadyRunning: when another process holds it; names that process.
             JournalError: when the folder cannot be used.
         """
-        path = state_dir / "bridge.lock"
+        path = state_dir / LOCK_FILE
         try:
             state_dir.mkdir(parents=True, exist_ok=True)
             file: IO[bytes] = path.open("a+b", buffering=0)
@@ -36,7 +41,7 @@ class InstanceLock:
             raise JournalError(
                 f"STATE_DIR {state_dir}: {error}; choose a folder that can be written"
             ) from error
-        if not _try_lock(file):
+        if not _try_lock_patiently(file):
             holder = _read_holder(file)
             file.close()
             raise AlreadyRunning(
@@ -48,6 +53,23 @@ class InstanceLock:
     def release(self) -> None:
         """Give the lock back."""
         self._file.close()
+
+
+def find_holder(state_dir: Path) -> str | None:
+    """Return who uses a STATE_DIR, like "process 4711"; None when nobody does.
+
+    Raises:
+        JournalError: when the lock cannot be looked at.
+    """
+    path = state_dir / LOCK_FILE
+    try:
+        with path.open("rb", buffering=0) as file:
+            # Held for this moment where it is free: a start that meets it tries again.
+            return None if _try_lock(file) else _read_holder(file)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise JournalError(f"{path}: {error}; see that this user may read it") from error
 
 
 class AccountLock:
@@ -129,6 +151,14 @@ def shared_folder() -> Path:
     if sys.platform == "win32":
         return Path(os.environ.get("PROGRAMDATA", r"C:\ProgramData")) / "HybridMT5Bridge"
     return Path("/tmp/hybrid-mt5-bridge")  # noqa: S108 - shared on purpose, see _open_shared
+
+
+def _try_lock_patiently(file: IO[bytes]) -> bool:
+    for _ in range(LOOKS_MAX):
+        if _try_lock(file):
+            return True
+        time.sleep(LOOK_S)
+    return False
 
 
 def _account_taken(login: str, server: str, holder: str) -> AlreadyRunning:
