@@ -13,7 +13,8 @@ import structlog
 from pydantic import SecretStr
 from websockets.exceptions import ConnectionClosed
 
-from hybrid_bridge.control.client import FRAME_BYTES_MAX, READS_PER_TURN, ControlClient
+from hybrid_bridge.control.client import READS_PER_TURN, ControlClient
+from hybrid_bridge.control.opening import FRAME_BYTES_MAX
 from hybrid_bridge.control.state import ControlLimits, Link
 from hybrid_bridge.core.inputs import (
     CloseRequested,

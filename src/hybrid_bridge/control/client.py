@@ -1,22 +1,19 @@
 """The WebSocket to the trading backend: keeps it connected, reads what comes, writes what is due.
 
-The only module of the bridge that imports websockets. The reader only decodes and hands on (see intake); what
-is to be written waits in a bounded mailbox; results are delivered by `deliver`, which returns only once the
-backend's side is proven to have them. Decides nothing about trading. app builds one and drives `run`.
+The reader only decodes and hands on (see intake); what is to be written waits in a bounded mailbox; results
+are delivered by `deliver`, which returns only once the backend's side is proven to have them. How a
+connection is made is `opening`'s. Decides nothing about trading. app builds one and drives `run`.
 """
 
 import asyncio
 import contextlib
-import logging
 import random
 import secrets
-import socket
 from collections.abc import Callable, Sequence
 
 import structlog
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
-from websockets.uri import parse_uri
 
 from hybrid_bridge.control import advice
 from hybrid_bridge.control.advice import Trouble
@@ -24,11 +21,12 @@ from hybrid_bridge.control.backoff import reconnect_delay_s
 from hybrid_bridge.control.credentials import authorization, crosses_network_in_clear
 from hybrid_bridge.control.intake import Intake
 from hybrid_bridge.control.mailbox import Mailbox
+from hybrid_bridge.control.opening import check_url, open_connection
 from hybrid_bridge.control.standing import Standing
 from hybrid_bridge.control.state import ControlLimits, ControlState, Link
 from hybrid_bridge.core.inputs import MalformedReceived
 from hybrid_bridge.core.orders import Channel, Source
-from hybrid_bridge.errors import ChannelError, ConfigurationError
+from hybrid_bridge.errors import ChannelError
 from hybrid_bridge.messages.inbound import MESSAGE_BYTES_MAX, DataRequested, decode_or_reject, excerpt
 from hybrid_bridge.messages.outbound import encode_error
 from hybrid_bridge.ports import Clock, Inbox, OutboxMessage
@@ -36,12 +34,6 @@ from hybrid_bridge.settings import ControlSettings
 
 log = structlog.get_logger(__name__)
 
-# Longer than the contract allows, so that a message somewhat too long is answered with an error and costs
-# nothing else; only beyond this is the connection closed (1009).
-FRAME_BYTES_MAX = 4 * MESSAGE_BYTES_MAX
-# What the kernel holds of unread messages. The system's own choice is megabytes: tens of thousands of signals
-# that an emergency stop would stand behind while reading is held up.
-RECEIVE_BUFFER_BYTES = MESSAGE_BYTES_MAX
 READS_PER_TURN = 16  # Then the rest of the bridge has its turn, however fast messages come.
 REFUSALS_TOLD_EVERY_S = 60.0
 
@@ -49,10 +41,6 @@ GOING_AWAY, POLICY_VIOLATION, MESSAGE_TOO_BIG = 1001, 1008, 1009  # RFC 6455, se
 CLOSE_REASON_CHARS = 100  # RFC 6455, section 5.5: at most 123 bytes.
 
 _SOURCE = Source(Channel.WEBSOCKET)
-
-# websockets logs whole handshakes, the bearer token included, when its logger is at DEBUG.
-_library_log = logging.getLogger("hybrid_bridge.control.websockets")
-_library_log.setLevel(logging.WARNING)
 
 
 class ControlClient:
@@ -78,7 +66,7 @@ class ControlClient:
         limits: ControlLimits | None = None,
         draw: Callable[[], float] = random.random,
     ) -> None:
-        _check_url(settings.ws_url)
+        check_url(settings.ws_url)
         self._url = settings.ws_url
         self._shown_url = advice.shown_url(settings.ws_url)
         self._headers = authorization(settings.auth_token.get_secret_value())
@@ -180,7 +168,7 @@ class ControlClient:
         """Make one connection and serve it to its end; return why it ended, or was not made."""
         self._standing.enter(Link.CONNECTING)
         try:
-            connection = await self._open()
+            connection = await open_connection(self._url, self._headers, self._limits)
         except InvalidStatus as error:
             response = error.response
             retry_after = response.headers.get("Retry-After")
@@ -190,25 +178,6 @@ class ControlClient:
         except OSError as error:
             return advice.unreachable(error, self._limits.open_s)
         return await self._serve(connection)
-
-    async def _open(self) -> ClientConnection:
-        limits = self._limits
-        connection = await connect(
-            self._url,
-            additional_headers=self._headers,
-            proxy=None,
-            compression=None,
-            open_timeout=limits.open_s,
-            ping_interval=limits.ping_every_s,
-            ping_timeout=limits.ping_timeout_s,
-            close_timeout=limits.stop_s,
-            max_size=FRAME_BYTES_MAX,
-            logger=_library_log,
-        )
-        wire = connection.transport.get_extra_info("socket")
-        with contextlib.suppress(OSError):  # It is gone already, as the reader will find.
-            wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
-        return connection
 
     async def _serve(self, connection: ClientConnection) -> Trouble:
         """Read and write until the connection ends; return why."""
@@ -361,14 +330,3 @@ class ControlClient:
         if self._on_connect is not None:
             self._on_connect()
         self._up.set()
-
-
-def _check_url(url: str) -> None:
-    try:
-        parse_uri(url).host.encode("idna")
-    except (InvalidURI, ValueError) as error:
-        seen = error.msg if isinstance(error, InvalidURI) else str(error)
-        raise ConfigurationError(
-            f"BACKEND_WS_URL: {advice.shown_url(url)}: {seen}; "
-            "expected an address like ws://localhost:8000/ws/mt5"
-        ) from error
