@@ -110,6 +110,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_connection_options(parser)
     _add_price_options(parser)
+    _add_server_options(parser)
     _add_account_options(parser)
     return parser
 
@@ -185,6 +186,28 @@ def _add_price_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--seed", type=int, help="of everything that is drawn at random (default 1)")
     group.add_argument(
+        "--at",
+        type=_moment,
+        metavar="MOMENT",
+        help="begin at this moment instead of now, for example 2026-03-29T00:59:00 (UTC)",
+    )
+    group.add_argument(
+        "--enforce-sessions",
+        action="store_true",
+        default=None,
+        help="close each symbol outside its hours: no made ticks, orders answered 10018",
+    )
+    group.add_argument(
+        "--liquidity",
+        type=_amount,
+        metavar="LOTS",
+        help="lots that each side of a quote takes, beyond which orders are filled in part (default: any)",
+    )
+
+
+def _add_server_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("trade server")
+    group.add_argument(
         "--symbols",
         type=_symbols,
         metavar="A,B",
@@ -210,24 +233,6 @@ def _add_price_options(parser: argparse.ArgumentParser) -> None:
         metavar="CLOCK",
         help="the trade server's clock where it changes with the season, instead of --utc-offset: "
         "NY+7 (midnight at New York's close), EET, Europe/Athens",
-    )
-    group.add_argument(
-        "--at",
-        type=_moment,
-        metavar="MOMENT",
-        help="begin at this moment instead of now, for example 2026-03-29T00:59:00 (UTC)",
-    )
-    group.add_argument(
-        "--enforce-sessions",
-        action="store_true",
-        default=None,
-        help="close each symbol outside its hours: no made ticks, orders answered 10018",
-    )
-    group.add_argument(
-        "--liquidity",
-        type=_amount,
-        metavar="LOTS",
-        help="lots that each side of a quote takes, beyond which orders are filled in part (default: any)",
     )
 
 
