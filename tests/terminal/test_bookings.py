@@ -10,6 +10,7 @@ from hybrid_bridge.terminal.bookings import (
     OVERLAP_S,
     PATIENCE_S,
     WHOLE_OVERLAP_EVERY_S,
+    WHOLE_OVERLAP_PAUSE_S,
     Bookings,
 )
 from hybrid_bridge.terminal.package import PackageError
@@ -275,6 +276,7 @@ def test_later_questions_begin_at_the_newest_deal_and_before_it_where_that_expla
     account.asked.clear()
     account.balance += 1
     account.look()
+    clock.now_s += WHOLE_OVERLAP_PAUSE_S
     account.look()
     assert [from_s for from_s, _ in account.asked] == [NOW_S, *[NOW_S - OVERLAP_S] * 2]
 
@@ -298,6 +300,36 @@ def test_an_order_of_a_busy_day_does_not_go_through_the_day(account, clock):
         account.look()
     answered = [sum(from_s <= deal.time for deal in account.deals) for from_s, _ in account.asked[-20:]]
     assert max(answered) <= 30, "those of three seconds, by what there is in the end"
+
+
+@pytest.mark.parametrize("begin", ["just connected", "money that nothing explains"])
+def test_not_even_in_doubt_does_one_order_after_the_other_go_through_the_day(account, clock, begin):
+    for ticket in range(1, 1001):
+        account.record(ticket, 0.0, kind=0, time_s=NOW_S - 2000 + ticket)
+    if begin != "just connected":
+        settle(account, clock)
+        account.balance += 1
+    account.look()
+    account.asked.clear()
+    for ticket in range(1001, 1111):
+        clock.now_s += 0.01
+        account.pay(ticket, -3.5, kind=2, time_s=NOW_S)
+        account.look()
+    through_the_day = [from_s for from_s, _ in account.asked if from_s < NOW_S - 2000]
+    assert len(through_the_day) == 1, "once in that second"
+
+
+def test_in_doubt_a_late_deal_from_before_the_newest_is_found_a_second_later_at_most(account, clock):
+    account.record(1, 0.0, kind=0, time_s=NOW_S)
+    settle(account, clock)
+    account.balance += 300
+    account.look()
+    account.record(2, 300.0, time_s=NOW_S - 60)
+    account.look()
+    assert not account.bookings.explained
+    clock.now_s += WHOLE_OVERLAP_PAUSE_S
+    assert account.look()[0] == [(2, 300.0)]
+    assert account.bookings.explained
 
 
 def test_a_payment_from_before_the_newest_deal_is_found_after_the_clocks_were_set_back(account, clock):

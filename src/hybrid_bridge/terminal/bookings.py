@@ -23,9 +23,10 @@ LOOK_BACK_DAYS = 30
 CLOCK_SLACK_S = DAY_S
 # The server's clock is set back by an hour once a year, and deals are booked a moment late. A busy day has
 # thousands of deals in that time: they are gone through where the newest do not explain the money, and now
-# and then.
+# and then, and never by one order after the other.
 OVERLAP_S = 2 * 3_600
 WHOLE_OVERLAP_EVERY_S = 600.0
+WHOLE_OVERLAP_PAUSE_S = 1.0
 # The terminal may show money before the deal that moved it; longer than this it is not waited for.
 PATIENCE_S = 60.0
 QUESTIONS_MAX = 3
@@ -74,17 +75,19 @@ class Bookings:
             return account
         is_short = self._is_short_enough()
         account = self._question(package, log, account, 0 if is_short else OVERLAP_S)
-        if is_short and not self._explains(_money(account)):
+        if is_short and not self._explains(_money(account)) and self._is_whole_due(WHOLE_OVERLAP_PAUSE_S):
             account = self._question(package, log, account, OVERLAP_S)
         self._weigh(_money(account), log)
         return account
 
     def _is_short_enough(self) -> bool:
-        """Tell whether the deals from the newest known one on are likely to explain what has moved."""
-        if not self._newest_deal_s or self._failing or self._patient_until is not None:
-            return False
-        now_s = time.monotonic()
-        return now_s >= self._curious_until and now_s < self._whole_overlap_at + WHOLE_OVERLAP_EVERY_S
+        """Tell whether to ask for the deals from the newest known one on and no earlier ones."""
+        doubtful = self._failing or self._patient_until is not None or time.monotonic() < self._curious_until
+        pause_s = WHOLE_OVERLAP_PAUSE_S if doubtful else WHOLE_OVERLAP_EVERY_S
+        return self._newest_deal_s > 0 and not self._is_whole_due(pause_s)
+
+    def _is_whole_due(self, pause_s: float) -> bool:
+        return time.monotonic() >= self._whole_overlap_at + pause_s
 
     def _question(self, package: Package, log: "Log", account: Any, overlap_s: int) -> Any:
         """Ask until the money stands still around the answer; returns account_info's answer to go with it."""
