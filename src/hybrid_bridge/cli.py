@@ -1,7 +1,8 @@
 """The command line: argv to a command and its exit code.
 
 Owns which commands there are and what a person reads when one cannot go on. Exit codes: 0 done or asked to
-stop, 2 configuration or what was typed, 3 recovery refused, 1 the rest, a forced stop among them.
+stop, 2 configuration or what was typed, 3 recovery refused, 4 another bridge runs already, 1 the rest, a
+forced stop among them.
 """
 
 import sys
@@ -16,6 +17,7 @@ COMMANDS = """commands:
   limits [--tighten NAME=VALUE ...]          show the limits in force, make them stricter (see limits --help)
   journal [--signal ID] ...                  show or export what happened (see journal --help)
   check [--json]                             look at the way to Redpanda step by step, say what is wrong
+  service install|remove|status|run          start the bridge with the PC (Windows)
   audit-ticks --from TIME [--to TIME] ...    compare the tick topic with the terminal's history
   simulator ...                              run the simulated terminal alone (see simulator --help)"""
 
@@ -69,6 +71,12 @@ def _check(arguments: Sequence[str]) -> int:
     return check(arguments)
 
 
+def _service(arguments: Sequence[str]) -> int:
+    from hybrid_bridge.commands.service import service
+
+    return service(arguments)
+
+
 def _audit_ticks(arguments: Sequence[str]) -> int:
     from hybrid_bridge.commands.audit_ticks import audit_ticks
 
@@ -87,6 +95,7 @@ COMMAND_TABLE: dict[str, Callable[[Sequence[str]], int]] = {
     "limits": _limits,
     "journal": _journal,
     "check": _check,
+    "service": _service,
     "audit-ticks": _audit_ticks,
     "simulator": _simulator,
 }

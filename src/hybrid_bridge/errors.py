@@ -26,7 +26,9 @@ class RecoveryRefused(BridgeError):
 
 
 class AlreadyRunning(BridgeError):
-    """Another bridge holds this STATE_DIR."""
+    """Another bridge holds this STATE_DIR, or trades this account on this PC."""
+
+    exit_code = 4
 
 
 class JournalError(BridgeError):

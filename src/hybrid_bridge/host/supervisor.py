@@ -1,0 +1,206 @@
+"""Starts the bridge again when it failed, and never when it must not be.
+
+Owns one child process at a time, the wait between two of them, and the judgement of how one ended. Asked to
+stop is asked to stop: a stop of the person, the console or the system ends it too. `service run` drives it;
+the Task Scheduler cannot take its place, for it starts nothing again that ended with an exit code.
+"""
+
+import asyncio
+import contextlib
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hybrid_bridge.errors import AlreadyRunning, BridgeError, ConfigurationError, RecoveryRefused
+
+ASKED_TO_STOP = 0
+# A person has to do something first.
+FINAL = (ConfigurationError.exit_code, RecoveryRefused.exit_code, AlreadyRunning.exit_code)
+# Ended by the console's window or Ctrl-C, by the end of the session, while the session ended.
+# Source: ntstatus.h.
+ENDED_BY_WINDOWS = (0xC000013A, 0x40010004, 0xC0000142)
+ENDED_BY_SIGNAL = (-1, -2, -15)  # SIGHUP, SIGINT, SIGTERM
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to wait before the next start, and when to give up.
+
+    Attributes:
+        first_s: after the first failure; twice as long after each further one.
+        longest_s: but not longer.
+        failures_max: in a row; the last of them is the end.
+        steady_s: a bridge that ran so long counts as well again.
+    """
+
+    first_s: float = 5.0
+    longest_s: float = 300.0
+    failures_max: int = 10
+    steady_s: float = 600.0
+
+    def wait_s(self, failures: int) -> float:
+        """Return the wait after so many failures in a row, from 1."""
+        return float(min(self.first_s * 2.0 ** (failures - 1), self.longest_s))
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The bridge was started.
+
+    Attributes:
+        pid: of the process that was started.
+    """
+
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The bridge ended as it should not, and is started again.
+
+    Attributes:
+        code: its exit code; negative where a signal ended it.
+        failures: in a row.
+    """
+
+    code: int
+    ran_s: float
+    failures: int
+    wait_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The bridge ended and is not started again.
+
+    Attributes:
+        code: its exit code; negative where a signal ended it.
+        failures: in a row; 0 when the end was none.
+    """
+
+    code: int
+    failures: int
+
+
+Told = Started | Failed | Ended
+
+
+class Supervisor:
+    """Runs a command until it ends for good."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        tell: Callable[[Told], None],
+        patience: Patience | None = None,
+    ) -> None:
+        """Prepare to run a command.
+
+        Args:
+            tell: told of each start and end, in the loop.
+        """
+        self._command = list(command)
+        self._tell = tell
+        self._patience = patience or Patience()
+        self._stopping = asyncio.Event()
+        self._asked_by = 0
+        self._process: asyncio.subprocess.Process | None = None
+
+    def stop(self, number: int) -> None:
+        """Start nothing any more, and pass the signal on to the bridge where it does not come by itself."""
+        self._asked_by = number
+        self._stopping.set()
+        self._pass_on()
+
+    def _pass_on(self) -> None:
+        # On Windows the console tells each of its processes; a second word would force the stop.
+        if sys.platform != "win32" and self._process is not None and self._process.returncode is None:
+            self._process.send_signal(self._asked_by)
+
+    async def run(self) -> int:
+        """Run the command until it ends for good; return its exit code, 0 if it was asked to stop.
+
+        Raises:
+            BridgeError: when it cannot be started.
+        """
+        failures, now_s = 0, asyncio.get_running_loop().time
+        while not self._stopping.is_set():
+            started_s = now_s()
+            code = await self._run_once()
+            ran_s = now_s() - started_s
+            if self._stopping.is_set() or not is_failure(code):
+                self._tell(Ended(code, 0))
+                return ASKED_TO_STOP if is_stop(code) else code
+            failures = 1 if ran_s >= self._patience.steady_s else failures + 1
+            if failures >= self._patience.failures_max:
+                self._tell(Ended(code, failures))
+                return BridgeError.exit_code
+            wait_s = self._patience.wait_s(failures)
+            self._tell(Failed(code, ran_s, failures, wait_s))
+            await self._wait(wait_s)
+        return ASKED_TO_STOP
+
+    async def _run_once(self) -> int:
+        try:
+            self._process = await asyncio.create_subprocess_exec(*self._command, **_spawn_options())
+        except OSError as error:
+            raise BridgeError(
+                f"cannot start {self._command[0]}: {error}; install the bridge again with start_bridge.bat"
+            ) from error
+        if self._stopping.is_set():  # While it was being started.
+            self._pass_on()
+        self._tell(Started(self._process.pid))
+        return await self._process.wait()
+
+    async def _wait(self, wait_s: float) -> None:
+        try:
+            async with asyncio.timeout(wait_s):
+                await self._stopping.wait()
+        except TimeoutError:
+            pass
+
+
+def is_stop(code: int) -> bool:
+    """Tell whether an exit code means that somebody asked for the end."""
+    return code == ASKED_TO_STOP or code in ENDED_BY_SIGNAL or code in ENDED_BY_WINDOWS
+
+
+def is_failure(code: int) -> bool:
+    """Tell whether to start again what ended with this exit code."""
+    return not is_stop(code) and code not in FINAL
+
+
+@contextlib.contextmanager
+def stop_signals(stop: Callable[[int], None]) -> Iterator[None]:
+    """Have `stop` called in the running loop for every signal that asks for the end."""
+    loop = asyncio.get_running_loop()
+    before = {
+        number: signal.signal(number, lambda seen, _: loop.call_soon_threadsafe(stop, seen))
+        for number in STOP_SIGNALS
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+if sys.platform == "win32":
+    import ctypes
+
+    STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGBREAK)
+
+    def _spawn_options() -> dict[str, Any]:
+        """Share the console, so that its window is the bridge's; where there is none, open none."""
+        has_console = ctypes.WinDLL("kernel32").GetConsoleCP() != 0
+        return {} if has_console else {"creationflags": subprocess.CREATE_NO_WINDOW}
+
+else:
+    STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+    def _spawn_options() -> dict[str, Any]:
+        """Keep the terminal's Ctrl-C from the bridge: it is passed on, and twice would force the stop."""
+        return {"start_new_session": True}
