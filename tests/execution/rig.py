@@ -79,10 +79,19 @@ class Rig:
         self.recorder = Recorder(self.journal, self.figures, self._wake, self.results.extend, self.limits)
         self.inbox = PriorityInbox(clock.monotonic)
         self.settling = Settling(self.recorder, venue, clock, lambda _: venue.server_day)
+        self.standstills = 0
         self.executor = Executor(
-            self.recorder, self.inbox, venue, clock, self.figures, on_look=self.settling.take
+            self.recorder,
+            self.inbox,
+            venue,
+            clock,
+            self.figures,
+            on_look=self.settling.take,
+            standstills=lambda: self.standstills,
         )
-        self.recovery = Recovery(self.recorder, self.executor, venue, clock, connection)
+        self.recovery = Recovery(
+            self.recorder, self.executor, venue, clock, connection, lambda: self.standstills
+        )
         self.clearing = EmergencyClearing(self.recorder, self.executor, self.inbox, venue, clock)
         self.settled: list[str] = []
 
@@ -129,6 +138,11 @@ class Rig:
         self.clock.advance(1.0)
         self.venue.account = replace(self.venue.account, **account)
         await self.executor.observe(await self.venue.report())
+
+    def sleep(self, seconds: float) -> None:
+        """Have the PC sleep: time passes, and everything that is due by then comes due at once."""
+        self.standstills += 1
+        self.clock.advance(seconds)
 
     async def resume(self, reason: str, channel: Channel = Channel.LOCAL) -> None:
         """Hand over a resume, a moment after what came before it."""

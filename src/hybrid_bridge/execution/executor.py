@@ -4,11 +4,15 @@ Owns the order of things: decide, journal, apply, and only then act. Decisions a
 lock but the venue is waited for outside it, so an emergency stop is decided while an order is on its way, and
 each order is checked against it once more right before it is sent. What a stop leaves to be done to the
 account is `clearing`'s. app drives `run_orders` and `run_facts`.
+
+After a start, and after each standstill (the PC slept, or the process was held up), orders wait until
+recovery has seen the account anew; stops never wait. What was known of the account before counts no more.
 """
 
 import asyncio
 import functools
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 
 import structlog
 
@@ -43,7 +47,13 @@ from hybrid_bridge.ports import Clock, TradeLane
 log = structlog.get_logger(__name__)
 
 JOURNAL_RETRY_S = 1.0
-START_GRACE_S = 10.0  # What comes this soon after the start waits for the recovery instead of being denied.
+# What comes this soon after the start, or a standstill, waits for the recovery instead of being denied.
+START_GRACE_S = 10.0
+STOOD_STILL = "the PC slept, or the bridge was held up; entries wait until the account was seen anew"
+
+
+class _StoodStill(Exception):
+    """The process did not run between the question to the terminal and the judgement on its answer."""
 
 
 class Executor:
@@ -58,12 +68,14 @@ class Executor:
         figures: ExecutorFigures,
         server_day: Callable[[int], int | None] = lambda _: None,
         on_look: Callable[[AccountReport], None] = lambda _: None,
+        standstills: Callable[[], int] = lambda: 0,
     ) -> None:
         """Wire it.
 
         Args:
             server_day: gives the broker's calendar day of an instant (UTC ms), None while it is unknown.
             on_look: called with each look at the account that shows what is open, once it is taken in.
+            standstills: how often the PC slept, or this process was held up, until this very instant.
         """
         self._recorder = recorder
         self._inbox = inbox
@@ -72,6 +84,9 @@ class Executor:
         self._figures = figures
         self._server_day = server_day
         self._on_look = on_look
+        self._standstills = standstills
+        # At how many standstills the account was seen, last waited for, and its limits last watched.
+        self._seen_at = self._waited_at = self._watched_at = 0
         self._readings = Readings()
         self._believed: AccountReport | None = None
         self._closed: Denial | None = Denial("trading_state", "a recovered bridge", "starting", "recovering")
@@ -81,7 +96,7 @@ class Executor:
         self._turn_over = asyncio.Event()
         self._start_over = asyncio.Event()
         self._sender = OrderSender(
-            recorder, lane, clock, figures, self._stop_comes, lambda: self.closed_because
+            recorder, lane, clock, figures, self._stop_comes, lambda: self.closed_because, standstills
         )
 
     def close_for(self, observed: str, detail: str) -> None:
@@ -90,15 +105,26 @@ class Executor:
             self._closed = Denial("trading_state", "a running bridge", observed, detail)
 
     def open(self) -> None:
-        """Accept signals and commands, unless the bridge is stopping: that door stays closed."""
+        """Accept signals and commands, unless the bridge is stopping: that door stays closed.
+
+        Call it without an await after the account was seen: it was, since the last standstill.
+        """
         if not self._stopping:
             self._closed = None
+            self._seen_at = self._standstills()
             self._start_over.set()
 
     @property
     def closed_because(self) -> str:
         """Why nothing is accepted, or an empty text."""
-        return "" if self._closed is None else f"{self._closed.observed}: {self._closed.detail}"
+        door = self._door()
+        return "" if door is None else f"{door.observed}: {door.detail}"
+
+    def _door(self) -> Denial | None:
+        """Return what denies every signal and command now."""
+        if self._closed is None and self._standstills() != self._seen_at:
+            return Denial("trading_state", "an account seen since", "waking", STOOD_STILL)
+        return self._closed
 
     async def drain(self) -> None:
         """Refuse what still waits and return once the order on its way has its result."""
@@ -120,6 +146,15 @@ class Executor:
             finally:
                 self._busy = False
                 self._turn_over.set()
+
+    async def _await_door(self) -> None:
+        """Wait for the door to open again after a standstill, once for each."""
+        standstills = self._standstills()
+        if standstills in (self._seen_at, self._waited_at) or self._stopping:
+            return
+        self._waited_at = standstills
+        self._start_over.clear()
+        await self._await_start()
 
     async def _await_start(self) -> None:
         """Return when the door is open, or a stop of the bridge begins, or the start takes too long.
@@ -146,11 +181,16 @@ class Executor:
         self._figures.received[wanted.source.channel.value] += 1
         refused = ""
         while True:
+            if not delivery.urgent:
+                await self._await_door()
             laps = Laps(self._clock.monotonic, delivery.received_s)
             laps.end("inbox")
+            delivery = replace(delivery, standstills=self._standstills())
             try:
                 record = await self._decide(wanted, delivery, laps)
                 break
+            except _StoodStill:
+                continue  # What the terminal said is of before.
             except JournalError as error:
                 # Nothing may be sent without a journal, so what waits loses nothing: too old, it expires.
                 if str(error) != refused:
@@ -183,6 +223,8 @@ class Executor:
         if not delivery.urgent:  # No limit is against what an emergency stop does.
             await self._inbox.tightenings_done()
         async with recorder.lock:
+            if self._standstills() != delivery.standstills:
+                raise _StoodStill
             appraised = recorder.mark_if_superseded(appraised)
             refused = self._refuse(wanted, delivery)
             events = refused or engine.judge_appraised(recorder.state, recorder.limits, appraised)
@@ -196,10 +238,11 @@ class Executor:
 
     def _refuse(self, wanted: Wanted, delivery: Delivery) -> tuple[Event, ...]:
         """Say no where the door is closed; what an emergency stop does to the account passes it."""
-        if self._closed is None or delivery.urgent:
+        door = self._door()
+        if door is None or delivery.urgent:
             return ()
         now_msc = self._now_msc(wanted, delivery)
-        return engine.refuse(self._recorder.state, self._recorder.limits, wanted, self._closed, now_msc)
+        return engine.refuse(self._recorder.state, self._recorder.limits, wanted, door, now_msc)
 
     def _now_msc(self, wanted: Wanted, delivery: Delivery) -> int:
         return delivery.now_msc(self._clock, wanted.received_msc)
@@ -268,6 +311,7 @@ class Executor:
         async with recorder.lock:
             if not recorder.take_look(report.at_msc):
                 return
+            self._forget_what_was_before()
             observed, limits = AccountObserved(report), recorder.limits
             events = engine.observe(recorder.state, limits, observed)
             seen = engine.as_observed(recorder.state, events)
@@ -278,6 +322,12 @@ class Executor:
         announce_strays(limits, events, observed)
         if engine.is_believed(limits, report) and engine.shows_positions(report):
             self._on_look(report)
+
+    def _forget_what_was_before(self) -> None:
+        """Begin anew with what is believed of the account, where it was seen before a standstill."""
+        standstills = self._standstills()
+        if standstills != self._watched_at:
+            self._watched_at, self._believed, self._readings = standstills, None, Readings()
 
     async def _stop_trading(self, stop: EmergencyStopRequested) -> None:
         """Latch a stop, however long the journal refuses; nothing is sent from its arrival on."""
@@ -296,6 +346,7 @@ class Executor:
     async def _resume(self, request: ResumeRequested) -> None:
         async with self._recorder.lock:
             state, limits, now_msc = self._recorder.state, self._recorder.limits, self._clock.utc_msc()
+            self._forget_what_was_before()
             verdict = engine.resume(state, limits, request, now_msc, self._believed)
             if not isinstance(verdict, Denial):
                 await self._recorder.commit(verdict)

@@ -35,12 +35,14 @@ class Delivery:
 
     Attributes:
         urgent: it follows from an emergency stop, so it passes a door that is closed for others.
+        standstills: how many there were when the facts were asked for on which it is judged.
     """
 
     item: Input
     settled: Callable[[], None]
     received_s: float
     urgent: bool = False
+    standstills: int = 0
 
     def now_msc(self, clock: Clock, received_msc: int) -> int:
         """Return the time by which it may be too late: a PC clock set back makes nothing fresh again."""

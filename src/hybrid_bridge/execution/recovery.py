@@ -6,7 +6,8 @@ the right account, look once for every order in doubt, open the door. Never send
 
 The door opens after one complete look for each order in doubt, not once all are resolved: what is still in
 doubt counts as open risk and keeps its own symbol closed to entries, and the others need not wait for it. A
-start that cannot see that much keeps the door closed and says why; ticks flow meanwhile.
+start that cannot see that much keeps the door closed and says why; ticks flow meanwhile. After a standstill
+(the PC slept) `see_anew` does the same once more.
 """
 
 from collections.abc import Callable
@@ -41,17 +42,23 @@ class Recovery:
         lane: TradeLane,
         clock: Clock,
         connection: Callable[[], object] = lambda: None,
+        standstills: Callable[[], int] = lambda: 0,
     ) -> None:
         """Begin with nothing restored.
 
         Args:
             connection: names the connection through which the lane asks now.
+            standstills: how often the PC slept, or this process was held up, until this very instant. One
+                from before connects to a terminal that may not know yet that its own is broken.
         """
         self._recorder = recorder
         self._executor = executor
         self._lane = lane
         self._clock = clock
-        self._reconciler = Reconciler(recorder, lane, clock, executor.observe, connection)
+        self._standstills = standstills
+        self._reconciler = Reconciler(
+            recorder, lane, clock, executor.observe, lambda: (connection(), standstills())
+        )
 
     async def restore(self) -> None:
         """Fold the journal; doubt what was being sent; latch EMERGENCY_STOP.
@@ -101,10 +108,17 @@ class Recovery:
         )
         await self._reconciler.run()
 
+    async def see_anew(self) -> None:
+        """Open the executor again, after a standstill, once the account has been seen."""
+        await self._see_account()
+        self._executor.open()
+        log.info("Open for orders again", in_doubt=len(self._recorder.state.in_doubt()))
+
     async def _see_account(self) -> AccountReport:
-        """Return once the account was seen and every order in doubt looked for."""
+        """Return once the account was seen and every order in doubt looked for, since any standstill."""
         said = ""
         while True:
+            standstills = self._standstills()
             try:
                 # First whose account it is: another one halts, and what it shows proves nothing.
                 report = await self._observe()
@@ -117,7 +131,8 @@ class Recovery:
                 await self._escalate()
                 await self._clock.sleep(RETRY_S)
             else:
-                return report
+                if self._standstills() == standstills:
+                    return report
 
     async def _observe(self) -> AccountReport:
         report = await self._lane.report()

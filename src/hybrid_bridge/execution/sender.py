@@ -42,12 +42,14 @@ class OrderSender:
         figures: ExecutorFigures,
         stop_comes: Callable[[], bool],
         closed_because: Callable[[], str],
+        standstills: Callable[[], int] = lambda: 0,
     ) -> None:
         """Wire it.
 
         Args:
             stop_comes: whether an emergency stop was received that is not latched yet.
             closed_because: why nothing is accepted at present, or an empty text.
+            standstills: how often the PC slept, or the bridge was held up, until this instant.
         """
         self._recorder = recorder
         self._lane = lane
@@ -55,6 +57,7 @@ class OrderSender:
         self._figures = figures
         self._stop_comes = stop_comes
         self._closed_because = closed_because
+        self._standstills = standstills
 
     async def send(self, record: OrderRecord, wanted: Wanted, delivery: Delivery, laps: Laps) -> None:
         """Send a journaled order unless something has come in between, and journal its answer."""
@@ -139,6 +142,10 @@ class OrderSender:
             return SendWithheld(intent.number, *halted, now_msc)
         if now_msc > intent.expires_msc:
             detail = f"{now_msc - intent.expires_msc} ms too late at the moment of sending"
+            return SendWithheld(intent.number, "expiry", detail, now_msc)
+        if self._standstills() != delivery.standstills:
+            # The prices and the account that it was judged on are of before.
+            detail = "the PC slept, or the bridge was held up, between its approval and its sending"
             return SendWithheld(intent.number, "expiry", detail, now_msc)
         return None
 
