@@ -13,6 +13,8 @@ from structlog.testing import capture_logs
 from hybrid_bridge.errors import BridgeError
 from hybrid_bridge.status_file import FAILURES_TO_COMPLAIN, FILE, StatusFile, read_status
 
+SEEN: dict[str, object] = {"status": {}, "account_seen": None}
+
 
 class Beats:
     """A sleep that ends when the test says so."""
@@ -52,7 +54,7 @@ async def end(task: asyncio.Task[None]) -> None:
 async def test_it_is_written_at_once_and_anew_at_every_beat(tmp_path):
     numbers = iter(range(10))
     file = StatusFile(tmp_path, {"version": "1.2.3"})
-    task, beats = await kept(file, lambda: {"status": {"n": next(numbers)}})
+    task, beats = await kept(file, lambda: {"status": {"n": next(numbers)}, "account_seen": None})
     first = read_status(tmp_path)
     await beats.next()
     second = read_status(tmp_path)
@@ -96,13 +98,15 @@ async def test_what_was_being_written_does_not_come_behind_the_end(tmp_path, mon
         return replace(path, target)
 
     monkeypatch.setattr(Path, "replace", slow)
-    task = asyncio.create_task(file.keep(lambda: {"status": "running"}, Beats().sleep))
+    task = asyncio.create_task(file.keep(lambda: {**SEEN, "status": "running"}, Beats().sleep))
     assert await asyncio.to_thread(inside.wait, 10)
     await end(task)
-    ending = asyncio.create_task(asyncio.to_thread(file.end, {"status": "over"}, "failed", "no terminal"))
+    ending = asyncio.create_task(
+        asyncio.to_thread(file.end, {**SEEN, "status": "over"}, "failed", "no terminal")
+    )
     released.set()
     await ending
-    late, _ = await kept(file, lambda: {"status": "running"})
+    late, _ = await kept(file, lambda: {**SEEN, "status": "running"})
     await end(late)
     last = read_status(tmp_path)
     assert last is not None
@@ -112,7 +116,7 @@ async def test_what_was_being_written_does_not_come_behind_the_end(tmp_path, mon
 async def test_a_disk_that_refuses_stops_nothing_and_is_told_once(tmp_path):
     (tmp_path / FILE).mkdir()
     with capture_logs() as lines:
-        task, beats = await kept(StatusFile(tmp_path, {}), dict)
+        task, beats = await kept(StatusFile(tmp_path, {}), SEEN.copy)
         for _ in range(FAILURES_TO_COMPLAIN - 2):
             await beats.next()
         assert [] == lines
@@ -134,7 +138,7 @@ async def test_a_file_that_a_reader_had_open_is_no_trouble(tmp_path, monkeypatch
 
     monkeypatch.setattr(Path, "replace", refused_once)
     with capture_logs() as lines:
-        task, beats = await kept(StatusFile(tmp_path, {}), dict)
+        task, beats = await kept(StatusFile(tmp_path, {}), SEEN.copy)
         assert read_status(tmp_path) is None
         await beats.next()
         await end(task)
@@ -146,7 +150,9 @@ def test_none_where_no_bridge_ever_ran(tmp_path):
     assert read_status(tmp_path) is None
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[1]", b"{}", b'{"format": 2}'])
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"\xff\xfe", b"[1]", b"{}", b'{"format": 2}', b'{"format": 1}']
+)
 def test_what_is_no_status_is_named(tmp_path, content):
     (tmp_path / FILE).write_bytes(content)
     with pytest.raises(BridgeError, match=r"bridge_status\.json"):

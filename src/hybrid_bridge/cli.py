@@ -12,6 +12,7 @@ from hybrid_bridge.commands.run import run
 from hybrid_bridge.errors import BridgeError
 
 COMMANDS = """commands:
+  status [--json]                            whether a bridge runs here, and whether it would trade
   stop [--reason TEXT] [--close-positions]   halt trading at once, with every channel down too
   resume --reason TEXT                       lift a halt
   limits [--tighten NAME=VALUE ...]          show the limits in force, make them stricter (see limits --help)
@@ -39,6 +40,12 @@ def main(argv: Sequence[str] | None = None, *, websocket_only: bool = False) -> 
     except KeyboardInterrupt:  # While a command was still being loaded.
         print("interrupted", file=sys.stderr)  # noqa: T201
         return 1
+
+
+def _status(arguments: Sequence[str]) -> int:
+    from hybrid_bridge.commands.status import status
+
+    return status(arguments)
 
 
 def _stop(arguments: Sequence[str]) -> int:
@@ -90,6 +97,7 @@ def _simulator(arguments: Sequence[str]) -> int:
 
 
 COMMAND_TABLE: dict[str, Callable[[Sequence[str]], int]] = {
+    "status": _status,
     "stop": _stop,
     "resume": _resume,
     "limits": _limits,

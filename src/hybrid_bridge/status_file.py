@@ -22,6 +22,7 @@ log = structlog.get_logger(__name__)
 
 FILE = "bridge_status.json"
 FORMAT = 1
+WRITTEN = {"pid", "started_msc", "written_msc", "ended", "status", "account_seen"}
 WRITE_INTERVAL_S = 2.0
 # On Windows a file that somebody reads cannot be replaced; that passes by the next time.
 FAILURES_TO_COMPLAIN = 5
@@ -101,7 +102,7 @@ def read_status(state_dir: Path) -> Status | None:
         return None
     except (OSError, ValueError) as error:
         raise BridgeError(f"{path}: cannot be read ({error}); a bridge that runs writes it anew") from error
-    if not isinstance(status, dict) or status.get("format") != FORMAT:
+    if not isinstance(status, dict) or status.get("format") != FORMAT or not status.keys() >= WRITTEN:
         raise BridgeError(f"{path}: is of another version of the bridge; start that one's own `status`")
     return status
 
