@@ -19,7 +19,7 @@ FUNCTION_LINES_MEDIAN_MAX = 8
 OUTSIDE = {"terminal", "streams", "control", "execution", "journal", "demo"}
 LEAVES = {"errors", "settings"}
 # Small parts without dependencies that the folders share.
-SHARED = {"clock", "children", "figures", "findings", "name_lookup"}
+SHARED = {"clock", "children", "interpreter", "figures", "findings", "name_lookup"}
 COMPOSITION = {
     "app",
     "bridge",
@@ -30,6 +30,7 @@ COMPOSITION = {
     "summary",
     "loop_lag",
     "process_cost",
+    "stopping",
 }
 # What the operating system does to the bridge, and is asked for.
 HOST = {"host"}
@@ -51,8 +52,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "commands": BELOW_CLI,
     "cli": BELOW_CLI | {"commands"},
     "launch": {"cli"},
+    "installation": {"commands"},
     "__main__": {"launch"},
     **{name: {"errors"} for name in SHARED},
+    "children": {"errors", "interpreter"},
     **dict.fromkeys(OUTSIDE, BELOW_OUTSIDE),
     **dict.fromkeys(COMPOSITION, BELOW_CLI),
 }

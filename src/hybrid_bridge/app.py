@@ -7,13 +7,17 @@ though nobody asked it to, ends the process with its reason. cli calls `run`.
 The first signal asks for that stop. The second forces it: everything is cancelled where it stands and the
 lanes are killed; a commit under way is still completed, and an order on its way is in doubt until the next
 start has looked for it. The exit code is 1 then. Further signals change nothing: what is left is bounded.
+
+When Windows ends the process soon, its window closed or the user logging off, the same stop is made to fit
+the seconds that are left: nothing is waited for any longer than that allows, and it is forced before they
+are over. What was cut short is in the journal, and the next start looks for it.
 """
 
 import asyncio
 import json
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,16 +31,22 @@ from hybrid_bridge.children import Child
 from hybrid_bridge.demo.simulated_terminal import SimulatedTerminal
 from hybrid_bridge.demo.stage import Stage, clear_demo_dir
 from hybrid_bridge.errors import BridgeError, ConfigurationError
+from hybrid_bridge.host.endings import Ending, Endings
 from hybrid_bridge.journal.instance_lock import BridgeLocks
 from hybrid_bridge.loop_lag import LoopLag
 from hybrid_bridge.settings import Settings
 from hybrid_bridge.status_file import StatusFile
+from hybrid_bridge.stopping import Patience, end
 from hybrid_bridge.summary import Summary
 
 log = structlog.get_logger(__name__)
 
 DRAIN_TIMEOUT_S = 20.0  # A little more than the trade lane's own deadline for an order on its way.
 FLUSH_TIMEOUT_S = 3.0
+# What is kept of the seconds that Windows grants, of which there are five, for what comes after each wait.
+KEEP_FOR_FLUSH_S = 3.0
+KEEP_FOR_CLOSING_S = 2.5
+KEEP_FOR_LEAVING_S = 1.25  # What a forced stop takes, and Python's own end.
 STATUS_LINE_S = 5.0
 STATUS_LINE_DEMO_S = 3.0
 FORCED = 1  # The exit code of a stop that was forced.
@@ -59,11 +69,14 @@ class RunPlan:
     log_format: Literal["console", "json"] = "console"
 
 
-async def run(settings: Settings, plan: RunPlan, stops_seen: Sequence[int] = ()) -> int:
+async def run(
+    settings: Settings, plan: RunPlan, stops_seen: Sequence[int] = (), endings: Endings | None = None
+) -> int:
     """Run the bridge until it is asked to stop.
 
     Args:
         stops_seen: the signals that asked for a stop before this took them over.
+        endings: where the system says that it will end this process; None when nobody watches.
     Returns:
         The exit code: 0 asked to stop, 1 forced to, otherwise the error's own.
     Raises:
@@ -71,6 +84,7 @@ async def run(settings: Settings, plan: RunPlan, stops_seen: Sequence[int] = ())
             run is to write cannot be written.
     """
     name_lookup.use(asyncio.get_running_loop())
+    session = _Session(settings, plan)
     # Before the log: a bridge that is refused must not touch the files of the one that runs.
     locks = BridgeLocks(settings)
     try:
@@ -80,9 +94,14 @@ async def run(settings: Settings, plan: RunPlan, stops_seen: Sequence[int] = ())
         with logs.set_up(settings.logs, log_format=plan.log_format, secrets=settings.secret_texts):
             for warning in settings.warnings:
                 log.warning(warning)
-            return await _end_of(_Session(settings, plan), stops_seen)
+            with (endings or Endings()).passed_to(session.end_soon):
+                code = await _end_of(session, stops_seen)
     finally:
         locks.release()
+    if plan.demo and session.figures:
+        # Only now: a console in which text is selected makes this wait, and whatever is not closed yet.
+        print(session.figures)  # noqa: T201 - the end of the story, for the person at the console
+    return code
 
 
 def _check_writable(summary: Path | None) -> None:
@@ -137,20 +156,24 @@ class _Session:
 
     Attributes:
         forced: whether a second signal cut the stop short.
+        figures: what the run came to, as JSON; empty until it has ended in order.
     """
 
     def __init__(self, settings: Settings, plan: RunPlan) -> None:
         self.forced = False
+        self.figures = ""
         self._settings = settings
         self._plan = plan
         self._asked = asyncio.Event()
+        self._patience = Patience()
+        self._events = asyncio.get_running_loop()
         self._running: asyncio.Task[None] | None = None
         self._children: list[Child | SimulatedTerminal] = []
         self._simulator_control = ""
 
     async def run(self, stops_seen: Sequence[int]) -> None:
         self._running = asyncio.current_task()
-        _on_stop_signals(asyncio.get_running_loop(), self._ask_to_stop)
+        _on_stop_signals(self._events, self._ask_to_stop)
         for _ in stops_seen:
             self._ask_to_stop()
         async with AsyncExitStack() as stack:
@@ -166,11 +189,27 @@ class _Session:
         if not self._asked.is_set():
             log.info("Stopping; once more forces it")
             self._asked.set()
-        elif not self.forced and self._running is not None:
+        else:
+            self._force()
+
+    def _force(self) -> None:
+        if not self.forced and self._running is not None:
             log.warning("Stop forced; an order on its way will be looked for at the next start")
             self.forced = True
             # Only this task: each task's owner cancels it in turn and sees it to its end.
             self._running.cancel()
+
+    def end_soon(self, ending: Ending) -> None:
+        """Take what the system says of this process's end; in any thread."""
+        self._events.call_soon_threadsafe(self._end_soon, ending)
+
+    def _end_soon(self, ending: Ending) -> None:
+        left_s = None if ending.by_s is None else round(ending.by_s - self._events.time(), 1)
+        log.warning("Stopping", because=ending.cause, seconds_left=left_s)
+        self._asked.set()
+        if ending.by_s is not None:
+            self._patience.press(ending.by_s)
+            self._events.call_at(ending.by_s - KEEP_FOR_LEAVING_S, self._force)
 
     async def _start_unless_asked(self, stack: AsyncExitStack) -> Settings | None:
         """Start the programs; None when a stop was asked for meanwhile."""
@@ -223,15 +262,19 @@ class _Session:
             await self._until_asked()
             bridge.board.phase = "stopping"
             bridge.post_status()
-            await _end(intake)
-            await _within(DRAIN_TIMEOUT_S, bridge.executor.drain(), "the order on its way")
-            flushes = (pump.wait_empty() for pump in bridge.pumps)
-            await _within(FLUSH_TIMEOUT_S, asyncio.gather(*flushes), "results on their way")
+            await end(intake)
+            await self._patience.wait(
+                DRAIN_TIMEOUT_S, bridge.executor.drain(), "the order on its way", keep_s=KEEP_FOR_FLUSH_S
+            )
+            flushes = asyncio.gather(*(pump.wait_empty() for pump in bridge.pumps))
+            await self._patience.wait(
+                FLUSH_TIMEOUT_S, flushes, "results on their way", keep_s=KEEP_FOR_CLOSING_S
+            )
             figures = await summary.gather()
             # Not before: an emergency stop that arrives this late is still journaled.
-            await _end(core)
-            await _end(outgoing)
-            await _end(base)
+            await end(core)
+            await end(outgoing)
+            await end(base)
         self._tell(figures)
 
     @asynccontextmanager
@@ -270,12 +313,10 @@ class _Session:
 
     def _tell(self, figures: dict[str, object]) -> None:
         log.info("Bridge stopped")
-        text = json.dumps(figures, indent=2)
-        if self._plan.demo:
-            print(text)  # noqa: T201 - the end of the story, for the person at the console
+        self.figures = json.dumps(figures, indent=2)
         if self._plan.summary is not None:
             try:
-                self._plan.summary.write_text(text + "\n", encoding="utf-8")
+                self._plan.summary.write_text(self.figures + "\n", encoding="utf-8")
             except OSError as error:
                 raise BridgeError(f"the summary was not written: {error}") from error
 
@@ -306,21 +347,6 @@ async def _for_ever(loop: Loop) -> None:
         log.warning("Not ended cleanly", task=name, error=repr(_first(error)))
     else:
         raise BridgeError(f"{name} ended though nobody asked it to")
-
-
-async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def _within(timeout_s: float, work: Awaitable[object], what: str) -> None:
-    """Wait for something at the end, but not for ever."""
-    try:
-        async with asyncio.timeout(timeout_s):
-            await work
-    except TimeoutError:
-        log.warning("Not waited for any longer", what=what, timeout_s=timeout_s)
 
 
 def _on_stop_signals(loop: asyncio.AbstractEventLoop, ask: Callable[[], None]) -> None:

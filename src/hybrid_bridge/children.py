@@ -15,6 +15,7 @@ from typing import Any
 
 import structlog
 
+from hybrid_bridge import interpreter
 from hybrid_bridge.errors import BridgeError
 
 log = structlog.get_logger(__name__)
@@ -45,7 +46,7 @@ class Child:
         """
         self._log_path = log_path
         self.name = name
-        self._command = [sys.executable, "-m", module, *arguments]
+        self._command = [interpreter.program(), "-m", module, *arguments]
         self._process: asyncio.subprocess.Process | None = None
         self._stopped = False
         self.ready: Mapping[str, object] = {}
@@ -85,7 +86,7 @@ class Child:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=stderr,
                 limit=LINE_BYTES_MAX,
-                env={**os.environ, "PYTHONPATH": _python_path()},
+                env={**os.environ, **interpreter.environment(), "PYTHONPATH": _python_path()},
                 **_apart(),
             )
         finally:

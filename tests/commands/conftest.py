@@ -41,7 +41,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Settings, app.RunPlan
     """What the bridge would be started with."""
     seen: list[tuple[Settings, app.RunPlan]] = []
 
-    async def run(settings: Settings, plan: app.RunPlan, _: object) -> int:
+    async def run(settings: Settings, plan: app.RunPlan, *_: object) -> int:
         seen.append((settings, plan))
         return 0
 

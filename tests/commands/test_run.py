@@ -84,7 +84,7 @@ class TestOptions:
     def test_stops_asked_for_while_all_is_loaded_reach_the_run(self, offline, monkeypatch):
         seen: list[list[int]] = []
 
-        async def run(_: Settings, __: app.RunPlan, stops_seen: list[int]) -> int:
+        async def run(_: Settings, __: app.RunPlan, stops_seen: list[int], ___: object) -> int:
             os.kill(os.getpid(), signal.SIGTERM)
             os.kill(os.getpid(), signal.SIGINT)
             await asyncio.sleep(0)

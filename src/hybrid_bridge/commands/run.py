@@ -11,6 +11,7 @@ from pathlib import Path
 
 from hybrid_bridge import __version__
 from hybrid_bridge.commands.options import add_env_file
+from hybrid_bridge.host.endings import Endings, watch_endings
 
 HYBRID = """Joins a MetaTrader 5 terminal to an AI trading backend over Redpanda and a WebSocket.
 
@@ -67,10 +68,12 @@ def _run_until_asked(options: argparse.Namespace, *, websocket_only: bool) -> in
         stops_seen.append(number)
 
     _on_stop_signals(note)
+    endings = watch_endings()
     try:
-        return _run_bridge(options, stops_seen, websocket_only=websocket_only)
+        return _run_bridge(options, stops_seen, endings, websocket_only=websocket_only)
     finally:
         _on_stop_signals(signal.SIG_IGN)  # It is ending already.
+        endings.done()
 
 
 def _on_stop_signals(action: "Callable[[int, object], None] | signal.Handlers") -> None:
@@ -80,7 +83,9 @@ def _on_stop_signals(action: "Callable[[int, object], None] | signal.Handlers") 
         signal.signal(signal.SIGBREAK, action)
 
 
-def _run_bridge(options: argparse.Namespace, stops_seen: Sequence[int], *, websocket_only: bool) -> int:
+def _run_bridge(
+    options: argparse.Namespace, stops_seen: Sequence[int], endings: Endings, *, websocket_only: bool
+) -> int:
     import asyncio
 
     from hybrid_bridge import app
@@ -102,4 +107,4 @@ def _run_bridge(options: argparse.Namespace, stops_seen: Sequence[int], *, webso
 
         overrides |= demo_overrides(options.ticks)
     settings = load_settings(options.env_file, overrides)
-    return asyncio.run(app.run(settings, plan, stops_seen))
+    return asyncio.run(app.run(settings, plan, stops_seen, endings))

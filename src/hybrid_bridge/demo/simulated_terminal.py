@@ -149,7 +149,7 @@ class SimulatedTerminal:
                 await reader.read()
         except TimeoutError:
             with contextlib.suppress(OSError):
-                os.kill(self._pid, signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL)
+                _kill(self._pid)
         except (OSError, ValueError):
             log.info("Simulated terminal was gone already", pid=self._pid)
 
@@ -167,6 +167,13 @@ async def _connection(address: str) -> AsyncIterator[tuple[asyncio.StreamReader,
 async def _ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, what: str) -> object:
     writer.write(json.dumps({"do": what}).encode() + b"\n")
     return json.loads(await reader.readline())
+
+
+def _kill(pid: int) -> None:
+    if sys.platform == "win32":
+        os.kill(pid, signal.SIGTERM)  # Ends it at once there.
+    else:
+        os.kill(pid, signal.SIGKILL)
 
 
 def _options(settings: Settings, ledger: Path) -> list[str]:

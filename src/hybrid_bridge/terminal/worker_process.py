@@ -5,7 +5,6 @@ Owns one process from start to end. Decides nothing: `lane` says what to ask and
 
 import asyncio
 import os
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 import msgspec
 import structlog
 
+from hybrid_bridge import interpreter
 from hybrid_bridge.terminal import process_care
 from hybrid_bridge.terminal.framing import LENGTH, LOG, REPLY, FrameError, pack, payload_length
 
@@ -89,7 +89,7 @@ class WorkerProcess:
         loop = asyncio.get_running_loop()
         transport, protocol = await loop.subprocess_exec(
             lambda: _Pipes(loop),
-            sys.executable,
+            interpreter.program(),
             # Without the working directory on the path: a file hybrid_bridge.py there would hide the package.
             "-P",
             "-m",
@@ -252,6 +252,7 @@ def _environment(extra: dict[str, str]) -> dict[str, Any]:
         # The worker multiplies no matrices: numpy's thread pool would only cost memory.
         "OPENBLAS_NUM_THREADS": "1",
         "PYTHONUTF8": "1",
+        **interpreter.environment(),
         **extra,
     }
     source = str(Path(__file__).resolve().parents[2])
