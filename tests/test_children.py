@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -149,7 +148,7 @@ async def test_a_start_that_is_cancelled_leaves_no_process_behind(make_child):
     assert not is_alive(child.pid)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="there, terminate cannot be ignored")
+@pytest.mark.not_on_windows("there, terminate cannot be ignored")
 async def test_one_that_ignores_the_request_is_killed(make_child, monkeypatch):
     monkeypatch.setattr(children, "STOP_TIMEOUT_S", 0.2)
     child = make_child("import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + READY + UNTIL_EOF)

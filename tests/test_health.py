@@ -34,7 +34,7 @@ def test_a_busy_processor_is_not_ok(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (found["ok"], found["cpu"]) == (False, {"ok": False, "used_percent": 97.0})
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="a program that waits is named cat only elsewhere")
+@pytest.mark.not_on_windows("a program that waits is named cat only elsewhere")
 def test_a_running_terminal_is_found_with_its_path(tmp_path: Path) -> None:
     cat = shutil.which("cat")
     assert cat

@@ -13,7 +13,7 @@ from hybrid_bridge.settings import Settings, load_settings
 
 __all__ = ["windows_python"]
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="runs both scripts on Linux or macOS")
+pytestmark = pytest.mark.not_on_windows("runs both scripts on Linux or macOS")
 
 RPK = f"docker compose {COMPOSE} exec -T redpanda rpk"
 WEEK_MS = 7 * 24 * 3_600_000

@@ -1,4 +1,4 @@
-"""A Windows Python under Wine, as a fixture for tests marked `windows`.
+"""A Windows Python, as a fixture for tests marked `windows`: under Wine, or this one on Windows.
 
 scripts/windows-python makes it; where it was not made, the tests are skipped, or fail if
 TEST_WINDOWS=required. Import the fixture into the conftest of the folder that uses it.
@@ -7,6 +7,7 @@ TEST_WINDOWS=required. Import the fixture into the conftest of the folder that u
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,8 @@ HOME = Path(os.environ.get("TEST_WINDOWS_PYTHON") or CACHE / "windows-python")
 
 def windows_path(path: Path) -> str:
     """Give a path of this computer as Windows programs under Wine see it."""
+    if sys.platform == "win32":
+        return str(path.resolve())
     return "Z:" + str(path.resolve()).replace("/", "\\")
 
 
@@ -27,15 +30,15 @@ class WindowsPython:
     def command(self, *arguments: str | Path) -> list[str]:
         """Give the command that runs Windows' python.exe; paths in `arguments` are translated."""
         seen = [windows_path(item) if isinstance(item, Path) else item for item in arguments]
-        return ["wine", str(HOME / "python.exe"), *seen]
+        python = [sys.executable] if sys.platform == "win32" else ["wine", str(HOME / "python.exe")]
+        return [*python, *seen]
 
     def environment(self, **extra: str) -> dict[str, str]:
         """Give the environment for it, in which the project can be imported."""
+        wine = {"WINEPREFIX": str(HOME / "prefix"), "WINEARCH": "win64", "WINEDEBUG": "-all"}
         return {
             **{name: value for name, value in os.environ.items() if not name.startswith("PYTHON")},
-            "WINEPREFIX": str(HOME / "prefix"),
-            "WINEARCH": "win64",
-            "WINEDEBUG": "-all",
+            **({} if sys.platform == "win32" else wine),
             "PYTHONPATH": windows_path(ROOT / "src"),
             "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONIOENCODING": "utf-8",
@@ -58,6 +61,8 @@ class WindowsPython:
 
 def _why_not() -> str:
     """Return why there is none, "" when there is one."""
+    if sys.platform == "win32":
+        return ""
     if shutil.which("wine") is None:
         return "wine: not found; see scripts/windows-python"
     if not (HOME / ".installed").exists():

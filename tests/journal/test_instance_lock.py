@@ -104,6 +104,7 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
         InstanceLock(tmp_path / "state")
 
 
+@pytest.mark.not_on_windows("needs /dev/full")
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_is_said_in_words(tmp_path):
     (tmp_path / "bridge.lock").symlink_to("/dev/full")
@@ -204,7 +205,7 @@ def test_a_file_of_another_user_that_can_only_be_read_locks_too(tmp_path, monkey
     lock.release()
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="links and modes are of POSIX")
+@pytest.mark.not_on_windows("links and modes are of POSIX")
 def test_a_link_that_somebody_laid_is_not_followed(tmp_path):
     (tmp_path / "precious").write_text("mine")
     (tmp_path / "7001@.lock").symlink_to(tmp_path / "precious")
@@ -213,7 +214,7 @@ def test_a_link_that_somebody_laid_is_not_followed(tmp_path):
     assert "mine" == (tmp_path / "precious").read_text()
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="links and modes are of POSIX")
+@pytest.mark.not_on_windows("links and modes are of POSIX")
 def test_every_user_of_the_pc_can_use_what_the_first_one_made(tmp_path):
     AccountLock("7001", "", tmp_path, tmp_path / "locks").release()
     assert 0o1777 == (tmp_path / "locks").stat().st_mode & 0o7777

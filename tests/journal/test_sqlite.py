@@ -296,13 +296,14 @@ def write_until_killed(path: Path, seconds: float) -> int:
     writer = subprocess.Popen(
         [sys.executable, "-c", WRITER, str(path)],
         stdout=subprocess.PIPE,
+        text=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join((str(SOURCE_ROOT), str(root)))},
     )
     assert writer.stdout is not None
-    assert writer.stdout.readline() == b"ready\n"
+    assert writer.stdout.readline() == "ready\n"
     killer = threading.Timer(seconds, writer.kill)
     killer.start()
-    reported = [line for line in writer.stdout if line.endswith(b"\n")]
+    reported = [line for line in writer.stdout if line.endswith("\n")]
     writer.wait(timeout=10)
     writer.stdout.close()
     killer.join()

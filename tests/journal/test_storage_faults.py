@@ -212,7 +212,7 @@ def run(script: str, *arguments: object) -> list[str]:
     return result.stdout.splitlines()
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on the size of files")
+@pytest.mark.not_on_windows("needs a limit on the size of files")
 @pytest.mark.parametrize("size", [0, 4096, 12_000])
 def test_a_disk_that_is_full_at_the_start_is_told_and_passes(tmp_path, size):
     told, after = run(FULL_AT_START, tmp_path / "journal.sqlite", size)
@@ -220,7 +220,7 @@ def test_a_disk_that_is_full_at_the_start_is_told_and_passes(tmp_path, size):
     assert "open" == after
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on the size of files")
+@pytest.mark.not_on_windows("needs a limit on the size of files")
 def test_a_disk_that_fills_up_loses_nothing_refuses_and_passes(tmp_path):
     told, *refused, held, after = run(FULL_WHILE_RUNNING, tmp_path / "journal.sqlite")
     assert "journal.sqlite: " in told
@@ -247,7 +247,7 @@ except JournalError as error:
 """
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="modes are of POSIX")
+@pytest.mark.not_on_windows("modes are of POSIX")
 @pytest.mark.parametrize("is_new", [True, False])
 def test_a_folder_that_can_only_be_read_is_told(is_new):
     with tempfile.TemporaryDirectory() as name:

@@ -61,7 +61,7 @@ def test_json_is_written_to_both_on_request(settings: LogSettings) -> None:
     assert (entry["level"], entry["event"], entry["volume"]) == ("WARNING", "Order placed", 0.1)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="there the console itself decides")
+@pytest.mark.not_on_windows("there the console itself decides")
 def test_colours_reach_a_terminal_and_never_the_file(
     settings: LogSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -31,6 +31,7 @@ class ScriptedTerminal:
         host, port = self._listener.getsockname()
         self.address = f"{host}:{port}"
         self._client: socket.socket | None = None
+        self._closing = False
         self._thread = threading.Thread(target=self._serve)
         self._thread.start()
 
@@ -40,19 +41,21 @@ class ScriptedTerminal:
         self._client.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
+        self._closing = True
         if self._client is not None:
             with contextlib.suppress(OSError):
                 self._client.shutdown(socket.SHUT_RDWR)
+        # Elsewhere than on Linux neither shutdown nor close of a listener ends its waiting for a client.
+        socket.create_connection(self._listener.getsockname()).close()
         self._thread.join(5)
         assert not self._thread.is_alive()
+        self._listener.close()
 
     def _serve(self) -> None:
         while True:
-            try:
-                self._client, _ = self._listener.accept()
-            except OSError:
+            self._client, _ = self._listener.accept()
+            if self._closing:
+                self._client.close()
                 return
             with self._client as client, client.makefile("rb") as stream:
                 self._serve_client(client, stream)

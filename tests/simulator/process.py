@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -28,9 +27,17 @@ class Simulator:
         assert self.process.stdout is not None
         self.ready: dict[str, str] = json.loads(self.process.stdout.readline())
 
-    def end(self, number: int = signal.SIGTERM) -> tuple[int, str, str]:
-        """Signal it, and give its exit code and what else it wrote."""
+    def end(self) -> tuple[int, str, str]:
+        """Terminate it, and give its exit code and what else it wrote."""
         if self.process.poll() is None:
-            self.process.send_signal(number)
+            self.process.terminate()
+        return self._rest()
+
+    def kill(self) -> None:
+        """End it at once, as a power cut would."""
+        self.process.kill()
+        self._rest()
+
+    def _rest(self) -> tuple[int, str, str]:
         out, err = self.process.communicate(timeout=10)
         return self.process.returncode, out, err

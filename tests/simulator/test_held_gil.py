@@ -36,7 +36,7 @@ print(max(gaps))
 """
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="needs fork")
+@pytest.mark.not_on_windows("needs fork")
 def test_other_threads_stand_still_until_the_first_byte() -> None:
     gaps = {}
     for how in ("held", "usual"):

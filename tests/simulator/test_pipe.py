@@ -4,7 +4,6 @@ What clients see through it is in tests/conformance.
 """
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +69,7 @@ def test_a_terminal_may_start_again_where_one_was_killed(seen: dict[str, Any]) -
     assert [True, True] == seen["after a kill"]
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has pipes")
+@pytest.mark.not_on_windows("Windows has pipes")
 def test_elsewhere_a_pipe_is_refused_with_the_way_out(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -40,6 +40,6 @@ def test_a_missing_folder_is_explained(tmp_path: Path) -> None:
 def test_a_folder_is_no_program(tmp_path: Path) -> None:
     with pytest.raises(PipeError) as caught:
         require_program(tmp_path)
-    assert f"{tmp_path} is a folder; name the program in it, as in {tmp_path}/terminal64.exe" == str(
+    assert f"{tmp_path} is a folder; name the program in it, as in {tmp_path / 'terminal64.exe'}" == str(
         caught.value
     )

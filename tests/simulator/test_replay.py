@@ -42,7 +42,7 @@ def test_header_or_not_packed_or_not_the_ticks_are_the_same(tmp_path: Path) -> N
     plain = tmp_path / "EURUSD.csv"
     plain.write_text(text, encoding="utf-8")
     headed = tmp_path / "EURUSD-2.csv"
-    headed.write_text("Time_msc, bid, ask\r\n" + text.replace("\n", "\r\n"), encoding="utf-8")
+    headed.write_text("Time_msc, bid, ask\r\n" + text.replace("\n", "\r\n"), encoding="utf-8", newline="")
     packed = tmp_path / "EURUSD-3.csv.gz"
     packed.write_bytes(gzip.compress(("time_msc,bid,ask\n" + text).encode()))
     expected = [(EIGHTH, 1.39147, 1.39148), (EIGHTH, 1.39147, 1.39149)]

@@ -2,9 +2,8 @@
 
 import asyncio
 import json
-import os
-import signal
 import struct
+import sys
 import time
 import uuid
 from collections import Counter, defaultdict
@@ -13,6 +12,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, Producer, TopicPartition
 
 from hybrid_bridge.children import Child
@@ -139,12 +139,14 @@ def frozen_at_will(pid: int) -> Iterator[Callable[[], None]]:
     try:
         yield lambda: _freeze(pid)
     finally:
-        os.kill(pid, signal.SIGCONT)
+        psutil.Process(pid).resume()
 
 
 def _freeze(pid: int) -> None:
-    """Send the signal and return once it has reached every thread, which takes a moment."""
-    os.kill(pid, signal.SIGSTOP)
+    """Stop it and return once that has reached every thread, which takes a moment on Linux."""
+    psutil.Process(pid).suspend()
+    if sys.platform != "linux":
+        return
     threads = Path(f"/proc/{pid}/task")
     deadline = time.monotonic() + WAIT_S
     while not all("State:\tT" in status.read_text() for status in threads.glob("*/status")):
