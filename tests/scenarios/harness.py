@@ -1,14 +1,16 @@
 """The world around a bridge under test: real programs, real sockets, and the judges that look from outside.
 
-The bridge runs as its own process, started as a user starts it. The simulated terminal's ledger is the judge
-of trades, a confluent-kafka consumer the judge of topics, a WebSocket server here is the backend.
+The bridge runs as its own process, started as a user starts it: on Windows with the genuine MetaTrader5
+package, which finds the simulated terminal at its pipe, elsewhere with our module, over a port. The simulated
+terminal's ledger is the judge of trades, a confluent-kafka consumer the judge of topics, a WebSocket server
+here is the backend.
 """
 
 import asyncio
 import contextlib
+import functools
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -18,8 +20,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import psutil
 import websockets
 from confluent_kafka import Consumer, Producer, TopicPartition
+from tests.stopping import own_console, type_ctrl_c
 
 from hybrid_bridge.simulator.control_client import SimulatorControl
 
@@ -35,42 +39,61 @@ class Program:
         self.arguments = [sys.executable, *arguments]
         self.log = log
         self.process: subprocess.Popen[bytes] | None = None
-        self.ready: dict[str, Any] = {}
 
-    def start(self) -> dict[str, Any]:
+    def start(self) -> None:
+        """Start it; who needs it up asks what it said when it was."""
         environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "PYTHONUNBUFFERED": "1"}
         with self.log.open("ab") as stderr:
             self.process = subprocess.Popen(
                 self.arguments, stdout=subprocess.PIPE, stderr=stderr, cwd=self.log.parent, env=environment
             )
+
+    @functools.cached_property
+    def ready(self) -> dict[str, Any]:
+        assert self.process is not None
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
-        assert line, f"{self.arguments} said nothing: {self.log.read_text()}"
-        self.ready = json.loads(line)
-        return self.ready
+        assert line, f"{self.arguments} said nothing: {self.log.read_text(encoding='utf-8')}"
+        said: dict[str, Any] = json.loads(line)
+        return said
 
-    def kill(self, number: int = signal.SIGKILL) -> None:
+    def freeze(self) -> None:
+        assert self.process is not None
+        psutil.Process(self.process.pid).suspend()
+
+    def thaw(self) -> None:
+        assert self.process is not None
+        psutil.Process(self.process.pid).resume()
+
+    def kill(self) -> None:
         if self.process is None:
             return
-        with contextlib.suppress(ProcessLookupError):
-            self.process.send_signal(number)
-        if number in (signal.SIGKILL, signal.SIGTERM):
-            self.process.wait(10)
-            if self.process.stdout is not None:
-                self.process.stdout.close()
-            self.process = None
+        self.process.kill()
+        self.process.wait(10)
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+        self.process = None
 
 
 class Simulator(Program):
-    """The simulated terminal, alone."""
+    """The simulated terminal, alone: at a pipe on Windows, at a port elsewhere."""
 
-    def __init__(self, folder: Path, *arguments: str, port: int = 0) -> None:
+    def __init__(self, folder: Path, *arguments: str, place: str = "") -> None:
+        """Describe it.
+
+        Args:
+            place: where one that was killed stood; empty for a place of its own.
+        """
         self.ledger = folder / "ledger.jsonl"
+        self._program = folder / "terminal64.exe"
+        where = ("--listen", place or "127.0.0.1:0")
+        if sys.platform == "win32":
+            self._program.touch()
+            where = ("--pipe", str(self._program))
         super().__init__(
             "-m",
             "hybrid_bridge.simulator",
-            "--listen",
-            f"127.0.0.1:{port}",
+            *where,
             "--control",
             "127.0.0.1:0",
             "--ledger",
@@ -80,8 +103,16 @@ class Simulator(Program):
         )
 
     @property
-    def address(self) -> str:
-        return str(self.ready["simulator"])
+    def place(self) -> str:
+        return str(self._program if sys.platform == "win32" else self.ready["simulator"])
+
+    @property
+    def settings(self) -> dict[str, object]:
+        """What the bridge must be told to find it; it is up then."""
+        assert self.ready
+        if sys.platform == "win32":
+            return {"MT5_BACKEND": "terminal", "MT5_PATH": self.place}
+        return {"MT5_BACKEND": "simulator", "SIM_ADDRESS": self.place}
 
     def control(self) -> SimulatorControl:
         return SimulatorControl(str(self.ready["control"]))
@@ -89,7 +120,7 @@ class Simulator(Program):
     def deals(self) -> list[dict[str, Any]]:
         if not self.ledger.exists():
             return []
-        return [json.loads(line) for line in self.ledger.read_text().splitlines()]
+        return [json.loads(line) for line in self.ledger.read_text(encoding="utf-8").splitlines()]
 
 
 class Broker(Program):
@@ -110,7 +141,6 @@ class BridgeProcess:
         self.folder = folder
         self.launcher = launcher
         self.settings: dict[str, object] = {
-            "MT5_BACKEND": "simulator",
             "MT5_LOGIN": 10000001,
             "TRADING_ENABLED": "true",
             "STATE_DIR": folder / "state",
@@ -123,24 +153,37 @@ class BridgeProcess:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, *arguments: str) -> "BridgeProcess":
-        env_file = self.folder / "bridge.env"
-        env_file.write_text("".join(f"{name}={value}\n" for name, value in self.settings.items()))
+        env_file = self.write_settings()
         with (self.folder / "bridge.err").open("ab") as errors:
             self.process = subprocess.Popen(
                 [sys.executable, self.launcher, "--env-file", str(env_file), *arguments],
                 cwd=ROOT,
                 stdout=errors,
                 stderr=errors,
+                **own_console(),
             )
         return self
+
+    def write_settings(self) -> Path:
+        """Write what it reads at its start."""
+        path = self.folder / "bridge.env"
+        lines = [f"{name}={value}\n" for name, value in self.settings.items()]
+        path.write_text("".join(lines), encoding="utf-8")
+        return path
+
+    def lanes(self) -> list[psutil.Process]:
+        """Return its processes that talk to the terminal."""
+        assert self.process is not None
+        children = psutil.Process(self.process.pid).children(recursive=True)
+        return [child for child in children if child.name() != "conhost.exe"]
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Type a command of the bridge on its PC."""
         return subprocess.run(
-            [sys.executable, self.launcher, *arguments, "--env-file", str(self.folder / "bridge.env")],
+            [sys.executable, "hybrid_bridge.py", *arguments, "--env-file", str(self.folder / "bridge.env")],
             cwd=ROOT,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             timeout=30,
             check=False,
         )
@@ -152,7 +195,10 @@ class BridgeProcess:
 
     def stop(self) -> int:
         assert self.process is not None
-        self.process.send_signal(signal.SIGTERM)
+        if sys.platform == "win32":
+            type_ctrl_c(self.process)
+        else:
+            self.process.terminate()
         return self.process.wait(30)
 
     def end(self) -> None:

@@ -74,7 +74,7 @@ async def test_a_whole_topic_is_clean_and_each_planted_fault_is_told_as_what_it_
     try:
         began = utc_now()
         bridge = make_bridge(
-            SIM_ADDRESS=simulator.address,
+            **simulator.settings,
             REDPANDA_BOOTSTRAP_SERVERS=broker.address,
             BACKEND_WS_URL=backend.url,
             SYMBOLS=",".join(SYMBOLS),
@@ -99,14 +99,13 @@ async def test_a_whole_topic_is_clean_and_each_planted_fault_is_told_as_what_it_
 
         assert bridge.stop() == 0
         bridge.settings["REDPANDA_TICK_TOPIC"] = TOPIC
-        env_file = tmp_path / "bridge.env"
-        env_file.write_text("".join(f"{name}={value}\n" for name, value in bridge.settings.items()))
+        bridge.write_settings()
         messages = by_symbol()
         expected = plant(messages)
         write(broker.address, messages)
         planted = bridge.command("audit-ticks", "--from", began, "--json")
         bridge.settings["MT5_LOGIN"] = 4711
-        env_file.write_text("".join(f"{name}={value}\n" for name, value in bridge.settings.items()))
+        bridge.write_settings()
         elsewhere = bridge.command("audit-ticks", "--from", began)
     finally:
         simulator.kill()

@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -11,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 from tests.scenarios.harness import ROOT, Backend, BridgeProcess, eventually
+from tests.stopping import own_console, type_ctrl_c
 
 pytestmark = pytest.mark.scenario
 
@@ -21,7 +21,8 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
+        encoding="utf-8",
+        **own_console(),
         env={**os.environ, "MT5_LOGIN": "424242", "BACKEND_WS_URL": "ws://example.invalid/"},
     )
 
@@ -35,8 +36,8 @@ def test_the_demo_trades_on_both_channels_and_tells_its_figures(tmp_path: Path) 
     demo = start(tmp_path, "--demo", "--duration", "30", "--summary", "out.json")
     console, _ = demo.communicate(timeout=90)
     assert demo.returncode == 0, console
-    figures = json.loads((tmp_path / "out.json").read_text())
-    ledger = (tmp_path / "state" / "demo" / "ledger.jsonl").read_text().splitlines()
+    figures = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
+    ledger = (tmp_path / "state" / "demo" / "ledger.jsonl").read_text(encoding="utf-8").splitlines()
 
     assert figures["ticks"]["acknowledged"] == figures["ticks"]["published"] > 100
     assert figures["ticks"]["generated"] >= figures["ticks"]["acknowledged"]
@@ -59,7 +60,7 @@ def test_ctrl_c_ends_the_demo_in_order_and_at_once(tmp_path: Path) -> None:
         if "Open for orders" in line:
             break
     begun = time.monotonic()
-    demo.send_signal(signal.SIGINT)
+    type_ctrl_c(demo)
     rest, _ = demo.communicate(timeout=30)
     assert demo.returncode == 0, rest
     assert "Bridge stopped" in rest
@@ -80,7 +81,9 @@ async def test_the_simulated_terminal_outlives_a_killed_bridge_and_is_found_agai
             "trading_signal", id="k", symbol="EURUSD", action="BUY", stop_loss=0.5, volume=0.01
         )
         await backend.wait_for("trade_result", signal_id="k", status="filled")
-        terminal = psutil.Process(json.loads((tmp_path / "state" / "simulator.json").read_text())["pid"])
+        terminal = psutil.Process(
+            json.loads((tmp_path / "state" / "simulator.json").read_text(encoding="utf-8"))["pid"]
+        )
         bridge.kill()
         assert terminal.is_running()
 

@@ -44,7 +44,7 @@ def start(
     def begin(**settings: object) -> BridgeProcess:
         return make_bridge(
             "run_bridge.py",
-            SIM_ADDRESS=simulator.address,
+            **simulator.settings,
             BACKEND_WS_URL=backend.url,
             SYMBOLS="EURUSD",
             ACCOUNT_INTERVAL_S=LOOK_S,

@@ -1,12 +1,11 @@
 """Calls that hang, workers that die, terminals that change: the bridge as a process, the ledger as judge."""
 
-import os
-import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from tests.scenarios.harness import Backend, BridgeProcess, Simulator, eventually
 
@@ -45,7 +44,7 @@ async def bridge(
 ) -> BridgeProcess:
     started = make_bridge(
         "run_bridge.py",
-        SIM_ADDRESS=simulator.address,
+        **simulator.settings,
         BACKEND_WS_URL=backend.url,
         SYMBOLS="EURUSD,XAUUSD",
         DUPLICATE_WINDOW_S=0,
@@ -116,7 +115,7 @@ async def test_an_order_that_fills_after_its_lane_was_killed_is_adopted(
     control.fault("stall", command="order_send")
     await buy(backend, "late")
     await eventually(lambda: len(control.arrivals()) == 1)
-    os.kill(lane(backend, "trade")["pid"], signal.SIGKILL)
+    psutil.Process(lane(backend, "trade")["pid"]).kill()
     await backend.wait_for("trade_result", signal_id="late", status="unknown", reason="lane_interrupted")
     await backend.wait_until(lambda: lane(backend, "trade")["phase"] == "ready", RESTART_S)
     assert simulator.deals() == []
@@ -129,11 +128,10 @@ async def test_a_terminal_that_restarts_while_nothing_is_ordered_takes_the_next_
     tmp_path: Path, bridge: BridgeProcess, simulator: Simulator, backend: Backend
 ) -> None:
     connects = lane(backend, "trade")["connects"]
-    port = int(simulator.address.rpartition(":")[2])
     simulator.kill()
     await backend.wait_until(lambda: lane(backend, "trade")["phase"] != "ready", RESTART_S)
     kept = ("--state", str(tmp_path / "account.state"))
-    again = Simulator(tmp_path, "--symbols", "EURUSD,XAUUSD", "--seed", "8", *kept, port=port)
+    again = Simulator(tmp_path, "--symbols", "EURUSD,XAUUSD", "--seed", "8", *kept, place=simulator.place)
     again.start()
     try:
         await backend.wait_until(lambda: lane(backend, "trade")["connects"] > connects, RESTART_S)
@@ -149,7 +147,7 @@ async def test_a_worker_that_stands_still_while_nothing_is_ordered_is_replaced_b
     bridge: BridgeProcess, simulator: Simulator, backend: Backend
 ) -> None:
     stopped = lane(backend, "trade")["pid"]
-    os.kill(stopped, signal.SIGSTOP)
+    psutil.Process(stopped).suspend()
 
     def replaced() -> bool:
         shown = lane(backend, "trade")

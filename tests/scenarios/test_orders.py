@@ -24,7 +24,7 @@ async def bridge(
     simulator: Simulator, broker: Broker, backend: Backend, make_bridge: Callable[..., BridgeProcess]
 ) -> BridgeProcess:
     started = make_bridge(
-        SIM_ADDRESS=simulator.address,
+        **simulator.settings,
         REDPANDA_BOOTSTRAP_SERVERS=broker.address,
         BACKEND_WS_URL=backend.url,
         SYMBOLS="EURUSD,USDJPY,XAUUSD",

@@ -1,7 +1,6 @@
 """Broker, backend and terminal go away in the middle: the rest goes on, and nothing is lost or repeated."""
 
 import asyncio
-import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,7 +24,7 @@ OUTAGE_S = 8.0
 
 def bridge_settings(simulator: Simulator, broker: Broker, backend: Backend) -> dict[str, object]:
     return {
-        "SIM_ADDRESS": simulator.address,
+        **simulator.settings,
         "REDPANDA_BOOTSTRAP_SERVERS": broker.address,
         "BACKEND_WS_URL": backend.url,
         "SYMBOLS": "EURUSD,XAUUSD",
@@ -60,9 +59,9 @@ async def test_trading_goes_on_while_the_broker_hangs_and_no_tick_is_lost(
     await backend.open_for_orders()
     await eventually(lambda: len(sequences(broker)) == 2)
 
-    broker.kill(signal.SIGSTOP)
+    broker.freeze()
     await asyncio.gather(asyncio.sleep(OUTAGE_S), order(backend, "during"))
-    broker.kill(signal.SIGCONT)
+    broker.thaw()
     produce(
         broker.address,
         "trading_signals",
@@ -112,14 +111,13 @@ async def test_a_killed_terminal_is_found_again_and_nothing_is_sent_twice(
     make_bridge(**bridge_settings(simulator, broker, backend)).start()
     await backend.open_for_orders()
     await order(backend, "before")
-    port = int(simulator.address.rpartition(":")[2])
     simulator.kill()
     await backend.send("trading_signal", id="gone", symbol="EURUSD", action="BUY", stop_loss=0.5, volume=0.01)
     denied = await backend.wait_for("trade_result", signal_id="gone", status="denied")
     assert denied["reason"] == "account"
     await asyncio.sleep(OUTAGE_S)
 
-    again = Simulator(tmp_path, "--symbols", "EURUSD,USDJPY,XAUUSD", "--seed", "8", port=port)
+    again = Simulator(tmp_path, "--symbols", "EURUSD,USDJPY,XAUUSD", "--seed", "8", place=simulator.place)
     again.start()
     try:
         await eventually_orders(backend, "again")
@@ -147,10 +145,10 @@ async def test_the_bridge_starts_with_both_channels_down_and_joins_them_later(
 ) -> None:
     async with running_backend() as placeholder:
         port = placeholder.port
-    broker.kill(signal.SIGSTOP)
+    broker.freeze()
     bridge = make_bridge(**bridge_settings(simulator, broker, placeholder)).start()
     await eventually(lambda: "Open for orders" in bridge.log)
-    broker.kill(signal.SIGCONT)
+    broker.thaw()
     async with running_backend(port) as backend:
         await backend.open_for_orders()
         await order(backend, "late")

@@ -35,7 +35,7 @@ async def test_every_tick_of_the_played_window_is_in_the_topic_once_and_in_order
     simulator.start()
     try:
         bridge = make_bridge(
-            SIM_ADDRESS=simulator.address,
+            **simulator.settings,
             REDPANDA_BOOTSTRAP_SERVERS=broker.address,
             BACKEND_WS_URL=backend.url,
             SYMBOLS="EURUSD",

@@ -13,7 +13,7 @@ async def test_ticks_orders_and_account_go_over_the_websocket_alone(
 ) -> None:
     bridge = make_bridge(
         "run_bridge.py",
-        SIM_ADDRESS=simulator.address,
+        **simulator.settings,
         BACKEND_WS_URL=backend.url,
         REDPANDA_BOOTSTRAP_SERVERS="127.0.0.1:1",
         SYMBOLS="EURUSD,XAUUSD",
