@@ -20,6 +20,9 @@ COMMANDS = """commands:
   check [--json]                             look at the way to Redpanda step by step, say what is wrong
   service install|remove|status|run          start the bridge with the PC (Windows)
   audit-ticks --from TIME [--to TIME] ...    compare the tick topic with the terminal's history
+  log [--lines N]                            the end of the log
+  terminals                                  whether MetaTrader 5 is installed here and runs
+  update                                     bring the newest version, where this folder was made by git
   simulator ...                              run the simulated terminal alone (see simulator --help)"""
 
 
@@ -90,6 +93,24 @@ def _audit_ticks(arguments: Sequence[str]) -> int:
     return audit_ticks(arguments)
 
 
+def _log(arguments: Sequence[str]) -> int:
+    from hybrid_bridge.commands.log import log
+
+    return log(arguments)
+
+
+def _terminals(arguments: Sequence[str]) -> int:
+    from hybrid_bridge.commands.terminals import terminals
+
+    return terminals(arguments)
+
+
+def _update(arguments: Sequence[str]) -> int:
+    from hybrid_bridge.commands.update import update
+
+    return update(arguments)
+
+
 def _simulator(arguments: Sequence[str]) -> int:
     from hybrid_bridge.simulator.server import main as run_simulator
 
@@ -105,5 +126,8 @@ COMMAND_TABLE: dict[str, Callable[[Sequence[str]], int]] = {
     "check": _check,
     "service": _service,
     "audit-ticks": _audit_ticks,
+    "log": _log,
+    "terminals": _terminals,
+    "update": _update,
     "simulator": _simulator,
 }

@@ -1,6 +1,8 @@
 """`stop` and `resume`: what they leave in STATE_DIR, and what they answer."""
 
+import io
 import json
+import sys
 import threading
 import time
 from pathlib import Path
@@ -81,6 +83,45 @@ class TestStopAndResume:
         (folder / "state" / FOLDER).write_text("a file")
         assert 1 == cli.main(["stop"])
         assert "cannot leave the command" in capsys.readouterr().err
+
+    @pytest.mark.parametrize(
+        ("typed", "closes"),
+        [("close\n", True), (" CLOSE \n", True), ("\n", False), ("y\n", False), ("", False)],
+    )
+    def test_asked_it_halts_first_and_closes_only_on_that_word(
+        self, folder, offline, capsys, monkeypatch, typed, closes
+    ):
+        before: list[int] = []
+
+        class Keyboard(io.StringIO):
+            def readline(self, *_: int) -> str:
+                before.append(len(list((folder / "state" / FOLDER).glob("*.json"))))
+                return super().readline()
+
+        monkeypatch.setattr(sys, "stdin", Keyboard(typed))
+        assert 1 == cli.main(["stop", "--ask", "--reason", "menu"])
+        assert [1] == before
+        bodies = [command["data"] for command in self.left(folder)]
+        halt: dict[str, Any] = {"reason": "menu", "cancel_orders": True}
+        assert [halt, {**halt, "close_positions": True}][: 1 + closes] == bodies
+        assert "type CLOSE. Enter leaves them: " in capsys.readouterr().out
+
+    def test_asked_to_close_at_once_it_asks_nothing(self, folder, offline, monkeypatch):
+        monkeypatch.setattr(sys, "stdin", None)
+        assert 1 == cli.main(["stop", "--ask", "--close-positions"])
+        assert [True] == [command["data"]["close_positions"] for command in self.left(folder)]
+
+    def test_asked_for_a_reason_a_resume_carries_it(self, folder, offline, capsys, monkeypatch):
+        monkeypatch.setattr(sys, "stdin", io.StringIO(' "all" is & well \\\n'))
+        assert 1 == cli.main(["resume", "--ask"])
+        assert ['"all" is & well \\'] == [command["data"]["reason"] for command in self.left(folder)]
+
+    @pytest.mark.parametrize("typed", ["", "\n", "  \n"])
+    def test_without_a_reason_nothing_is_resumed(self, folder, offline, capsys, monkeypatch, typed):
+        monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
+        assert 1 == cli.main(["resume", "--ask"])
+        assert "no reason was given, so nothing was changed" in capsys.readouterr().err
+        assert [] == self.left(folder)
 
     def test_another_settings_file_names_another_bridge(self, folder, offline):
         (folder / "two.env").write_text(offline.read_text() + "STATE_DIR=two\n")

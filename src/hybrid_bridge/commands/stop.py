@@ -20,6 +20,9 @@ from hybrid_bridge.journal.words import plain
 from hybrid_bridge.settings import look_up_settings
 
 ACCOUNT_SETTINGS = ("mt5_login", "mt5_backend", "simulation_mode")
+CLOSE_QUESTION = """Trading is halted; positions are left with their stops.
+To close every position of the account too, those opened by hand as well, type CLOSE. Enter leaves them: """
+REASON_QUESTION = "Why is it safe to trade again? (kept in the journal; Enter alone changes nothing): "
 
 
 def stop(arguments: Sequence[str]) -> int:
@@ -34,14 +37,22 @@ def stop(arguments: Sequence[str]) -> int:
         action="store_true",
         help="close every position of the account too, those opened by hand as well",
     )
+    parser.add_argument("--ask", action="store_true", help="halt at once, then ask whether to close them")
     options = parser.parse_args(arguments)
-    body: dict[str, object] = {"reason": as_sent(options.reason), "cancel_orders": True}
-    if options.close_positions:
-        body["close_positions"] = True
     state_dir = state_dir_of(options)
+    code = _halt(state_dir, options.reason, close_positions=options.close_positions)
+    if options.ask and not options.close_positions and _answer(CLOSE_QUESTION).lower() == "close":
+        code = _halt(state_dir, options.reason, close_positions=True)
+    return code
+
+
+def _halt(state_dir: Path, reason: str, *, close_positions: bool) -> int:
+    body: dict[str, object] = {"reason": as_sent(reason), "cancel_orders": True}
+    if close_positions:
+        body["close_positions"] = True
     if not leave(state_dir, "emergency_stop", body):
         return _fail(not_taken(state_dir, "emergency_stop"))
-    print("emergency_stop: the bridge has taken it; its log says 'EMERGENCY STOP'")  # noqa: T201
+    print("emergency_stop: the bridge has taken it; its log says 'EMERGENCY STOP'", flush=True)  # noqa: T201
     return 0
 
 
@@ -49,9 +60,15 @@ def resume(arguments: Sequence[str]) -> int:
     """Lift a halt and return the exit code: 1 when trading is not resumed."""
     parser = argparse.ArgumentParser("hybrid-bridge resume", description="Lift a halt.")
     add_env_file(parser)
-    parser.add_argument("--reason", type=why, required=True, help="why it is safe again; kept in the journal")
+    told = parser.add_mutually_exclusive_group(required=True)
+    told.add_argument("--reason", type=why, help="why it is safe again; kept in the journal")
+    told.add_argument("--ask", action="store_true", help="ask for the reason")
     options = parser.parse_args(arguments)
     state_dir = state_dir_of(options)
+    if options.ask:
+        options.reason = _answer(REASON_QUESTION)
+        if not options.reason:
+            return _fail("resume_trading: no reason was given, so nothing was changed")
     if not leave(state_dir, "resume_trading", {"reason": as_sent(options.reason)}):
         return _fail(not_taken(state_dir, "resume_trading"))
     state = _look(options, state_dir)
@@ -62,6 +79,14 @@ def resume(arguments: Sequence[str]) -> int:
         return _fail(f"resume_trading: refused, {why_not}; the log says what to do")
     print("resume_trading: trading is resumed")  # noqa: T201
     return 0
+
+
+def _answer(question: str) -> str:
+    """Ask the person at the console; "" when nothing is typed, or nobody can."""
+    try:
+        return input(question).strip()
+    except EOFError:
+        return ""
 
 
 def _look(options: argparse.Namespace, state_dir: Path) -> EngineState | None:
