@@ -54,9 +54,15 @@ async def start_lane(script: Script) -> AsyncIterator[LaneFactory]:
     """Make lanes onto the scripted terminal and keep them running until the test ends."""
     async with contextlib.AsyncExitStack() as stack:
 
-        def start(name: str = "market", *, module: str = MODULE, **settings: Any) -> Lane:
+        def start(
+            name: str = "market",
+            *,
+            module: str = MODULE,
+            standstills: Callable[[], int] = lambda: 0,
+            **settings: Any,
+        ) -> Lane:
             options = LaneOptions(name, module, terminal_settings(**settings), script.environment)
-            lane = Lane(options, backoff=Backoff(0.02, 0.1))
+            lane = Lane(options, backoff=Backoff(0.02, 0.1), standstills=standstills)
             task = asyncio.create_task(lane.run())
 
             async def stop() -> None:

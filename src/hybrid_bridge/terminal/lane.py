@@ -3,7 +3,9 @@
 Owns the worker's life (start, connect, check of the account, restart with backoff, stop) and the promise of
 every call: a result, CallFailed (the terminal said no), LaneUnavailable (certainly not written) or
 LaneInterrupted (written, outcome unknown). Does not know what the operations mean; the adapters do.
-`run` is driven by `lanes`; `call` is used by `market_lane` and `trade_lane`.
+`run` is driven by `lanes`; `call` is used by `market_lane` and `trade_lane`. A deadline that passed while the
+PC slept begins anew, so that an order whose reply is at hand is not put in doubt; and what was seen of the
+account before is no answer afterwards.
 """
 
 import asyncio
@@ -19,6 +21,7 @@ import structlog
 from hybrid_bridge.errors import CallFailed, LaneInterrupted, LaneUnavailable
 from hybrid_bridge.settings import TerminalSettings
 from hybrid_bridge.terminal.backoff import Backoff
+from hybrid_bridge.terminal.deadline import within
 from hybrid_bridge.terminal.framing import Failure
 from hybrid_bridge.terminal.identity import mismatch
 from hybrid_bridge.terminal.operations import (
@@ -26,6 +29,7 @@ from hybrid_bridge.terminal.operations import (
     IDENTITY,
     OPERATIONS,
     SELECT,
+    SUBMIT,
     A,
     ConnectArgs,
     ConnectReply,
@@ -117,13 +121,16 @@ class Lane:
         *,
         backoff: Backoff | None = None,
         on_change: Callable[[], None] = lambda: None,
+        standstills: Callable[[], int] = lambda: 0,
     ) -> None:
         """Make a lane that does nothing yet.
 
         Args:
             on_change: called after every change of the lane's state.
+            standstills: how often the PC slept, or this process was held up, until this very instant.
         """
         self._options = options
+        self._standstills = standstills
         self._log = log.bind(lane=options.name)
         self._on_change = on_change
         self._backoff = backoff or Backoff()
@@ -173,15 +180,15 @@ class Lane:
         Args:
             still_wanted: asked when its turn has come; what is not wanted any more is not written.
         Raises:
-            LaneUnavailable: it was not written: no connection or no turn within the operation's wait_s, the
-                wrong account, or too many calls waiting.
-            LaneInterrupted: it was written, the worker died or was killed at the deadline.
+            LaneUnavailable: it was not written: no turn within wait_s, wrong account, too many calls waiting.
+            LaneInterrupted: it was written, the worker died or was killed at the deadline; or the PC slept.
             CallFailed: the terminal answered with an error.
         """
         if self._phase in (LanePhase.MISMATCH, LanePhase.STOPPED):
             raise self._unavailable()
         if self._waiting.full:
             raise LaneUnavailable(f"{self._options.name} lane: {WAITING_MAX} calls are waiting already")
+        standstills = self._standstills()
         call = Call(next(self._numbers), operation, args, still_wanted=still_wanted)
         self._waiting.add(call)
         try:
@@ -190,11 +197,17 @@ class Lane:
                 raise self._unavailable()
             # From here on the worker's deadline bounds the wait.
             result: R = await call.result
+            self._refuse_old(operation, standstills)
             return result
         finally:
             if not call.taken and not call.result.done():
                 self._waiting.withdraw(call)
             call.result.cancel()
+
+    def _refuse_old(self, operation: Operation[A, R], standstills: int) -> None:
+        """Refuse what was seen of the account before a standstill; what became of an order is never old."""
+        if operation.shows_account and operation.name != SUBMIT.name and standstills != self._standstills():
+            raise LaneInterrupted(f"{operation.name}: asked before the PC slept, or the bridge was held up")
 
     async def run(self) -> None:
         """Keep a worker running until cancelled; then stop it within a bounded time."""
@@ -331,17 +344,16 @@ class Lane:
             return ""
         self._busy_with = name
         try:
-            async with asyncio.timeout(timeout_s):
-                reply = await worker.request(call.number, name, call.args)
+            request = worker.request(call.number, name, call.args)
+            reply = await within(timeout_s, request, self._standstills)
         except TimeoutError:
             reason = f"{name} took longer than {timeout_s:g} s"
             worker.kill()
             call.fail(LaneInterrupted(f"{self._options.name} lane: {reason}; the outcome is not known"))
             raise WorkerGone(reason) from None
         except (WorkerGone, asyncio.CancelledError):
-            call.fail(
-                LaneInterrupted(f"{self._options.name} lane: worker lost during {name}; outcome not known")
-            )
+            lost = f"{self._options.name} lane: worker lost during {name}; outcome not known"
+            call.fail(LaneInterrupted(lost))
             raise
         finally:
             self._busy_with = ""

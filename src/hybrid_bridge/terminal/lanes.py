@@ -7,6 +7,7 @@ while the other works, both kinds of work share the one that works (orders go be
 
 import asyncio
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -25,11 +26,18 @@ SHARE_AFTER_FAILURES = 3
 class Lanes:
     """Market lane and trade lane."""
 
-    def __init__(self, settings: TerminalSettings) -> None:
+    def __init__(self, settings: TerminalSettings, standstills: Callable[[], int] = lambda: 0) -> None:
+        """Make both.
+
+        Args:
+            standstills: how often the PC slept, or this process was held up, until this very instant.
+        """
         self._changed = asyncio.Event()
         self._was_shared = False
-        self.market = Lane(lane_options("market", settings), on_change=self._lane_changed)
-        self.trade = Lane(lane_options("trade", settings), on_change=self._lane_changed)
+        self.market, self.trade = (
+            Lane(lane_options(name, settings), on_change=self._lane_changed, standstills=standstills)
+            for name in ("market", "trade")
+        )
 
     async def run(self) -> None:
         """Keep both lanes running until cancelled."""
