@@ -106,7 +106,9 @@ class Bridge:
             self.post_status,
         )
         server_day = self.server_clock.server_day
-        self.settling = Settling(self.recorder, self.trade, self.clock, server_day)
+        # Results are asked for where ticks come from: no order waits behind that.
+        history = TerminalTradeLane(self.lanes.for_market, self.server_clock, self.clock)
+        self.settling = Settling(self.recorder, history, self.clock, server_day)
         self.executor = Executor(
             self.recorder,
             self.inbox,

@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from hybrid_bridge.core.account import AccountReport
-from hybrid_bridge.core.appraisal import Appraisal, AppraisalQuery, Findings, LookQuery
+from hybrid_bridge.core.appraisal import (
+    Appraisal,
+    AppraisalQuery,
+    DealsFound,
+    DealsQuery,
+    Findings,
+    LookQuery,
+)
 from hybrid_bridge.core.events import Event
 from hybrid_bridge.core.inputs import Input
 from hybrid_bridge.core.market import SequencedTick, TickCursor
@@ -52,6 +59,14 @@ class TradeLane(Protocol):
 
     async def report(self) -> AccountReport:
         """Look at account, positions and orders; LaneError when it cannot be had."""
+        ...
+
+
+class TradeHistory(Protocol):
+    """Where the results of trades are found."""
+
+    async def deals_of(self, query: DealsQuery) -> DealsFound:
+        """Ask for the deals of many trades at once; LaneError when the answer is not complete."""
         ...
 
 

@@ -29,7 +29,7 @@ from tests.core.guard_market import INSTRUMENTS, Market
 
 from hybrid_bridge.core import engine
 from hybrid_bridge.core.account import AccountReport
-from hybrid_bridge.core.appraisal import Appraisal, AppraisalQuery, Findings, LookQuery
+from hybrid_bridge.core.appraisal import Appraisal, AppraisalQuery, DealsFound, DealsQuery
 from hybrid_bridge.core.breaches import Readings
 from hybrid_bridge.core.events import AccountCleared, Denial, Event, OrderSending, TradingStateChanged
 from hybrid_bridge.core.inputs import (
@@ -152,15 +152,15 @@ class Lane:
     def monotonic(self) -> float:
         return self.exchange.now / 1_000
 
-    async def look(self, query: LookQuery) -> Findings:
-        deals = [
+    async def deals_of(self, query: DealsQuery) -> DealsFound:
+        told = [
             deal
             for position in {deal.position_id for deal in self.exchange.deals}
             for deal in self.exchange.deals_of(position)
-            if (query.magic and deal.magic == query.magic) or deal.position_id == query.position
+            if deal.time_msc is None or deal.time_msc >= query.since_msc
         ]
-        deals = [deal for deal in deals if deal.time_msc is None or deal.time_msc >= query.since_msc]
-        return Findings(True, None, (), (), (), tuple(deals), self.exchange.now)
+        positions = {deal.position_id for deal in told if deal.magic in query.magics} | {*query.positions}
+        return DealsFound(True, tuple(deal for deal in told if deal.position_id in positions))
 
     async def appraise(self, query: AppraisalQuery) -> Appraisal:
         return self.exchange.appraise(query)

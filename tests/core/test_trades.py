@@ -41,6 +41,7 @@ from hybrid_bridge.core.trades import (
     number_by,
     opening_deals,
     settle,
+    settle_all,
     trades_of,
 )
 
@@ -249,6 +250,69 @@ def test_no_deals_are_never_all_of_them() -> None:
     state = fold(make_state(), [*sending_events(order), told])
 
     assert not is_complete(record_of(state), [])
+
+
+# Many results at once
+
+
+def told(records: list[OrderRecord], *deals: Deal) -> list[tuple[tuple[int, ...], float]]:
+    """Settle many; return which entries each trade closed had and what it brought."""
+    events = settle_all(records, deals, number_by(records), lambda _: DAY, NOW + 9)
+    closed = [(event.numbers, event.profit) for event in events if isinstance(event, TradeClosed)]
+    settled = [event.number for event in events if isinstance(event, EntrySettled)]
+    assert settled == [number for numbers, _ in closed for number in numbers]
+    return closed
+
+
+def entries(*numbers: int) -> list[OrderRecord]:
+    return [record_of(filled(number), number) for number in numbers]
+
+
+def ended(number: int, profit: float, lots: float = 0.1) -> list[Deal]:
+    """The two deals of an entry's own position."""
+    position = {"position_id": 700 + number}
+    return [
+        deal(10 * number, BUY, IN, 0.1, **of(number), **position),
+        deal(10 * number + 1, SELL, OUT, lots, profit, **of(number), **position),
+    ]
+
+
+def test_every_trade_is_told_of_once_from_one_answer() -> None:
+    deals = [*ended(1, -3.0), *ended(2, 4.0), *ended(3, -5.0, lots=0.05), *ended(9, -9.0)]
+
+    assert told(entries(1, 2, 3, 4), *deals) == [((1,), -3.0), ((2,), 4.0)]
+
+
+def test_entries_of_one_trade_are_told_of_together_and_once() -> None:
+    joined = [
+        deal(1, BUY, IN, 0.1, **of(1)),
+        deal(2, BUY, IN, 0.1, **of(2)),
+        deal(3, SELL, OUT, 0.2, -6.0, **of(1)),
+    ]
+
+    assert told(entries(1, 2), *joined, *ended(3, 1.0)) == [((1, 2), -6.0)]
+    assert told(entries(1, 2, 3), *joined, *ended(3, 1.0)) == [((1, 2), -6.0), ((3,), 1.0)]
+
+
+def test_an_entry_in_two_positions_waits_for_both() -> None:
+    def half(ticket: int, position: int) -> Deal:
+        return deal(ticket, BUY, IN, 0.05, **of(1), position_id=position)
+
+    opened = [half(1, 700), half(2, 701)]
+    first, second = (
+        deal(ticket, SELL, OUT, 0.05, -1.0, position_id=position) for ticket, position in ((3, 700), (4, 701))
+    )
+
+    assert told(entries(1), *opened, first) == []
+    assert told(entries(1), *opened, first, second) == [((1,), -1.0), ((1,), -1.0)]
+
+
+def test_a_deal_without_magic_is_an_entry_s_by_its_number_among_many() -> None:
+    opened = deal(77, BUY, IN, 0.1, position_id=702)
+    closed = deal(78, SELL, OUT, 0.1, -2.0, position_id=702)
+    named = record_of(filled(number=2, deal=77), 2)
+
+    assert told([*entries(1, 3), named], *ended(1, 4.0), opened, closed) == [((1,), 4.0), ((2,), -2.0)]
 
 
 # What is awaited

@@ -3,6 +3,7 @@
 Everything runs on the real journal on disk; a restart is another life on the same file.
 """
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -16,7 +17,13 @@ from hybrid_bridge.core.account import BalanceOperation
 from hybrid_bridge.core.events import EntrySettled, TradeClosed, TradingState
 from hybrid_bridge.core.orders import Channel
 from hybrid_bridge.core.state import EngineState
-from hybrid_bridge.execution.settling import MOST_RETRY_S, OUT_OF_REACH_MS, PATIENCE_MS, TRIES_MOST
+from hybrid_bridge.execution.settling import (
+    MOST_RETRY_S,
+    OUT_OF_REACH_MS,
+    PATIENCE_MS,
+    REST_SHARE,
+    TRIES_MOST,
+)
 
 NewRig = Callable[..., Rig]
 DAY_S = 86_400.0
@@ -78,11 +85,11 @@ async def test_an_open_position_is_asked_for_nothing(rig: Rig, venue: Venue) -> 
         await rig.signal("s-1")
         await rig.status("s-1")
         await rig.look()
-        asked = venue.asked.count("look")
+        asked = venue.asked.count("deals")
         await rig.look()
         await rig.look()
 
-        assert asked == venue.asked.count("look")
+        assert asked == venue.asked.count("deals")
         assert [] == results(rig)
 
 
@@ -96,11 +103,11 @@ async def test_a_result_that_the_history_does_not_tell_yet_is_asked_for_again_an
         asked: list[int] = []
         for _ in range(10):
             await rig.look()
-            before = venue.asked.count("look")
+            before = venue.asked.count("deals")
             await rig.look()
             asked.append(before)
         assert [] == results(rig)
-        assert len(asked) > venue.asked.count("look") > 2, "asked less and less often"
+        assert len(asked) > venue.asked.count("deals") > 2, "asked less and less often"
 
         venue.deals.append(late)
         clock.advance(MOST_RETRY_S)
@@ -116,11 +123,11 @@ async def test_a_part_of_the_deals_is_no_result(rig: Rig, venue: Venue, clock: M
         closing = venue.stop_out(rig.last("s-1").ticket, -5.0)
         venue.deals[-1] = replace(closing, volume=closing.volume / 2)
         await rig.look()
-        await until(lambda: "look" in venue.asked)
+        await until(lambda: "deals" in venue.asked)
         opening = venue.deals.pop(0)
         clock.advance(2.0)
         await rig.look()
-        await until(lambda: venue.asked.count("look") >= 2)
+        await until(lambda: venue.asked.count("deals") >= 2)
         assert [] == results(rig)
         halves = [
             replace(deal, volume=deal.volume / 2, profit=deal.profit / 2) for deal in (opening, closing)
@@ -128,7 +135,7 @@ async def test_a_part_of_the_deals_is_no_result(rig: Rig, venue: Venue, clock: M
         venue.deals[:] = halves
         clock.advance(MOST_RETRY_S)
         await rig.look()
-        await until(lambda: venue.asked.count("look") >= 3)
+        await until(lambda: venue.asked.count("deals") >= 3)
         assert [] == results(rig)
 
         venue.deals[:] = [opening, closing]
@@ -145,9 +152,9 @@ async def test_a_terminal_that_cannot_be_asked_is_asked_at_a_later_look(
         await rig.signal("s-1")
         await rig.status("s-1")
         venue.stop_out(rig.last("s-1").ticket, 5.0)
-        venue.failing.add("look")
+        venue.failing.add("deals")
         await rig.look()
-        await until(lambda: "look" in venue.asked)
+        await until(lambda: "deals" in venue.asked)
         venue.failing.clear()
         clock.advance(MOST_RETRY_S)
         await rig.look()
@@ -163,7 +170,7 @@ async def test_an_unconnected_terminal_s_history_tells_nothing(rig: Rig, venue: 
         report = await venue.report()
         venue.terminal = replace(venue.terminal, connected=False)
         rig.settling.take(report)
-        await until(lambda: "look" in venue.asked)
+        await until(lambda: "deals" in venue.asked)
         await rig.look()
 
         assert [] == results(rig)
@@ -180,7 +187,7 @@ async def test_a_result_that_cannot_be_recorded_is_recorded_later(
         report = await venue.report()
         await rig.journal.refuse_writes(True)
         rig.settling.take(report)
-        await until(lambda: "look" in venue.asked)
+        await until(lambda: "deals" in venue.asked)
         await rig.journal.refuse_writes(False)
         clock.advance(MOST_RETRY_S)
         await rig.look()
@@ -211,6 +218,88 @@ async def test_on_a_netting_account_one_position_of_several_entries_is_one_trade
         numbers = rig.recorder.state.numbers
         assert ((numbers["s-1"], numbers["s-2"]), -9.0) == (closed.numbers, closed.profit)
         assert 1 == rig.recorder.state.loss_streak
+
+
+async def test_many_trades_that_ended_are_asked_for_at_once_and_counted_in_one_commit(
+    rig: Rig, venue: Venue
+) -> None:
+    profits = {"s-1": -1.0, "s-2": -2.0, "s-3": 7.0, "s-4": -4.0, "s-5": -5.0}
+    async with rig.running():
+        for place, signal_id in enumerate(profits, start=1):
+            await rig.signal(signal_id, volume=place / 100)
+            assert "filled" == await rig.status(signal_id)
+        await rig.look()
+        for signal_id, profit in profits.items():
+            rig.clock.advance(0.001)
+            venue.stop_out(rig.last(signal_id).ticket, profit)
+        assert "deals" not in venue.asked
+        await rig.look()
+        await until(lambda: not rig.recorder.state.unsettled)
+
+        assert 1 == venue.asked.count("deals")
+        (commit,) = [
+            commit
+            for commit in rig.journal.commits
+            if any(isinstance(event, TradeClosed) for event in commit)
+        ]
+        closed = [event.profit for event in commit if isinstance(event, TradeClosed)]
+        assert list(profits.values()) == closed
+        assert 2 == rig.recorder.state.loss_streak, "since the win"
+
+
+async def test_one_that_is_not_told_yet_holds_up_no_other(rig: Rig, venue: Venue) -> None:
+    async with rig.running():
+        for signal_id in ("s-1", "s-2"):
+            await rig.signal(signal_id, volume=0.1 if signal_id == "s-1" else 0.2)
+            await rig.status(signal_id)
+        venue.stop_out(rig.last("s-1").ticket, -1.0, shown=False)
+        venue.stop_out(rig.last("s-2").ticket, -2.0)
+        await rig.look()
+        await until(lambda: results(rig))
+
+        assert [-2.0] == [closed.profit for closed in results(rig)]
+        assert [rig.recorder.state.numbers["s-1"]] == list(rig.recorder.state.unsettled)
+
+
+async def test_what_is_asked_for_again_is_looked_for_farther_back_by_a_question_of_its_own(
+    rig: Rig, venue: Venue, clock: ManualClock
+) -> None:
+    async with rig.running():
+        await rig.signal("s-1")
+        await rig.status("s-1")
+        venue.stop_out(rig.last("s-1").ticket, -1.0, shown=False)
+        await rig.look()
+        await until(lambda: 1 == len(venue.deals_asked))
+        await rig.signal("s-2", volume=0.2)
+        await rig.status("s-2")
+        venue.stop_out(rig.last("s-2").ticket, -2.0)
+        await rig.look()
+        await until(lambda: 3 == len(venue.deals_asked))
+
+        first, fresh, again = venue.deals_asked
+        assert first.magics == again.magics != fresh.magics
+        assert first.since_msc - DAY_S * 4_000 == again.since_msc
+        assert fresh.since_msc > first.since_msc, "no more of the history than needed"
+
+
+async def test_questions_that_take_long_are_asked_seldom(rig: Rig, venue: Venue, clock: ManualClock) -> None:
+    async with rig.running():
+        await rig.signal("s-1")
+        await rig.status("s-1")
+        await rig.look()
+        venue.stop_out(rig.last("s-1").ticket, -1.0, shown=False)
+        venue.deals_take_s = 0.1
+        others = clock.sleeping
+        await rig.look()
+        await until(lambda: clock.sleeping > others)
+        await rig.look()
+        clock.advance(0.1 * REST_SHARE - 1.0 - 0.01)
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert 1 == venue.asked.count("deals")
+
+        clock.advance(0.02)
+        await until(lambda: 2 == venue.asked.count("deals"))
 
 
 async def test_what_ended_while_no_bridge_ran_is_counted_by_the_next(
@@ -257,19 +346,16 @@ async def test_a_result_that_cannot_be_learned_is_given_up_in_the_end(
     clock.advance(away_ms / 1000 + 60)
     second = new_rig()
     async with second.running():
-        await until(lambda: asked is ("look" in venue.asked))
-        for tries in range(asked * TRIES_MOST):
-            await until(lambda least=tries: venue.asked.count("look") >= least)
-            assert [] != list(second.recorder.state.unsettled), "asked again and again first"
+        await until(lambda: asked is ("deals" in venue.asked))
+        while second.recorder.state.unsettled:
+            await asyncio.sleep(0)
             clock.advance(MOST_RETRY_S)
             await second.look()
-        await second.look()
-        await until(lambda: not second.recorder.state.unsettled)
         (given_up,) = [
             event for commit in second.journal.commits for event in commit if isinstance(event, EntrySettled)
         ]
         assert (None, 0) == (given_up.profit, second.recorder.state.loss_streak)
-        assert asked is ("look" in venue.asked)
+        assert asked * TRIES_MOST == venue.asked.count("deals")
         await same_after_a_restart(new_rig, second)
 
 
@@ -284,7 +370,7 @@ async def test_a_long_trade_s_result_is_waited_for_from_its_end_on(
         await rig.look()
         late = venue.stop_out(rig.last("s-1").ticket, -5.0, shown=False)
         await rig.look()
-        await until(lambda: "look" in venue.asked)
+        await until(lambda: "deals" in venue.asked)
         for _ in range(3):
             clock.advance(MOST_RETRY_S)
             await rig.look()

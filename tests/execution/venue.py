@@ -30,7 +30,14 @@ from hybrid_bridge.core.account import (
     PendingOrder,
     Position,
 )
-from hybrid_bridge.core.appraisal import Appraisal, AppraisalQuery, Findings, LookQuery
+from hybrid_bridge.core.appraisal import (
+    Appraisal,
+    AppraisalQuery,
+    DealsFound,
+    DealsQuery,
+    Findings,
+    LookQuery,
+)
 from hybrid_bridge.core.market import Side
 from hybrid_bridge.core.orders import Answer, ApprovedOrder, SubmitOutcome
 from hybrid_bridge.core.requests import ACTION_DEAL, ACTION_REMOVE, ACTION_SLTP, TYPE_BUY
@@ -99,7 +106,7 @@ class Reply(Enum):
 
 
 class Venue:
-    """Implements ports.TradeLane.
+    """Implements ports.TradeLane and ports.TradeHistory.
 
     Attributes:
         replies: what becomes of the next orders; YES when empty. An outcome is given back with nothing done.
@@ -112,6 +119,7 @@ class Venue:
         history_lags: deals are not shown yet.
         waiting, history_orders: what a look shows of orders that wait or have ended, by their magic.
         quotes_at_msc: when the market last moved; None for now.
+        deals_asked, deals_take_s: the questions for deals so far, and how long each of them takes.
     """
 
     def __init__(self, clock: ManualClock) -> None:
@@ -140,6 +148,8 @@ class Venue:
         self.terminal = make_terminal()
         self.server_day: int | None = DAY
         self.spec = make_spec()
+        self.deals_asked: list[DealsQuery] = []
+        self.deals_take_s = 0.0
         self._late: list[ApprovedOrder] = []
         self._tickets = iter(range(1_000, 1_000_000))
 
@@ -188,6 +198,19 @@ class Venue:
             ),
             at_msc=self._clock.utc_msc(),
         )
+
+    async def deals_of(self, query: DealsQuery) -> DealsFound:
+        self.deals_asked.append(query)
+        await self._ask("deals")
+        self._clock.advance(self.deals_take_s)
+        deals = () if self.history_lags else self.deals
+        positions = {
+            deal.position_id
+            for deal in deals
+            if deal.magic in query.magics or deal.position_id in query.positions
+        }
+        found = tuple(deal for deal in deals if deal.position_id in positions)
+        return DealsFound(self.terminal.connected, found)
 
     async def report(self) -> AccountReport:
         await self._ask("report")

@@ -5,7 +5,7 @@ import signal
 import pytest
 from tests.terminal.support import WallClock, until
 
-from hybrid_bridge.core.appraisal import AppraisalQuery, LookQuery
+from hybrid_bridge.core.appraisal import AppraisalQuery, DealsQuery, LookQuery
 from hybrid_bridge.core.market import Side
 from hybrid_bridge.core.orders import Answer, ApprovedOrder, Channel, Intent, IntentKind, OrderRequest, Source
 from hybrid_bridge.errors import LaneError
@@ -172,6 +172,22 @@ async def test_a_look_covers_a_day_on_either_side_and_names_the_position(trade, 
     assert [(deal.ticket, deal.side, deal.volume, deal.time_msc) for deal in findings.deals] == [
         (9, Side.SELL, 0.3, 2)
     ]
+
+
+async def test_deals_are_looked_for_from_a_day_before(trade, script):
+    script.say(
+        deals=[
+            {"ticket": 9, "magic": 42, "position_id": 3, "volume": 0.3, "type": 1, "time_msc": 3 * H + 2},
+            {"ticket": 10, "position_id": 3, "time_msc": 3 * H + 3},
+            {"ticket": 11, "position_id": 4, "time_msc": 3 * H + 3},
+        ]
+    )
+    found = await trade.deals_of(DealsQuery((42,), (), (), WallClock().utc_msc()))
+    assert found.connected
+    assert [(deal.ticket, deal.time_msc) for deal in found.deals] == [(9, 2), (10, 3)]
+    script.say(errors={"history_deals_get": [-1, "Terminal: Call failed"]})
+    with pytest.raises(LaneError):
+        await trade.deals_of(DealsQuery((42,), (), (), 1_700_000_000_000))
 
 
 async def test_a_look_that_was_not_answered_raises(trade, script):

@@ -2,7 +2,7 @@ import msgspec
 import pytest
 
 from hybrid_bridge.terminal import trading
-from hybrid_bridge.terminal.operations import AppraiseArgs, ConnectArgs, LookArgs, SubmitArgs
+from hybrid_bridge.terminal.operations import AppraiseArgs, ConnectArgs, DealsArgs, LookArgs, SubmitArgs
 from hybrid_bridge.terminal.package import PackageError
 
 BUY, SELL = 0, 1
@@ -193,6 +193,36 @@ def test_a_look_with_an_unanswered_question_is_an_error(session, script, call):
     script.say(errors={call: [-1, "Terminal: Call failed"]})
     with pytest.raises(PackageError, match=call):
         trading.look(session, LookArgs(42, "", 0, 1, 2))
+
+
+def wanted_deals(magics=(), comments=(), positions=()):
+    return DealsArgs(frozenset(magics), frozenset(comments), frozenset(positions), 1, 2)
+
+
+def test_the_deals_of_many_trades_come_with_all_others_of_their_positions(session, script):
+    script.say(
+        deals=[
+            {"ticket": 1, "position_id": 5} | MINE,
+            {"ticket": 2, "position_id": 5} | FOREIGN,
+            {"ticket": 3, "position_id": 6, "comment": "note"},
+            {"ticket": 4, "position_id": 6},
+            {"ticket": 5, "position_id": 7},
+            {"ticket": 6, "position_id": 8, "magic": 43},
+            {"ticket": 7, "position_id": 9} | FOREIGN,
+            {"ticket": 8, "position_id": 0},
+        ]
+    )
+    reply = trading.find_deals(session, wanted_deals([42, 43], ["note"], [7]))
+    assert reply.connected
+    assert [deal.ticket for deal in reply.deals] == [1, 2, 3, 4, 5, 6]
+    assert trading.find_deals(session, wanted_deals()).deals == []
+
+
+@pytest.mark.parametrize("call", ["terminal_info", "history_deals_get"])
+def test_deals_with_an_unanswered_question_are_an_error(session, script, call):
+    script.say(errors={call: [-1, "Terminal: Call failed"]})
+    with pytest.raises(PackageError, match=call):
+        trading.find_deals(session, wanted_deals([42]))
 
 
 def test_what_is_open_is_valued_only_when_that_is_wanted(session, script):

@@ -82,6 +82,35 @@ class LookQuery:
 
 
 @dataclass(frozen=True, slots=True)
+class DealsQuery:
+    """Which trades to look for in the account's history.
+
+    Attributes:
+        magics, comments: of the orders that opened or changed them, as in LookQuery.
+        positions: tickets that they are taken to have, for deals that bear neither.
+        since_msc: earliest instant that a deal can have, UTC milliseconds.
+    """
+
+    magics: tuple[int, ...]
+    comments: tuple[str, ...]
+    positions: tuple[int, ...]
+    since_msc: int
+
+
+@dataclass(frozen=True, slots=True)
+class DealsFound:
+    """What the history shows of trades; a question that failed raises instead.
+
+    Attributes:
+        connected: whether the terminal reached the trade server; what it lacks proves nothing otherwise.
+        deals: those asked for, and all others of their positions.
+    """
+
+    connected: bool
+    deals: tuple[Deal, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Findings:
     """What the terminal shows of an order in doubt; a query that failed raises instead.
 

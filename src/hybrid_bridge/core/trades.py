@@ -101,9 +101,11 @@ def _is_of(deal: Deal, record: OrderRecord) -> bool:
 def number_by(records: Iterable[OrderRecord]) -> Callable[[Deal], int]:
     """Return a function that tells whose entry made a deal: its number, 0 when it is none of these."""
     entries = list(records)
+    by_magic = {record.order.request.magic: [record] for record in entries if record.order is not None}
 
     def number_of(deal: Deal) -> int:
-        return next((record.intent.number for record in entries if _is_of(deal, record)), 0)
+        candidates = by_magic.get(deal.magic, []) if deal.magic else entries
+        return next((record.intent.number for record in candidates if _is_of(deal, record)), 0)
 
     return number_of
 
@@ -207,6 +209,56 @@ def settle(
         settled = (EntrySettled(one, trade.profit, trade.deal, now_msc) for one in trade.numbers)
         events.extend(settled)
     return tuple(events) or (EntrySettled(number, own[-1].profit, record.settled_deal, now_msc),)
+
+
+def settle_all(
+    records: Sequence[OrderRecord],
+    deals: Sequence[Deal],
+    number_of: Callable[[Deal], int],
+    server_day: Callable[[int], int | None],
+    now_msc: int,
+) -> tuple[Event, ...]:
+    """Return the events that tell the results of many entries' trades, each trade once.
+
+    Args:
+        records: whose results are asked for.
+        deals: of their positions, as many as the history shows.
+        number_of, server_day: as for `trades_of` and `settle`.
+    """
+    by_position, by_magic = _grouped(deals)
+    trades: dict[int, tuple[Trade, ...]] = {}
+    events, told = list[Event](), set[int]()
+    for record in records:
+        own = _possible_openings(record, by_magic)
+        if record.intent.number in told or not is_complete(record, own):
+            continue
+        news = list[Event]()
+        for position in sorted({deal.position_id for deal in opening_deals(record, own)}):
+            if position not in trades:
+                trades[position] = trades_of(by_position[position], number_of) or ()
+            result = settle(record, trades[position], server_day, now_msc)
+            if not result:
+                break
+            news.extend(result)
+        else:
+            events.extend(news)
+            told.update(event.number for event in news if isinstance(event, EntrySettled))
+    return tuple(events)
+
+
+def _grouped(deals: Iterable[Deal]) -> tuple[dict[int, list[Deal]], dict[int, list[Deal]]]:
+    """Return the deals of each position and those that bear each magic."""
+    by_position, by_magic = dict[int, list[Deal]](), dict[int, list[Deal]]()
+    for deal in deals:
+        by_position.setdefault(deal.position_id, []).append(deal)
+        by_magic.setdefault(deal.magic, []).append(deal)
+    return by_position, by_magic
+
+
+def _possible_openings(record: OrderRecord, by_magic: dict[int, list[Deal]]) -> list[Deal]:
+    """Return the deals that may be an entry's own by their magic: it bears the entry's, or none."""
+    magic = record.order.request.magic if record.order is not None else 0
+    return [*(by_magic.get(magic, ()) if magic else ()), *by_magic.get(0, ())]
 
 
 def _is_told(trade: Trade) -> bool:

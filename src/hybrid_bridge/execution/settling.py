@@ -2,37 +2,31 @@
 
 Owns which results are asked for when. A trade's end shows at a look at the account, its result in the
 account's history, a moment later perhaps: what is not told yet is asked for again, less and less often, and
-never made up. What a week and many questions do not bring is given up and said. app drives `run`; the
-executor hands over its looks.
+never made up. One question asks for many trades. What a week and many questions do not bring is given up and
+said. app drives `run`; the executor hands over its looks.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
 
-from hybrid_bridge.core.account import AccountReport
-from hybrid_bridge.core.appraisal import Findings, LookQuery
-from hybrid_bridge.core.events import Event
+from hybrid_bridge.core.account import AccountReport, Deal
+from hybrid_bridge.core.appraisal import DealsQuery
 from hybrid_bridge.core.records import OrderRecord
-from hybrid_bridge.core.trades import (
-    abandon_result,
-    find_unknown_results,
-    is_complete,
-    number_by,
-    opening_deals,
-    settle,
-    trades_of,
-)
+from hybrid_bridge.core.trades import abandon_result, find_unknown_results, number_by, settle_all
 from hybrid_bridge.errors import JournalError, LaneError
 from hybrid_bridge.execution.recorder import Recorder
-from hybrid_bridge.ports import Clock, TradeLane
+from hybrid_bridge.ports import Clock, TradeHistory
 
 log = structlog.get_logger(__name__)
 
 FIRST_RETRY_S, MOST_RETRY_S = 1.0, 60.0
-ASKED_PER_ROUND = 5  # Each question downloads a part of the history; orders wait behind one at most.
+# Each question downloads a day or more of the history, which a busy account has thousands of deals in.
+QUESTIONS_PER_ROUND, ASKED_AT_ONCE = 5, 200
+# Of the time no more than a twentieth goes into this, so that orders find the terminal free.
+REST_SHARE, REST_MOST_S = 19.0, 5.0
 GIVEN_UP_PER_ROUND = 200
 TOLD_AFTER_TRIES = 5
 DAY_MS = 86_400_000
@@ -56,7 +50,7 @@ class Settling:
     def __init__(
         self,
         recorder: Recorder,
-        lane: TradeLane,
+        history: TradeHistory,
         clock: Clock,
         server_day: Callable[[int], int | None],
     ) -> None:
@@ -66,7 +60,7 @@ class Settling:
             server_day: gives the broker's calendar day of an instant (UTC ms), None while it is unknown.
         """
         self._recorder = recorder
-        self._lane = lane
+        self._history = history
         self._clock = clock
         self._server_day = server_day
         self._looked = asyncio.Event()
@@ -85,6 +79,7 @@ class Settling:
         while True:
             await self._looked.wait()
             self._looked.clear()
+            began_s = self._clock.monotonic()
             try:
                 await self._round()
             except LaneError as error:
@@ -95,6 +90,9 @@ class Settling:
                     log.warning("Results of trades are not recorded yet, trying again", error=said)
             else:
                 said = ""
+            took_s = self._clock.monotonic() - began_s
+            if took_s > 0:
+                await self._clock.sleep(min(REST_SHARE * took_s, REST_MOST_S))
 
     async def _round(self) -> None:
         report, unsettled = self._report, self._recorder.state.unsettled
@@ -110,21 +108,58 @@ class Settling:
         now_s = self._clock.monotonic()
         due = [record for record in ended if self._question(record).due_s <= now_s]
         due.sort(key=lambda record: (self._question(record).tries, record.intent.number))
-        for record in due[:ASKED_PER_ROUND]:
-            if record.intent.number in unsettled:  # Another's answer may have told of this one too.
-                await self._ask(record)
+        for batch in self._batches(due):
+            # Another's answer may have told of some of these too.
+            left = [record for record in batch if record.intent.number in unsettled]
+            if left:
+                await self._ask(left)
 
     def _question(self, record: OrderRecord) -> _Question:
         return self._questions.setdefault(record.intent.number, _Question())
 
-    async def _ask(self, record: OrderRecord) -> None:
-        question = self._question(record)
-        question.due_s = self._clock.monotonic() + min(MOST_RETRY_S, FIRST_RETRY_S * 2.0**question.tries)
-        events = await self._find_result(record, question.tries)
-        question.tries = min(question.tries + 1, TRIES_MOST)
-        if events:
-            await self._commit(record, events)
-        elif question.tries == TOLD_AFTER_TRIES:
+    def _since_msc(self, record: OrderRecord) -> int:
+        """Return from when on the deals of an entry's position are looked for."""
+        tries = self._question(record).tries
+        # A position that others opened earlier is looked for farther back, the farther the oftener.
+        return record.sending_msc - (DAY_MS * 4 ** min(tries, 5) if tries else 0)
+
+    def _batches(self, due: list[OrderRecord]) -> list[list[OrderRecord]]:
+        """Put together what one part of the history tells of; what was asked for least comes first."""
+        batches: dict[int, list[OrderRecord]] = {}
+        for record in due:
+            batch = batches.setdefault(self._since_msc(record) // DAY_MS, [])
+            if len(batch) < ASKED_AT_ONCE:
+                batch.append(record)
+        return list(batches.values())[:QUESTIONS_PER_ROUND]
+
+    async def _ask(self, batch: list[OrderRecord]) -> None:
+        """Ask for the deals of entries and of the positions that they made, and journal what they tell."""
+        query = self._query_for(batch)
+        questions = [self._question(record) for record in batch]
+        now_s = self._clock.monotonic()
+        for question in questions:
+            question.due_s = now_s + min(MOST_RETRY_S, FIRST_RETRY_S * 2.0**question.tries)
+        found = await self._history.deals_of(query)
+        for question in questions:
+            question.tries = min(question.tries + 1, TRIES_MOST)
+        if found.connected:
+            await self._commit(batch, found.deals)
+        for record in batch:
+            if record.intent.number in self._recorder.state.unsettled:
+                self._tell_unknown(record)
+
+    def _query_for(self, batch: list[OrderRecord]) -> DealsQuery:
+        requests = [record.order.request for record in batch if record.order is not None]
+        tickets = {record.answer.ticket for record in batch if record.answer is not None}
+        return DealsQuery(
+            magics=tuple(request.magic for request in requests if request.magic),
+            comments=tuple(request.comment for request in requests if request.comment),
+            positions=tuple(sorted(tickets - {0})),
+            since_msc=min(self._since_msc(record) for record in batch),
+        )
+
+    def _tell_unknown(self, record: OrderRecord) -> None:
+        if self._question(record).tries == TOLD_AFTER_TRIES:
             log.warning(
                 "Result of a trade is not known yet, asking on",
                 signal=record.intent.signal_id,
@@ -132,36 +167,14 @@ class Settling:
                 advice="it counts as a possible loss until the terminal's History tells",
             )
 
-    async def _find_result(self, record: OrderRecord, tries: int) -> tuple[Event, ...]:
-        """Ask for the deals of an entry's own order, then for all of the position that they made."""
-        if record.order is None:
-            return ()
-        request, answer = record.order.request, record.answer
-        # A position that others opened earlier is looked for farther back, the farther the oftener.
-        since_msc = record.sending_msc - (DAY_MS * 4 ** min(tries, 5) if tries else 0)
-        guess = answer.ticket if answer is not None else 0
-        findings = await self._lane.look(LookQuery(request.magic, request.comment, since_msc, guess))
-        if not is_complete(record, findings.deals):
-            return ()
-        positions = {deal.position_id for deal in opening_deals(record, findings.deals)}
-        events: tuple[Event, ...] = ()
-        for position in sorted(positions):
-            found = await self._deals_of(position, since_msc, findings if position == guess else None)
-            number_of = number_by(self._recorder.state.unsettled.values())
-            deals = [deal for deal in found.deals if deal.position_id == position]
-            trades = trades_of(deals, number_of) if found.connected else None
-            told = settle(record, trades or (), self._server_day, self._clock.utc_msc())
-            if not told:
-                return ()
-            events += told
-        return events
-
-    async def _deals_of(self, position: int, since_msc: int, known: Findings | None) -> Findings:
-        return known or await self._lane.look(LookQuery(0, "", since_msc, position))
-
-    async def _commit(self, record: OrderRecord, events: tuple[Event, ...]) -> None:
+    async def _commit(self, batch: list[OrderRecord], deals: Sequence[Deal]) -> None:
+        """Journal all that these deals tell of entries that are what they were when they were asked for."""
         async with self._recorder.lock:
-            if self._recorder.state.unsettled.get(record.intent.number) is record:
+            unsettled = self._recorder.state.unsettled
+            left = [record for record in batch if unsettled.get(record.intent.number) is record]
+            number_of = number_by(unsettled.values())
+            events = settle_all(left, deals, number_of, self._server_day, self._clock.utc_msc())
+            if events:
                 await self._recorder.commit(events)
 
     async def _give_up(self, ended: list[OrderRecord]) -> None:

@@ -20,6 +20,7 @@ request that got no turn within its wait is withdrawn, certainly unwritten.
     submit     15        1     brokers answer in 0.1 to 0.3 s, at bad moments in seconds; killing the lane
                                costs a reconciliation, and an order sent late is worse than one refused
     look       30        5     the history of a busy account is fetched from the trade server
+    deals      30        5     the same; asked for many trades at once
 """
 
 from enum import IntEnum
@@ -292,6 +293,29 @@ class LookReply(msgspec.Struct, frozen=True):
     deals: list[DealRow]
 
 
+class DealsArgs(msgspec.Struct, frozen=True):
+    """Which trades to look for.
+
+    Attributes:
+        magics, comments: of the orders that opened or changed them.
+        positions: tickets of positions that bear neither.
+        from_server_s, to_server_s: as in LookArgs.
+    """
+
+    magics: frozenset[int]
+    comments: frozenset[str]
+    positions: frozenset[int]
+    from_server_s: int
+    to_server_s: int
+
+
+class DealsReply(msgspec.Struct, frozen=True):
+    """The deals asked for and all others of their positions; an unanswered question gives no such reply."""
+
+    connected: bool
+    deals: list[DealRow]
+
+
 class Operation(msgspec.Struct, Generic[A, R], frozen=True):
     """One thing a worker can be asked.
 
@@ -322,10 +346,11 @@ APPRAISE = Operation(
 )
 SUBMIT = Operation("submit", SubmitArgs, SubmitReply, Priority.SUBMIT, 15.0, 1.0, shows_account=True)
 LOOK = Operation("look", LookArgs, LookReply, Priority.LOOK, 30.0, 5.0, shows_account=True)
+DEALS = Operation("deals", DealsArgs, DealsReply, Priority.REPORT, 30.0, 5.0, shows_account=True)
 
 OPERATIONS: dict[str, Operation[Any, Any]] = {
     operation.name: operation
     for operation in (
-        *(CONNECT, SELECT, IDENTITY, TICKS, NEWEST_TICKS, HISTORY, REPORT, APPRAISE, SUBMIT, LOOK),
+        *(CONNECT, SELECT, IDENTITY, TICKS, NEWEST_TICKS, HISTORY, REPORT, APPRAISE, SUBMIT, LOOK, DEALS),
     )
 }

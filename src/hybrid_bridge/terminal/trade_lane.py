@@ -1,13 +1,21 @@
 """The trade lane as the executor sees it: core values in, core values out.
 
-Implements `ports.TradeLane`. Owns the translation and the verdict on a reply (through `retcodes`); the way to
-the terminal is a `Lane`, chosen anew for each call because both kinds of work may share one.
+Implements `ports.TradeLane` and `ports.TradeHistory`. Owns the translation and the verdict on a reply
+(through `retcodes`); the way to the terminal is a `Lane`, chosen anew for each call because both kinds of
+work may share one.
 """
 
 from collections.abc import Callable
 
 from hybrid_bridge.core.account import AccountReport
-from hybrid_bridge.core.appraisal import Appraisal, AppraisalQuery, Findings, LookQuery
+from hybrid_bridge.core.appraisal import (
+    Appraisal,
+    AppraisalQuery,
+    DealsFound,
+    DealsQuery,
+    Findings,
+    LookQuery,
+)
 from hybrid_bridge.core.orders import Answer, ApprovedOrder, OrderRequest, SubmitOutcome
 from hybrid_bridge.errors import LaneError, LaneUnavailable
 from hybrid_bridge.ports import Clock
@@ -16,11 +24,13 @@ from hybrid_bridge.terminal.clock import ServerClock
 from hybrid_bridge.terminal.lane import Lane
 from hybrid_bridge.terminal.operations import (
     APPRAISE,
+    DEALS,
     LOOK,
     REPORT,
     SUBMIT,
     AppraiseArgs,
     AppraiseReply,
+    DealsArgs,
     LookArgs,
     ReportArgs,
     ReportReply,
@@ -75,9 +85,7 @@ class TerminalTradeLane:
         Raises:
             LaneError: when any of the questions was not answered.
         """
-        to_s = self._clock.utc_msc() // 1000 + LOOK_MARGIN_S
-        from_s = query.since_msc // 1000 - LOOK_MARGIN_S
-        args = LookArgs(query.magic, query.comment, query.position, from_s, to_s)
+        args = LookArgs(query.magic, query.comment, query.position, *self._window_s(query.since_msc))
         reply = await self._route().call(LOOK, args)
         positions = tuple(values.position(row, self._server_clock) for row in reply.positions)
         named = (position for position in positions if position.ticket == query.position)
@@ -90,6 +98,19 @@ class TerminalTradeLane:
             deals=values.deals(reply.deals, self._server_clock),
             at_msc=self._clock.utc_msc(),
         )
+
+    async def deals_of(self, query: DealsQuery) -> DealsFound:
+        """Ask for the deals of many trades at once.
+
+        Raises:
+            LaneError: when a question was not answered.
+        """
+        marks = (frozenset(query.magics), frozenset(query.comments), frozenset(query.positions))
+        reply = await self._route().call(DEALS, DealsArgs(*marks, *self._window_s(query.since_msc)))
+        return DealsFound(reply.connected, values.deals(reply.deals, self._server_clock))
+
+    def _window_s(self, since_msc: int) -> tuple[int, int]:
+        return since_msc // 1000 - LOOK_MARGIN_S, self._clock.utc_msc() // 1000 + LOOK_MARGIN_S
 
     async def report(self) -> AccountReport:
         """Look at account, positions and orders; what is open is not valued.

@@ -11,6 +11,8 @@ import msgspec
 from hybrid_bridge.terminal.operations import (
     AppraiseArgs,
     AppraiseReply,
+    DealsArgs,
+    DealsReply,
     LookArgs,
     LookReply,
     SubmitArgs,
@@ -111,6 +113,26 @@ def look(session: Session, args: LookArgs) -> LookReply:
         history_orders=[row(OrderRow, order) for order in history_orders],
         deals=[row(DealRow, deal) for deal in deals],
     )
+
+
+def find_deals(session: Session, args: DealsArgs) -> DealsReply:
+    """Collect the deals of many trades from one answer of the history.
+
+    Raises:
+        PackageError: as for `look`.
+    """
+    package = session.package
+    connected = package.call("terminal_info").connected
+    deals = package.call("history_deals_get", args.from_server_s, args.to_server_s)
+    if stranger := session.find_stranger():
+        raise PackageError("deals", SUCCESS, stranger)
+    positions = {
+        deal.position_id
+        for deal in deals
+        if deal.magic in args.magics or deal.comment in args.comments or deal.position_id in args.positions
+    }
+    wanted = [row(DealRow, deal) for deal in deals if deal.position_id in positions]
+    return DealsReply(connected=connected, deals=wanted)
 
 
 def _matcher(args: LookArgs, named_by: tuple[str, ...]) -> Callable[[Any], bool]:

@@ -45,6 +45,7 @@ class Worker:
             "appraise": lambda args: trading.appraise(session, args),
             "submit": lambda args: trading.submit(session, args),
             "look": lambda args: trading.look(session, args),
+            "deals": lambda args: trading.find_deals(session, args),
         }
 
     def run(self) -> None:
