@@ -13,6 +13,7 @@ from hybrid_bridge.terminal.operations import ReportArgs
 HERE = Path(__file__).parent
 MODULE = "scripted_terminal"
 PLAIN = ReportArgs(valued=False)
+PUT_TIMEOUT_S = 5.0
 
 
 class Script:
@@ -29,7 +30,20 @@ class Script:
         kept = {key: value for key, value in self.content.items() if value is not None}
         fresh = self.path.with_suffix(".new")
         fresh.write_text(json.dumps(kept))
-        fresh.replace(self.path)
+        self._put(fresh)
+
+    def _put(self, fresh: Path) -> None:
+        """Replace the script; on Windows that must wait while a worker has it open."""
+        end_s = time.monotonic() + PUT_TIMEOUT_S
+        while True:
+            try:
+                fresh.replace(self.path)
+            except PermissionError:
+                if time.monotonic() > end_s:
+                    raise
+                time.sleep(0.001)
+            else:
+                return
 
     @property
     def environment(self) -> dict[str, str]:

@@ -63,4 +63,6 @@ def test_a_link_to_the_folder_is_the_folder(tmp_path):
     real.mkdir()
     (real / "terminal64.exe").touch()
     (tmp_path / "link").symlink_to(real)
+    if not (tmp_path / "link").exists():
+        pytest.skip("Wine makes no links, though it says that it does")
     assert same_folder(str(tmp_path / "link" / "terminal64.exe"), str(real))

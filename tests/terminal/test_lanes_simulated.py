@@ -4,11 +4,11 @@ import asyncio
 import contextlib
 import functools
 import json
-import signal
 import subprocess
 import sys
 from dataclasses import replace
 
+import psutil
 import pytest
 from tests.terminal.support import WallClock, terminal_settings, until
 from tests.terminal.test_poller import MemoryCursors, MemorySink
@@ -57,8 +57,11 @@ class Simulator:
     def control(self):
         return SimulatorControl(self._control)
 
-    def signal(self, number):
-        self._process.send_signal(number)
+    def freeze(self):
+        psutil.Process(self._process.pid).suspend()
+
+    def thaw(self):
+        psutil.Process(self._process.pid).resume()
 
     def kill(self):
         self._process.kill()
@@ -275,12 +278,12 @@ async def test_a_terminal_that_stands_still_is_left_at_the_deadlines_and_found_a
     async with bridge_on(simulator) as bridge:
         await until(lambda: len(bridge.sink.log) > 10)
         _, order = await entry(bridge)
-        simulator.signal(signal.SIGSTOP)
+        simulator.freeze()
         try:
             outcome = await bridge.trade.submit(order)
             await until(lambda: bridge.lanes.market.state.restarts > 0)
         finally:
-            simulator.signal(signal.SIGCONT)
+            simulator.thaw()
         assert (outcome.answer, outcome.reason) == (Answer.UNKNOWN, "lane_interrupted")
         await until(lambda: bridge.lanes.market.ready and bridge.lanes.trade.ready)
         before = len(bridge.sink.log)
