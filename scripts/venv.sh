@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # Sourced by the scripts beside it: finds a Python and keeps .venv in step with pyproject.toml.
 #
-#   ensure_venv EXTRA    afterwards $venv_python runs a Python that has the project with that extra
+#   ensure_venv EXTRA        afterwards $venv_python runs a Python that has the project with that extra
+#   tell_help FILE "$@"      where help is asked for: lets FILE, which needs no package, tell it, and ends
 #
 # PYTHON=... chooses the Python that .venv is made with.
 
@@ -22,6 +23,17 @@ find_python() {
   done
   die 'No Python 3.11 or newer found. Install one from https://www.python.org/downloads/' \
     'or name yours: PYTHON=/path/to/python3'
+}
+
+tell_help() {
+  local file=$1 python argument
+  shift
+  for argument in "$@"; do
+    case $argument in -h | --help) ;; *) continue ;; esac
+    python=$(find_python) || exit 1
+    "$python" "$file" --help
+    exit
+  done
 }
 
 locate_venv_python() {

@@ -33,6 +33,7 @@ from scripts.benchmarks.footprint import measure_footprint  # noqa: E402
 from scripts.benchmarks.guard import measure_guard  # noqa: E402
 from scripts.benchmarks.journaling import measure_journaling  # noqa: E402
 from scripts.benchmarks.latency import measure_redpanda, measure_websocket  # noqa: E402
+from scripts.benchmarks.options import NAMES, read_options  # noqa: E402
 from scripts.benchmarks.publishing import measure_publishing  # noqa: E402
 from scripts.benchmarks.rate import measure_rate  # noqa: E402
 from scripts.benchmarks.simulator import measure_simulator  # noqa: E402
@@ -56,7 +57,6 @@ ALONE: dict[str, Callable[[Path, str, bool], Awaitable[list[Figure]]]] = {
     "footprint": measure_footprint,
     "simulator": measure_simulator,
 }
-NAMES = (*AT_THE_DESK, *ALONE)
 EMBEDDED = "embedded"
 OWN_KAFKA = "Apache Kafka of scripts/kafka"
 # Measurements that no broker takes part in.
@@ -109,40 +109,10 @@ def _tell(name: str) -> None:
     print(f"measuring {name}", file=sys.stderr, flush=True)
 
 
-def _read_options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="scripts/bench", description="Measure the bridge on this computer.")
-    parser.add_argument(
-        "--only",
-        action="append",
-        choices=NAMES,
-        metavar="NAME",
-        help=f"this measurement alone; may be given again: {', '.join(NAMES)}",
-    )
-    parser.add_argument(
-        "--quick", action="store_true", help="fewer samples: two and a half minutes instead of seven"
-    )
-    parser.add_argument(
-        "--json",
-        type=Path,
-        default=Path("bench.json"),
-        metavar="FILE",
-        help="where the figures are kept (default bench.json)",
-    )
-    broker = parser.add_mutually_exclusive_group()
-    broker.add_argument(
-        "--bootstrap",
-        default="",
-        metavar="HOST:PORT",
-        help="a Kafka or Redpanda to measure with (default: the one of scripts/kafka, else the embedded one)",
-    )
-    broker.add_argument("--embedded", action="store_true", help="measure with the embedded broker")
-    return parser.parse_args()
-
-
 def main() -> int:
     """Run the command line; return the exit code."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # So that a broker of its own ends with it.
-    options = _read_options()
+    options = read_options()
     machine_facts = machine.describe()
     print(machine.line(machine_facts), flush=True)
     names = options.only or list(NAMES)

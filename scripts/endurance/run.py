@@ -22,34 +22,10 @@ sys.path[:0] = [str(ROOT / "src"), str(ROOT)]
 
 from scripts.endurance import report  # noqa: E402
 from scripts.endurance.judge import judge  # noqa: E402
+from scripts.endurance.options import TARGETS, read_options  # noqa: E402
 from scripts.endurance.trial import Plan, Trial  # noqa: E402
 
 SYMBOLS = ("EURUSD", "GBPUSD", "USDJPY", "XAUUSD")
-TARGETS = {"broker": ("broker",), "bridge": ("bridge",), "both": ("broker", "bridge")}
-
-
-def _read_options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="scripts/endure",
-        description="Let ticks flow through terminal, bridge and Kafka while one of them is killed,"
-        " and compare what arrived with what was played.",
-    )
-    parser.add_argument("--target", choices=tuple(TARGETS), default="broker", help="what is killed [broker]")
-    parser.add_argument("--kills", type=int, default=20, help="SIGKILLs [20]")
-    parser.add_argument("--minutes", type=float, default=10.0, help="over which they are spread [10]")
-    parser.add_argument(
-        "--stop", type=float, default=300.0, metavar="SECONDS", help="one stop afterwards; 0: none [300]"
-    )
-    parser.add_argument("--rate", type=float, default=200.0, help="ticks made per second, all symbols [200]")
-    parser.add_argument(
-        "--ticks", type=Path, action="append", default=[], help="play this file instead; may be given again"
-    )
-    parser.add_argument("--seed", type=int, help="of everything drawn [from the clock]")
-    parser.add_argument("--folder", type=Path, help="where everything is kept [a temporary one]")
-    options = parser.parse_args()
-    if options.kills < 0 or options.minutes < 0 or options.stop < 0 or options.rate <= 0:
-        parser.error("--kills, --minutes and --stop must be 0 or more, --rate above 0")
-    return options
 
 
 def _plan(options: argparse.Namespace) -> Plan:
@@ -86,7 +62,7 @@ async def _run(plan: Plan) -> bool:
 
 def main() -> int:
     """Run the command line; return the exit code."""
-    options = _read_options()
+    options = read_options()
     plan = _plan(options)
     print(f"seed {plan.seed}, everything is written to {plan.folder}", flush=True)
     os.environ.pop("PYTHONPATH", None)

@@ -32,6 +32,7 @@ from scripts.benchmarks.figures import percentile  # noqa: E402
 from scripts.scaling import costs, report  # noqa: E402
 from scripts.scaling.costs import Account, Observation  # noqa: E402
 from scripts.scaling.layout import Layout, tick_prefix  # noqa: E402
+from scripts.scaling.options import read_options  # noqa: E402
 from scripts.scaling.processes import FleetProcess, SignalSender  # noqa: E402
 
 SETTLE_S = 4.0
@@ -195,28 +196,6 @@ def reckon(rows: list[dict[str, Any]], base: dict[str, Any], bridges: int) -> di
     }
 
 
-def _read_options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="scripts/scale", description="Measure what an account costs a broker that many share."
-    )
-    parser.add_argument("--bridges", type=int, default=50, help="simulated bridges [50]")
-    parser.add_argument("--processes", type=int, default=2, help="processes that they run in [2]")
-    parser.add_argument("--seconds", type=float, default=20.0, help="how long each phase is watched [20]")
-    parser.add_argument(
-        "--stop-wait-ms",
-        type=int,
-        default=0,
-        metavar="MS",
-        help="how long the broker may hold a stop watcher's fetch (default: as the bridge has it)",
-    )
-    parser.add_argument("--json", type=Path, default=Path("scale.json"), metavar="FILE")
-    parser.add_argument("--bootstrap", default="", metavar="HOST:PORT", help="a broker that runs already")
-    options = parser.parse_args()
-    if not 1 <= options.processes <= options.bridges:
-        parser.error(f"{options.processes} processes for {options.bridges} bridges: need one bridge in each")
-    return options
-
-
 async def measure(options: argparse.Namespace) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Measure the broker alone and both layouts.
 
@@ -243,7 +222,7 @@ def main() -> int:
         print(f"scripts/scale counts bytes as Linux does, and this is {sys.platform}", file=sys.stderr)
         return 1
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # So that broker and fleets end with this.
-    options = _read_options()
+    options = read_options()
     facts = machine.describe()
     print(
         f"{machine.line(facts)}\nbroker: {options.bootstrap or 'Apache Kafka of scripts/kafka'}", flush=True

@@ -4,12 +4,17 @@ import argparse
 
 import pytest
 from scripts.benchmarks import kafka, run
+from scripts.benchmarks.options import NAMES
 
-ALL = list(run.NAMES)
+ALL = list(NAMES)
 
 
 def options(bootstrap: str = "", *, embedded: bool = False) -> argparse.Namespace:
     return argparse.Namespace(bootstrap=bootstrap, embedded=embedded)
+
+
+def test_what_can_be_named_is_what_can_be_measured() -> None:
+    assert (*run.AT_THE_DESK, *run.ALONE) == NAMES
 
 
 def test_a_broker_that_is_named_is_measured_with() -> None:
