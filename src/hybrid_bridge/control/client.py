@@ -36,6 +36,8 @@ log = structlog.get_logger(__name__)
 
 READS_PER_TURN = 16  # Then the rest of the bridge has its turn, however fast messages come.
 REFUSALS_TOLD_EVERY_S = 60.0
+READ_OUT_S = 2.0  # For what an old connection still holds, if its other end is alive.
+SLEPT = "the PC slept, or the bridge was held up"
 
 GOING_AWAY, POLICY_VIOLATION, MESSAGE_TOO_BIG = 1001, 1008, 1009  # RFC 6455, section 7.4.1
 CLOSE_REASON_CHARS = 100  # RFC 6455, section 5.5: at most 123 bytes.
@@ -51,6 +53,8 @@ class ControlClient:
         answer_query: gives the messages that answer a get_data, quickly and without waiting.
         on_connect: called at each new connection, after the latest kept messages became due again.
         draw: gives random numbers in [0, 1) for the reconnect waits.
+        standstills: how often the PC slept, or this process was held up, until this very instant.
+        before_msc: when this process ran for certain before the last of them, UTC milliseconds.
     Raises:
         ConfigurationError: when the address is none, or the token cannot stand in an HTTP header.
     """
@@ -65,6 +69,8 @@ class ControlClient:
         on_connect: Callable[[], None] | None = None,
         limits: ControlLimits | None = None,
         draw: Callable[[], float] = random.random,
+        standstills: Callable[[], int] = lambda: 0,
+        before_msc: Callable[[], int] = lambda: 0,
     ) -> None:
         check_url(settings.ws_url)
         self._url = settings.ws_url
@@ -81,6 +87,10 @@ class ControlClient:
         self._connection: ClientConnection | None = None
         self._up = asyncio.Event()
         self._given_up: Trouble | None = None  # why this side ended the present connection
+        self._standstills = standstills
+        self._before_msc = before_msc
+        self._opened_at = 0  # at how many standstills
+        self._renewal = asyncio.Event()
         self._standing = Standing(self._shown_url, clock)
         self._refusals_told_at = -REFUSALS_TOLD_EVERY_S
 
@@ -115,6 +125,16 @@ class ControlClient:
             raise ChannelError("no connection to the backend to answer on")
         self._mailbox.put_answer(body)
 
+    def renew(self) -> None:
+        """Replace a connection from before a standstill, or connect at once; what is kept is news no more."""
+        self._mailbox.forget_kept()
+        self._renewal.set()
+
+    @property
+    def _is_old(self) -> bool:
+        """Whether the present connection is one from before a standstill."""
+        return self._standstills() != self._opened_at
+
     async def deliver(self, messages: Sequence[OutboxMessage]) -> None:
         """Send messages in order and return once the backend's side has received them all.
 
@@ -134,6 +154,8 @@ class ControlClient:
             if connection is None:
                 why = self._standing.last_error or "not yet"
                 raise ChannelError(f"no connection to the backend: {why}") from error
+            if self._is_old:  # The time may have passed at once; a stop may still be read from it.
+                raise ChannelError(f"the backend confirmed nothing before {SLEPT}") from error
             text = f"the backend confirmed nothing within {self._limits.deliver_s:g} s; is it hung?"
             self._give_up(connection, text)
             raise ChannelError(text) from error
@@ -162,11 +184,21 @@ class ControlClient:
             wait_s = reconnect_delay_s(self._standing.failures, self._draw, low_s, high_s)
             wait_s = max(wait_s, trouble.least_delay_s)
             self._standing.down(trouble, wait_s)
-            await self._clock.sleep(wait_s)
+            await self._pause(wait_s)
+
+    async def _pause(self, wait_s: float) -> None:
+        """Wait before the next attempt; a renewal ends it."""
+        async with asyncio.TaskGroup() as group:
+            ends = [group.create_task(one) for one in (self._clock.sleep(wait_s), self._renewal.wait())]
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            for end in ends:
+                end.cancel()
+        self._renewal.clear()
 
     async def _connect_once(self) -> Trouble:
         """Make one connection and serve it to its end; return why it ended, or was not made."""
         self._standing.enter(Link.CONNECTING)
+        self._opened_at = self._standstills()
         try:
             connection = await open_connection(self._url, self._headers, self._limits)
         except InvalidStatus as error:
@@ -185,7 +217,8 @@ class ControlClient:
         trouble: Trouble | None = None
         try:
             async with asyncio.TaskGroup() as group:
-                beside = [group.create_task(self._write(connection)), group.create_task(self._settle())]
+                loops = self._write(connection), self._settle(), self._replace_once_old(connection)
+                beside = [group.create_task(loop) for loop in loops]
                 trouble = await self._read(connection)
                 for task in beside:
                     task.cancel()
@@ -202,6 +235,18 @@ class ControlClient:
         """Count the connection as good once it has lasted."""
         await self._clock.sleep(self._limits.dwell_s)
         self._standing.settled()
+
+    async def _replace_once_old(self, connection: ClientConnection) -> None:
+        """Close a connection from before a standstill once it is read out; the reader sees its end."""
+        while not self._is_old:
+            await self._renewal.wait()
+            self._renewal.clear()
+        self._forget(connection)
+        with contextlib.suppress(TimeoutError, ConnectionClosed):
+            async with asyncio.timeout(READ_OUT_S):
+                # All that the backend sent before it read the ping comes ahead of its pong.
+                await (await connection.ping())
+        await self._hang_up(connection, GOING_AWAY, SLEPT)
 
     async def _read(self, connection: ClientConnection) -> Trouble:
         """Take in messages until the connection ends; return why."""
@@ -220,7 +265,9 @@ class ControlClient:
     async def _accept(self, raw: bytes) -> None:
         """Hand one received message on."""
         fallback_id = f"ws-{self._run_id}-{self._standing.received}"
-        item = decode_or_reject(raw, _SOURCE, self._clock.utc_msc(), fallback_id)
+        now_msc = self._clock.utc_msc()
+        received_msc = min(now_msc, self._before_msc()) if self._is_old else now_msc
+        item = decode_or_reject(raw, _SOURCE, received_msc, fallback_id)
         if isinstance(item, DataRequested):
             self._answer(item)
             return
@@ -264,6 +311,8 @@ class ControlClient:
                 async with asyncio.timeout(limit_s):
                     await self._write_one(connection, body)
         except TimeoutError:
+            if self._is_old:
+                return  # It is about to be replaced, and read out before.
             text = f"the backend has read nothing for {limit_s:g} s; is it hung?"
             self._given_up = Trouble("too_slow", text)
             await self._hang_up(connection, POLICY_VIOLATION, text)

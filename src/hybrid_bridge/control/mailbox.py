@@ -85,6 +85,12 @@ class Mailbox:
             await self._filled.wait()
         return body
 
+    def forget_kept(self) -> None:
+        """Forget what is kept for new connections, sent or not: it is news no more."""
+        for name in [name for name, slot in self._slots.items() if slot.kept]:
+            del self._slots[name]
+            self._unsent.pop(name, None)
+
     def reopen(self) -> None:
         """Begin a new connection: kept slots are due again, answers to the old one are void."""
         self._answers.clear()

@@ -137,6 +137,10 @@ class SleepMeter:
             self._noticed.set()
         return self.count
 
+    def before_msc(self) -> int:
+        """Return when this process ran before the last standstill, UTC milliseconds; 0 before the first."""
+        return self.last.began_msc if self.last is not None else 0
+
     async def run(self) -> None:
         """Look at every beat, for ever: what keeps no beat stands still."""
         while True:
