@@ -39,7 +39,7 @@ from hybrid_bridge.terminal.operations import (
     SelectArgs,
     SelectReply,
 )
-from hybrid_bridge.terminal.retcodes import advise
+from hybrid_bridge.terminal.retcodes import advise, overdue
 from hybrid_bridge.terminal.waiting_calls import WAITING_MAX, Call, WaitingCalls
 from hybrid_bridge.terminal.worker_process import STOP_GRACE_S, Reply, WorkerGone, WorkerProcess
 
@@ -347,7 +347,7 @@ class Lane:
             request = worker.request(call.number, name, call.args)
             reply = await within(timeout_s, request, self._standstills)
         except TimeoutError:
-            reason = f"{name} took longer than {timeout_s:g} s"
+            reason = overdue(name, timeout_s)
             worker.kill()
             call.fail(LaneInterrupted(f"{self._options.name} lane: {reason}; the outcome is not known"))
             raise WorkerGone(reason) from None

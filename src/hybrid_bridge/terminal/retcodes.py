@@ -291,6 +291,17 @@ def advise(code: int, text: str) -> str:
     return error.advice if error else ""
 
 
+def overdue(operation: str, timeout_s: float) -> str:
+    """Say that an operation was not answered in time, and what to do where that is known."""
+    late = f"{operation} took longer than {timeout_s:g} s"
+    if operation != "connect":
+        return late
+    return (
+        f"{late}; start the terminal by hand and log in, close every dialog that is open in it, or restart "
+        "it if it hangs; " + _SAME_USER
+    )
+
+
 def classify_reply(reply: SubmitReply, action: int) -> SubmitOutcome:
     """Say what the terminal's reply to a request proves.
 
@@ -301,6 +312,9 @@ def classify_reply(reply: SubmitReply, action: int) -> SubmitOutcome:
         return _classify_result(reply.result, action)
     if reply.stranger:
         return SubmitOutcome(Answer.NO, reason="other_account", detail=f"not sent: {reply.stranger}")
+    if reply.late_ms:
+        detail = f"not sent: {reply.late_ms} ms too late when its turn came at the terminal"
+        return SubmitOutcome(Answer.NO, reason="expiry", detail=detail)
     if reply.check_retcode:
         return _refused_by_check(reply)
     return _classify_nothing(reply)

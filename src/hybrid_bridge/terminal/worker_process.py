@@ -71,8 +71,11 @@ class _Pipes(asyncio.subprocess.SubprocessStreamProtocol):
 class WorkerProcess:
     """One worker; `read_frames` and `read_stderr` must run while requests are made."""
 
-    def __init__(self, name: str, process: asyncio.subprocess.Process) -> None:
+    def __init__(
+        self, name: str, process: asyncio.subprocess.Process, transport: asyncio.SubprocessTransport
+    ) -> None:
         self._process = process
+        self._transport = transport
         self._log = log.bind(lane=name, pid=process.pid)
         self._waiting: tuple[int, asyncio.Future[Reply]] | None = None
         self._frame = msgspec.msgpack.Decoder(list[msgspec.Raw])
@@ -108,7 +111,7 @@ class WorkerProcess:
             process.kill()
             await process.wait()
             raise
-        return cls(name, process)
+        return cls(name, process, transport)
 
     @property
     def pid(self) -> int:
@@ -180,6 +183,8 @@ class WorkerProcess:
         cancelled = await self._ended_within(grace_s)
         self.kill()
         cancelled = await self._ended_within(KILL_GRACE_S) or cancelled
+        # A terminal that the worker launched may hold the other ends of its pipes.
+        self._transport.close()
         if self._process.returncode is None:
             self._log.error("Worker does not end although it was killed", waited_s=KILL_GRACE_S)
         if cancelled is not None:
