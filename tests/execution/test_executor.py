@@ -382,6 +382,18 @@ async def test_a_resume_and_a_stop_keep_their_order(rig):
         assert (rig.recorder.state.trading, rig.recorder.state.halt_reason) == (TradingState.HALTED, "third")
 
 
+async def test_a_resume_while_nothing_is_halted_is_told_and_changes_nothing(rig):
+    async with rig.running():
+        before = len(rig.journal.commits)
+        with capture_logs() as logged:
+            await rig.resume("to be sure")
+            await until(lambda: "resume" in rig.settled)
+        assert [("Nothing to resume, trading is active", "to be sure")] == [
+            (line["event"], line.get("reason")) for line in logged
+        ]
+        assert before == len(rig.journal.commits)
+
+
 async def test_a_resume_from_afar_is_refused_and_answered(rig):
     async with rig.running():
         await rig.stop()

@@ -308,6 +308,29 @@ async def test_the_emergency_stop_survives_restarts_until_a_person_lifts_it(new_
         assert await third.status("b") == "filled"
 
 
+@pytest.mark.parametrize(
+    ("limits", "stopped", "entries"),
+    [
+        ({}, False, "on"),
+        ({}, True, "off, trading is halted"),
+        ({"trading_enabled": False}, False, "off, TRADING_ENABLED is false"),
+        ({"trading_enabled": False}, True, "off, TRADING_ENABLED is false"),
+    ],
+)
+async def test_what_is_said_of_entries_when_the_door_opens_is_true(new_rig, limits, stopped, entries):
+    first = new_rig(**limits)
+    async with first.running():
+        if stopped:
+            await first.stop()
+            await until(lambda: "stop" in first.settled)
+    with capture_logs() as logged:
+        second = new_rig(**limits)
+        async with second.running():
+            await until(lambda: any(line["event"] == "Open for orders" for line in logged))
+    (opened,) = [line for line in logged if line["event"] == "Open for orders"]
+    assert entries == opened["entries"]
+
+
 async def test_the_setting_emergency_stop_latches_and_clears_the_account(new_rig, venue):
     venue.pending[900] = make_pending()
     venue.positions[500] = make_position()

@@ -350,6 +350,9 @@ class Executor:
             verdict = engine.resume(state, limits, request, now_msc, self._believed)
             if not isinstance(verdict, Denial):
                 await self._recorder.commit(verdict)
+                if not verdict:
+                    by = request.source.channel.value
+                    log.info("Nothing to resume, trading is active", reason=request.reason, by=by)
                 return
             detail = explain((verdict,))
             message = encode_error("resume_refused", detail, f"resume_trading {request.reason}")

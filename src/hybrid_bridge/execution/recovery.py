@@ -30,6 +30,11 @@ from hybrid_bridge.ports import Clock, TradeLane
 log = structlog.get_logger(__name__)
 
 RETRY_S = 1.0
+ENTRIES_WHILE = {
+    TradingState.ACTIVE: "on",
+    TradingState.REDUCING: "off, only what reduces is permitted",
+    TradingState.HALTED: "off, trading is halted",
+}
 
 
 class Recovery:
@@ -103,10 +108,16 @@ class Recovery:
             login=report.account.login,
             server=report.account.server,
             trading=state.trading.value,
-            entries="on" if self._recorder.limits.trading_enabled else "off, TRADING_ENABLED is false",
+            entries=self._entries(),
             in_doubt=len(state.in_doubt()),
         )
         await self._reconciler.run()
+
+    def _entries(self) -> str:
+        """Say whether entries are taken, and if not, why not."""
+        if not self._recorder.limits.trading_enabled:
+            return "off, TRADING_ENABLED is false"
+        return ENTRIES_WHILE[self._recorder.state.trading]
 
     async def see_anew(self) -> None:
         """Open the executor again, after a standstill, once the account has been seen."""
