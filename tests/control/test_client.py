@@ -322,8 +322,8 @@ async def test_on_connect_is_called_at_every_connection_before_anything_is_sent(
     assert [Link.UP, Link.UP] == seen
 
 
-async def test_an_answer_without_a_connection_is_refused(start_client, hung_tcp):
-    client, _ = start_client(hung_tcp)
+async def test_an_answer_without_a_connection_is_refused(start_client):
+    client, _ = start_client("ws://127.0.0.1:9/ws/mt5")
     with pytest.raises(ChannelError, match="no connection"):
         client.post(b"answer")
 
