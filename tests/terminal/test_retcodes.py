@@ -161,6 +161,12 @@ def test_another_account_at_the_terminal_was_sent_nothing():
     assert "account 7" in outcome.detail
 
 
+def test_what_was_too_late_at_the_terminal_was_never_asked():
+    outcome = classify_reply(SubmitReply(False, 0, "", None, 1, "", late_ms=600_000), DEAL)
+    assert (outcome.answer, outcome.reason, outcome.never_asked) == (NO, "expiry", True)
+    assert "600000 ms too late" in outcome.detail
+
+
 def test_no_result_without_an_error_is_named_so():
     outcome = classify_reply(silent(1, "Success"), DEAL)
     assert (outcome.answer, outcome.reason) == (UNKNOWN, "no_result")

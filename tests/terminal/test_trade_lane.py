@@ -1,6 +1,8 @@
 import asyncio
 import os
 import signal
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from tests.terminal.support import WallClock, until
@@ -29,13 +31,13 @@ INTENT = Intent(
     comment="",
     received_msc=0,
     created_msc=0,
-    expires_msc=0,
+    expires_msc=4_000_000_000_000,
 )
 
 
-def approved(**fields):
+def approved(intent=INTENT, **fields):
     request = {"action": 1, "symbol": "EURUSD", "volume": 0.1, "sl": 1.09, "magic": 42, "comment": "note"}
-    return ApprovedOrder(INTENT, OrderRequest(**(request | fields)), None, 100.0)
+    return ApprovedOrder(intent, OrderRequest(**(request | fields)), None, 100.0)
 
 
 @pytest.fixture
@@ -53,6 +55,21 @@ async def test_a_fill_is_a_yes_with_its_facts(trade, script):
     assert (outcome.answer, outcome.retcode, outcome.order, outcome.volume) == (Answer.YES, 10009, 7, 1.0)
     assert [name for name, _ in script.orders_sent()] == ["order_check", "order_send"]
     assert script.orders_sent()[1][1]["magic"] == 42
+
+
+async def test_an_order_that_slept_in_the_pipe_is_not_sent_however_long_its_signal_lives(trade, script):
+    times = iter([WallClock().utc_msc() - 600_000])
+    trade._clock = SimpleNamespace(utc_msc=lambda: next(times))
+    outcome = await trade.submit(approved())
+    assert (outcome.answer, outcome.reason, outcome.never_asked) == (Answer.NO, "expiry", True)
+    assert "order_send" not in [name for name, _ in script.orders_sent()]
+
+
+@pytest.mark.parametrize("expires_msc", [0, 1])
+async def test_an_order_whose_signal_has_expired_meanwhile_is_not_sent(trade, script, expires_msc):
+    outcome = await trade.submit(approved(replace(INTENT, expires_msc=expires_msc)))
+    assert (outcome.answer, outcome.never_asked) == (Answer.NO, True)
+    assert "order_send" not in [name for name, _ in script.orders_sent()]
 
 
 async def test_a_refusal_is_a_no(trade, script):
@@ -212,4 +229,4 @@ def test_every_field_of_a_request_arrives_in_the_type_the_package_wants():
     assert (args.action, args.volume, args.price, args.sl, args.tp) == (1, 1.0, 2.0, 3.0, 4.0)
     assert {type(args.volume), type(args.price), type(args.sl), type(args.tp)} == {float}
     assert type(args.action) is int
-    assert set(args.__struct_fields__) == set(OrderRequest.__dataclass_fields__)
+    assert set(args.__struct_fields__) - {"latest_utc_msc"} == set(OrderRequest.__dataclass_fields__)

@@ -1,3 +1,5 @@
+import time
+
 import msgspec
 import pytest
 
@@ -8,6 +10,7 @@ from hybrid_bridge.terminal.package import PackageError
 BUY, SELL = 0, 1
 TICK = {"EURUSD": [[5000, 1.1, 1.1002]]}
 ENTRY = SubmitArgs(1, "EURUSD", 0.1, 1.1, 1.09, 1.12, 10, BUY, 1, 0, 42, 0, 0, "note")
+REQUEST = set(ENTRY.__struct_fields__) - {"latest_utc_msc"}
 
 
 def changed(**fields):
@@ -78,7 +81,7 @@ def test_commission_is_learned_from_deals(session, script):
 
 def test_an_entry_is_checked_and_then_sent_once(session, script):
     reply = trading.submit(session, ENTRY)
-    expected = msgspec.structs.asdict(ENTRY)
+    expected = {name: value for name, value in msgspec.structs.asdict(ENTRY).items() if name in REQUEST}
     assert script.orders_sent() == [("order_check", expected), ("order_send", expected)]
     assert reply.sent
     assert (reply.result.retcode, reply.result.order, reply.code) == (10009, 7, 1)
@@ -133,6 +136,22 @@ def test_nothing_is_sent_when_nobody_says_who_is_logged_in(session, script):
     assert (reply.sent, reply.code, reply.stranger) == (False, -10001, "")
     assert script.orders_sent() == []
     assert session.link_lost
+
+
+@pytest.mark.parametrize("fields", [{}, {"position": 5}], ids=["entry", "close"])
+def test_what_lay_too_long_in_the_pipe_is_not_sent(session, script, fields):
+    late = changed(latest_utc_msc=time.time_ns() // 1_000_000 - 60_000, **fields)
+    reply = trading.submit(session, late)
+    assert (reply.sent, reply.result) == (False, None)
+    assert 60_000 <= reply.late_ms < 70_000
+    assert "order_send" not in [name for name, _ in script.orders_sent()]
+
+
+def test_what_is_in_time_is_sent_without_a_word_of_its_deadline(session, script):
+    reply = trading.submit(session, changed(latest_utc_msc=time.time_ns() // 1_000_000 + 60_000))
+    assert (reply.sent, reply.late_ms) == (True, 0)
+    requests = [request for _, request in script.orders_sent()]
+    assert [REQUEST] * 2 == [set(one) for one in requests]
 
 
 def test_what_another_account_lacks_is_no_trace_of_anything(session, script):

@@ -230,7 +230,11 @@ class AppraiseReply(msgspec.Struct, frozen=True):
 
 
 class SubmitArgs(msgspec.Struct, frozen=True):
-    """A trade request under the package's own names and types (MqlTradeRequest)."""
+    """A trade request under the package's own names and types (MqlTradeRequest).
+
+    Attributes:
+        latest_utc_msc: not to be sent after this instant; 0 for whenever. No part of the request.
+    """
 
     action: int
     symbol: str
@@ -246,17 +250,20 @@ class SubmitArgs(msgspec.Struct, frozen=True):
     order: int
     position: int
     comment: str
+    latest_utc_msc: int = 0
 
 
 class SubmitReply(msgspec.Struct, frozen=True):
     """What became of one request, unjudged.
 
     Attributes:
-        sent: whether order_send was called; False when order_check refused or another account answers.
+        sent: whether order_send was called; False when order_check refused, another account answers or it
+            was too late.
         check_retcode, check_comment: order_check's refusal; 0 and empty when it let the request pass.
         result: order_send's result, None when it returned none.
         code, text: last_error of the call that gave no result; 1 after success.
         stranger: who is logged in instead of the account that the lane was made for; empty when nobody is.
+        late_ms: by how much it was too late.
     """
 
     sent: bool
@@ -266,6 +273,7 @@ class SubmitReply(msgspec.Struct, frozen=True):
     code: int
     text: str
     stranger: str = ""
+    late_ms: int = 0
 
 
 class LookArgs(msgspec.Struct, frozen=True):

@@ -70,7 +70,9 @@ class TerminalTradeLane:
         Args:
             still_wanted: asked when its turn has come, right before it is written; False withdraws it.
         """
-        args = submit_args(order.request)
+        # The worker may get to it later than anybody waits: the PC may sleep while it lies in the pipe.
+        latest_msc = self._clock.utc_msc() + int(SUBMIT.timeout_s * 1000)
+        args = submit_args(order.request, max(1, min(latest_msc, order.intent.expires_msc)))
         try:
             reply = await self._route().call(SUBMIT, args, still_wanted)
         except LaneUnavailable as error:
@@ -139,7 +141,7 @@ class TerminalTradeLane:
         return values.account_report(reply, self._server_clock, utc_msc)
 
 
-def submit_args(request: OrderRequest) -> SubmitArgs:
+def submit_args(request: OrderRequest, latest_utc_msc: int = 0) -> SubmitArgs:
     """Return a request with exactly the types that the package accepts (float is float, int is int)."""
     return SubmitArgs(
         action=int(request.action),
@@ -156,4 +158,5 @@ def submit_args(request: OrderRequest) -> SubmitArgs:
         order=int(request.order),
         position=int(request.position),
         comment=request.comment,
+        latest_utc_msc=latest_utc_msc,
     )

@@ -3,6 +3,7 @@
 Runs inside the worker only. Judges nothing: what a reply proves is decided by `retcodes` in the daemon.
 """
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -59,6 +60,9 @@ def submit(session: Session, args: SubmitArgs) -> SubmitReply:
     On another account a magic, a ticket or a sum of money means something else, or nothing: a close would
     find its position "closed already". Only what can fail for lack of money is checked: order_check is
     documented for that, and a close, a change or a cancellation must never be held back by it.
+
+    The PC may have slept while the request lay in the pipe, or while it was checked: what is too late now is
+    not sent.
     """
     package = session.package
     try:
@@ -68,6 +72,7 @@ def submit(session: Session, args: SubmitArgs) -> SubmitReply:
     if stranger:
         return SubmitReply(False, 0, "", None, SUCCESS, "", stranger)
     request = msgspec.structs.asdict(args)
+    latest_msc = request.pop("latest_utc_msc")
     entry = args.action == ACTION_PENDING or (args.action == ACTION_DEAL and not args.position)
     if entry:
         check = package.raw("order_check")(request)
@@ -76,6 +81,9 @@ def submit(session: Session, args: SubmitArgs) -> SubmitReply:
             return SubmitReply(False, 0, "", None, code, text)
         if check.retcode != 0:
             return SubmitReply(False, check.retcode, check.comment, None, SUCCESS, "")
+    late_ms = time.time_ns() // 1_000_000 - latest_msc
+    if latest_msc and late_ms > 0:
+        return SubmitReply(False, 0, "", None, SUCCESS, "", late_ms=late_ms)
     # One positional dict and no keywords at all: even an empty keyword dict makes the package refuse.
     result = package.raw("order_send")(request)
     code, text = package.last_error()
