@@ -1,9 +1,8 @@
 import asyncio
-import os
-import signal
 from dataclasses import replace
 from types import SimpleNamespace
 
+import psutil
 import pytest
 from tests.terminal.support import WallClock, until
 
@@ -91,7 +90,7 @@ async def test_a_worker_killed_while_sending_leaves_an_unknown(trade, script):
     script.say(stall=["order_send"])
     submitting = asyncio.create_task(trade.submit(approved()))
     await until(lambda: script.stalled)
-    os.kill(trade.lane.state.pid, signal.SIGKILL)
+    psutil.Process(trade.lane.state.pid).kill()
     outcome = await submitting
     assert (outcome.answer, outcome.reason) == (Answer.UNKNOWN, "lane_interrupted")
 
@@ -129,13 +128,13 @@ async def test_a_closed_lane_is_a_certain_no(trade, script):
 
 async def test_an_order_not_wanted_any_more_when_its_turn_comes_is_never_written(trade, script):
     wanted = True
-    os.kill(trade.lane.state.pid, signal.SIGSTOP)
+    psutil.Process(trade.lane.state.pid).suspend()
     asking = asyncio.create_task(trade.report())
     await until(lambda: trade.lane._busy_with == "report")
     submitting = asyncio.create_task(trade.submit(approved(), lambda: wanted))
     await until(lambda: len(trade.lane._waiting))
     wanted = False
-    os.kill(trade.lane.state.pid, signal.SIGCONT)
+    psutil.Process(trade.lane.state.pid).resume()
     outcome = await submitting
     assert (outcome.answer, outcome.never_asked) == (Answer.NO, True)
     assert "withdrawn before its turn" in outcome.detail
