@@ -28,7 +28,8 @@ from tests.stopping import own_console, type_ctrl_c
 from hybrid_bridge.simulator.control_client import SimulatorControl
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE_S = 30.0
+# Under Wine every program takes seconds to start, several at a time.
+PATIENCE_S = 60.0 if sys.platform == "win32" else 30.0
 TOKEN = "scenario-token-4711"
 
 
@@ -175,7 +176,7 @@ class BridgeProcess:
         """Return its processes that talk to the terminal."""
         assert self.process is not None
         children = psutil.Process(self.process.pid).children(recursive=True)
-        return [child for child in children if child.name() != "conhost.exe"]
+        return [child for child in children if "hybrid_bridge.terminal.worker" in child.cmdline()]
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Type a command of the bridge on its PC."""
