@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from hybrid_bridge import interpreter
 from hybrid_bridge.commands.options import add_env_file, print_lines
 from hybrid_bridge.commands.supervising import read_record, run_supervised
 from hybrid_bridge.errors import BridgeError, ConfigurationError
@@ -181,7 +182,9 @@ def _status(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    return run_supervised(_bridge(options), options.env_file)
+    # Not the small program of a virtual environment, which would stand between: see interpreter.
+    command = [interpreter.program(), *_bridge(options)[1:]]
+    return run_supervised(command, interpreter.environment(), options.env_file)
 
 
 def _scheduler(options: argparse.Namespace) -> TaskScheduler:

@@ -7,14 +7,16 @@ until its last words have been read.
 import asyncio
 import contextlib
 import json
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from hybrid_bridge.commands.options import print_lines
 from hybrid_bridge.errors import BridgeError, ConfigurationError
+from hybrid_bridge.host.endings import Ending, Endings, watch_endings
 from hybrid_bridge.host.supervisor import (
     ENDED_BY_WINDOWS,
     Ended,
@@ -49,27 +51,43 @@ class Record:
     text: str
 
 
-def run_supervised(command: Sequence[str], env_file: Path | None, patience: Patience | None = None) -> int:
+def run_supervised(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    env_file: Path | None,
+    patience: Patience | None = None,
+) -> int:
     """Run the bridge until it ends for good; return its exit code.
 
     Args:
         command: what starts the bridge.
+        environment: what it finds there besides what this process has.
         env_file: where its settings are; None for .env.
     """
     patience, path = patience or Patience(), _record_path(env_file)
-    try:
-        code = asyncio.run(_run(Supervisor(command, lambda told: _tell(told, path, patience), patience)))
-    except BridgeError as error:
-        print_lines([f"{error}\n"])
-        code = error.exit_code
+    supervisor = Supervisor(command, environment, lambda told: _tell(told, path, patience), patience)
+    code, endings = asyncio.run(_run(supervisor))
     if code:
-        _wait_until_read()
+        with endings.passed_to(lambda _: os._exit(code)):
+            _wait_until_read()
+    endings.done()
     return code
 
 
-async def _run(supervisor: Supervisor) -> int:
+async def _run(supervisor: Supervisor) -> tuple[int, Endings]:
+    loop = asyncio.get_running_loop()
+
+    def end(_: Ending) -> None:
+        loop.call_soon_threadsafe(supervisor.stop)
+
     with stop_signals(supervisor.stop):
-        return await supervisor.run()
+        endings = watch_endings()
+        try:
+            with endings.passed_to(end):
+                return await supervisor.run(), endings
+        except BridgeError as error:
+            print_lines([f"{error}\n"])
+            return error.exit_code, endings
 
 
 def _tell(told: Told, path: Path | None, patience: Patience) -> None:

@@ -7,16 +7,19 @@ the Task Scheduler cannot take its place, for it starts nothing again that ended
 
 import asyncio
 import contextlib
+import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from hybrid_bridge.errors import AlreadyRunning, BridgeError, ConfigurationError, RecoveryRefused
 
 ASKED_TO_STOP = 0
+NO_SIGNAL = 0
+ASK_AGAIN_S = 0.2
 # A person has to do something first.
 FINAL = (ConfigurationError.exit_code, RecoveryRefused.exit_code, AlreadyRunning.exit_code)
 # Ended by the console's window or Ctrl-C, by the end of the session, while the session ended.
@@ -94,31 +97,40 @@ class Supervisor:
     def __init__(
         self,
         command: Sequence[str],
+        environment: Mapping[str, str],
         tell: Callable[[Told], None],
         patience: Patience | None = None,
     ) -> None:
         """Prepare to run a command.
 
         Args:
+            environment: what it finds there besides what this process has.
             tell: told of each start and end, in the loop.
         """
         self._command = list(command)
+        self._environment = {**os.environ, **environment}
         self._tell = tell
         self._patience = patience or Patience()
         self._stopping = asyncio.Event()
-        self._asked_by = 0
+        self._signal = NO_SIGNAL
         self._process: asyncio.subprocess.Process | None = None
 
-    def stop(self, number: int) -> None:
-        """Start nothing any more, and pass the signal on to the bridge where it does not come by itself."""
-        self._asked_by = number
-        self._stopping.set()
-        self._pass_on()
+    def stop(self, number: int = NO_SIGNAL) -> None:
+        """Start nothing any more, and ask the bridge to end; in the loop.
 
-    def _pass_on(self) -> None:
-        # On Windows the console tells each of its processes; a second word would force the stop.
-        if sys.platform != "win32" and self._process is not None and self._process.returncode is None:
-            self._process.send_signal(self._asked_by)
+        Args:
+            number: the signal that asked for it; NO_SIGNAL when something else did.
+        """
+        self._signal = number
+        self._stopping.set()
+        self._ask_to_end()
+
+    def _ask_to_end(self) -> None:
+        process = self._process
+        if process is None or process.returncode is not None or ask_to_end(process, self._signal):
+            return
+        # It has only just been started, and does not listen yet.
+        asyncio.get_running_loop().call_later(ASK_AGAIN_S, self._ask_to_end)
 
     async def run(self) -> int:
         """Run the command until it ends for good; return its exit code, 0 if it was asked to stop.
@@ -145,15 +157,18 @@ class Supervisor:
 
     async def _run_once(self) -> int:
         try:
-            self._process = await asyncio.create_subprocess_exec(*self._command, **_spawn_options())
+            process = await asyncio.create_subprocess_exec(
+                *self._command, env=self._environment, **_spawn_options()
+            )
         except OSError as error:
             raise BridgeError(
                 f"cannot start {self._command[0]}: {error}; install the bridge again with start_bridge.bat"
             ) from error
+        self._process = process
         if self._stopping.is_set():  # While it was being started.
-            self._pass_on()
-        self._tell(Started(self._process.pid))
-        return await self._process.wait()
+            self._ask_to_end()
+        self._tell(Started(process.pid))
+        return await process.wait()
 
     async def _wait(self, wait_s: float) -> None:
         try:
@@ -190,8 +205,27 @@ def stop_signals(stop: Callable[[int], None]) -> Iterator[None]:
 
 if sys.platform == "win32":
     import ctypes
+    from ctypes import wintypes
+
+    from hybrid_bridge.host.session_end import CLASS_NAME, WM_CLOSE
 
     STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGBREAK)
+
+    def ask_to_end(process: asyncio.subprocess.Process, number: int) -> bool:
+        """Ask a bridge to end, unless the console does; tell whether it can hear it already."""
+        if number != NO_SIGNAL:
+            return True  # Ctrl-C reaches every process of the console, and a second one would force the stop.
+        user32 = ctypes.WinDLL("user32")
+        user32.FindWindowExW.restype = wintypes.HWND
+        user32.FindWindowExW.argtypes = (wintypes.HWND, wintypes.HWND, wintypes.LPCWSTR, wintypes.LPCWSTR)
+        user32.GetWindowThreadProcessId.argtypes = (wintypes.HWND, ctypes.POINTER(wintypes.DWORD))
+        user32.PostMessageW.argtypes = (wintypes.HWND, wintypes.UINT, wintypes.WPARAM, wintypes.LPARAM)
+        window, owner = None, wintypes.DWORD(0)
+        while window := user32.FindWindowExW(None, window, CLASS_NAME, None):
+            user32.GetWindowThreadProcessId(window, ctypes.byref(owner))
+            if owner.value == process.pid:
+                return bool(user32.PostMessageW(window, WM_CLOSE, 0, 0))
+        return False
 
     def _spawn_options() -> dict[str, Any]:
         """Share the console, so that its window is the bridge's; where there is none, open none."""
@@ -200,6 +234,11 @@ if sys.platform == "win32":
 
 else:
     STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+    def ask_to_end(process: asyncio.subprocess.Process, number: int) -> bool:
+        """Pass the signal on to a bridge; tell whether it can hear it already."""
+        process.send_signal(number or signal.SIGTERM)
+        return True
 
     def _spawn_options() -> dict[str, Any]:
         """Keep the terminal's Ctrl-C from the bridge: it is passed on, and twice would force the stop."""
