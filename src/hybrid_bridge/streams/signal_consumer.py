@@ -73,6 +73,7 @@ class KafkaSignalConsumer(Reader):
         obeyed: Container[Source] = (),
         stall_timeout_s: float = 8.0,
         join_timeout_s: float = 20.0,
+        standstills: Callable[[], int] = lambda: 0,
     ) -> None:
         """Prepare to read; nothing is connected before `run`.
 
@@ -80,8 +81,9 @@ class KafkaSignalConsumer(Reader):
             obeyed: the emergency stops that were obeyed already, so that they are not handed on again.
             stall_timeout_s: the client is rebuilt after this long without an answer to a fetch.
             join_timeout_s: the same for joining the group of a broker that answers.
+            standstills: as in Reader.
         """
-        super().__init__("redpanda signals", settings, clock)
+        super().__init__("redpanda signals", settings, clock, standstills)
         self.received = 0
         self.malformed = 0
         self.elsewhere = 0
@@ -134,6 +136,7 @@ class KafkaSignalConsumer(Reader):
         watchdog = Watchdog(self._clock)
         while True:
             fetched = await self._fetch(consumer)
+            self._refuse_old_client()  # Nothing is settled of what it has fetched: it comes again.
             if watchdog.saw_answer(consumer, membership.joined, bool(fetched)):
                 self._note_answer()
             else:

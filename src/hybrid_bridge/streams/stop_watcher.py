@@ -11,6 +11,7 @@ while no bridge ran is found before the group has formed; afterwards from where 
 """
 
 import asyncio
+from collections.abc import Callable
 from functools import partial
 
 import structlog
@@ -68,14 +69,21 @@ class StopWatcher(Reader):
     """
 
     def __init__(
-        self, settings: StreamSettings, inbox: Inbox, clock: Clock, *, stall_timeout_s: float = 8.0
+        self,
+        settings: StreamSettings,
+        inbox: Inbox,
+        clock: Clock,
+        *,
+        stall_timeout_s: float = 8.0,
+        standstills: Callable[[], int] = lambda: 0,
     ) -> None:
         """Prepare to watch; nothing is connected before `run`.
 
         Args:
             stall_timeout_s: the client is rebuilt after this long without an answer to a fetch.
+            standstills: as in Reader.
         """
-        super().__init__("redpanda stops", settings, clock)
+        super().__init__("redpanda stops", settings, clock, standstills)
         self.obeyed = ObeyedStops()
         self.found = 0
         self.elsewhere = 0
@@ -156,6 +164,7 @@ class StopWatcher(Reader):
                 raise Stalled(f"no fetch was answered for {watchdog.silent_s:.0f} s")
             for partition, records in fetched.items():
                 await self._look_through(partition, records)
+            self._refuse_old_client()  # Not before: no stop is too old to be obeyed.
             await asyncio.sleep(0)  # A backlog is at hand without a wait; the rest has its turn all the same.
 
     async def _fetch(self, consumer: AIOKafkaConsumer) -> dict[TopicPartition, list[ConsumerRecord]]:
