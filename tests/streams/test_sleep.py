@@ -1,4 +1,4 @@
-"""Readers over a sleep of the PC: new clients at once, nothing lost, nothing that was fetched before handed on."""
+"""Readers over a sleep of the PC: new clients at once, nothing lost, nothing fetched before handed on."""
 
 import asyncio
 import contextlib
