@@ -154,3 +154,72 @@ def test_a_tick_from_the_future_begins_no_day():
 def test_there_and_back_is_the_same_instant(utc_msc, offset_s):
     clock = ServerClock(offset_s)
     assert clock.to_utc_msc(clock.to_server_msc(utc_msc)) == utc_msc
+
+
+# After a sleep
+
+
+def asleep_for(clock, hours):
+    clock.doubt()
+    return START + hours * H
+
+
+def test_after_a_sleep_the_offset_is_unknown_until_fresh_ticks_show_it_again():
+    clock = ServerClock()
+    tell(clock, 10_800)
+    awake_msc = asleep_for(clock, 8)
+    assert (clock.offset_s, clock.to_utc_msc(START + 3 * H)) == (None, START)
+    tell(clock, 10_800, begin=awake_msc, looks=3)
+    assert clock.offset_s is None
+    look(clock, awake_msc + 3_000, 10_800)
+    assert (clock.offset_s, clock.transitions) == (10_800, (Transition(0, 10_800),))
+
+
+def test_daylight_saving_that_began_during_the_sleep_is_learned_before_any_tick_is_believed():
+    clock = ServerClock()
+    tell(clock, 7_200)
+    awake_msc = asleep_for(clock, 8)
+    tell(clock, 10_800, begin=awake_msc, looks=3)
+    assert clock.offset_s is None
+    look(clock, awake_msc + 3_000, 10_800)
+    assert (clock.offset_s, clock.transitions[-1].offset_s) == (10_800, 10_800)
+    assert clock.to_utc_msc(START + 2 * H) == START
+
+
+def test_daylight_saving_that_ended_during_the_sleep_wants_as_much_proof_as_ever():
+    clock = ServerClock()
+    tell(clock, 10_800)
+    awake_msc = asleep_for(clock, 8)
+    tell(clock, 7_200, begin=awake_msc, looks=60)
+    assert clock.offset_s is None
+    tell(clock, 7_200, begin=awake_msc + 60_000, looks=4)
+    assert clock.offset_s == 7_200
+
+
+def test_a_tick_that_came_during_the_sleep_is_not_fresh():
+    clock = ServerClock()
+    tell(clock, 10_800)
+    awake_msc = asleep_for(clock, 8)
+    look(clock, awake_msc, 10_800, age_msc=H)
+    for second in range(1, 10):
+        clock.observe({"EURUSD": awake_msc - H + 3 * H}, awake_msc + second * 1000)
+    assert clock.offset_s is None
+
+
+def test_what_was_about_to_be_proven_before_the_sleep_is_counted_anew():
+    clock = ServerClock()
+    tell(clock, 10_800)
+    tell(clock, 7_200, begin=START + 10_000, looks=10)
+    awake_msc = asleep_for(clock, 1)
+    tell(clock, 7_200, begin=awake_msc, looks=3)
+    assert clock.offset_s is None
+
+
+def test_a_doubt_before_anything_is_known_and_one_of_a_given_offset_change_nothing():
+    clock = ServerClock()
+    clock.doubt()
+    tell(clock, 10_800)
+    assert clock.offset_s == 10_800
+    given_offset = ServerClock(7_200)
+    given_offset.doubt()
+    assert given_offset.offset_s == 7_200

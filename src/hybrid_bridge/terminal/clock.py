@@ -51,16 +51,29 @@ class ServerClock:
         self._newest: dict[str, int] = {}
         self._looked_msc: int | None = None
         self._candidate: _Candidate | None = None
+        self._doubted = False
 
     @property
     def offset_s(self) -> int | None:
-        """Seconds that the server's clock is ahead of UTC now; None while that is unknown."""
+        """Seconds that the server's clock is ahead of UTC now; None while that is unknown or doubted."""
+        return None if self._doubted else self._last_offset_s
+
+    @property
+    def _last_offset_s(self) -> int | None:
         return self._transitions[-1].offset_s if self._transitions else None
 
     @property
     def transitions(self) -> tuple[Transition, ...]:
         """All offsets seen so far, oldest first."""
         return tuple(self._transitions)
+
+    def doubt(self) -> None:
+        """Learn the offset anew, as after a sleep: daylight saving may have begun or ended meanwhile.
+
+        Until it is proven again times are converted by the last one known, and ticks and entries wait.
+        """
+        if not self._fixed:
+            self._doubted, self._looked_msc, self._candidate = bool(self._transitions), None, None
 
     def observe(self, newest_server_msc: Mapping[str, int], utc_msc: int) -> None:
         """Take note of the newest tick's time of each symbol, as seen at an instant.
@@ -116,7 +129,7 @@ class ServerClock:
         return max(appeared, default=None)
 
     def _weigh(self, offset_s: int, utc_msc: int) -> None:
-        if offset_s == self.offset_s:
+        if offset_s == self._last_offset_s and not self._doubted:
             self._candidate = None
             return
         candidate = self._candidate
@@ -127,17 +140,20 @@ class ServerClock:
             self._adopt(candidate)
 
     def _proven(self, candidate: _Candidate, utc_msc: int) -> bool:
-        if self.offset_s is None or candidate.offset_s > self.offset_s:
+        last_s = self._last_offset_s
+        if last_s is None or candidate.offset_s >= last_s:
             return candidate.looks >= LOOKS_TO_LEARN
         return (
-            candidate.offset_s == self.offset_s - DAYLIGHT_S
+            candidate.offset_s == last_s - DAYLIGHT_S
             and candidate.looks >= LOOKS_TO_SET_BACK
             and utc_msc - candidate.first_utc_msc >= SPAN_TO_SET_BACK_MSC
         )
 
     def _adopt(self, candidate: _Candidate) -> None:
-        self._candidate = None
-        previous = self.offset_s
+        self._candidate, self._doubted = None, False
+        previous = self._last_offset_s
+        if candidate.offset_s == previous:
+            return
         if previous is not None and abs(candidate.offset_s - previous) == DAYLIGHT_S:
             self._transitions.append(Transition(candidate.first_utc_msc, candidate.offset_s))
             return
