@@ -17,7 +17,7 @@ COMMANDS = """commands:
   resume --reason TEXT                       lift a halt
   limits [--tighten NAME=VALUE ...]          show the limits in force, make them stricter (see limits --help)
   journal [--signal ID] ...                  show or export what happened (see journal --help)
-  check [--json]                             look at the way to Redpanda step by step, say what is wrong
+  check [terminal|redpanda|backend] [--json] look at the ways that are needed, step by step, say what is wrong
   service install|remove|status|run          start the bridge with the PC (Windows)
   audit-ticks --from TIME [--to TIME] ...    compare the tick topic with the terminal's history
   log [--lines N]                            the end of the log

@@ -13,7 +13,7 @@ import structlog
 from confluent_kafka import Producer
 
 from hybrid_bridge import cli
-from hybrid_bridge.commands import check
+from hybrid_bridge.commands import check_parts
 from hybrid_bridge.findings import Finding, well
 from hybrid_bridge.settings import StreamSettings
 from hybrid_bridge.streams.diagnosis.faults import FAULTS
@@ -44,7 +44,7 @@ def settings_file(folder: Path, **settings: str) -> None:
 
 def test_0_where_redpanda_can_be_used(folder, broker, capsys):
     settings_file(folder, REDPANDA_BOOTSTRAP_SERVERS=broker)
-    assert 0 == cli.main(["check"])
+    assert 0 == cli.main(["check", "redpanda"])
     told = capsys.readouterr().out.splitlines()
     assert f"Redpanda at {broker}, PLAINTEXT" == told[0]
     assert "Redpanda can be used from this PC." == told[-1]
@@ -55,7 +55,7 @@ def test_0_where_redpanda_can_be_used(folder, broker, capsys):
 
 def test_1_with_cause_what_was_seen_and_mend(folder, refused, capsys):
     settings_file(folder, REDPANDA_BOOTSTRAP_SERVERS=refused)
-    assert 1 == cli.main(["check"])
+    assert 1 == cli.main(["check", "redpanda"])
     assert [
         f"Redpanda at {refused}, PLAINTEXT",
         "",
@@ -71,14 +71,15 @@ def test_1_with_cause_what_was_seen_and_mend(folder, refused, capsys):
 
 def test_several_faults_are_mended_one_after_the_other(folder, refused, capsys):
     settings_file(folder, REDPANDA_BOOTSTRAP_SERVERS=f"{refused},no-such-host.invalid:9092")
-    assert 1 == cli.main(["check"])
+    assert 1 == cli.main(["check", "redpanda"])
     assert f"Mend 'TCP {refused}', then the 1 after it; then check again." in capsys.readouterr().out
 
 
 def test_a_program_reads_the_same(folder, refused, capsys):
     settings_file(folder, REDPANDA_BOOTSTRAP_SERVERS=refused)
-    assert 1 == cli.main(["check", "--json"])
-    assert {
+    assert 1 == cli.main(["check", "redpanda", "--json"])
+    part = {
+        "part": "redpanda",
         "ok": False,
         "servers": refused,
         "protocol": "PLAINTEXT",
@@ -101,20 +102,21 @@ def test_a_program_reads_the_same(folder, refused, capsys):
                 "mend": FAULTS["tcp_refused"].mend,
             },
         ],
-    } == json.loads(capsys.readouterr().out)
+    }
+    assert {"ok": False, "parts": [part]} == json.loads(capsys.readouterr().out)
 
 
 def test_a_program_reads_that_all_is_well(folder, broker, capsys):
     settings_file(folder, REDPANDA_BOOTSTRAP_SERVERS=broker)
-    assert 0 == cli.main(["check", "--json"])
+    assert 0 == cli.main(["check", "redpanda", "--json"])
     assert json.loads(capsys.readouterr().out)["ok"] is True
 
 
 def test_another_settings_file_can_be_named(folder, refused, capsys):
     (folder / "other.env").write_text(f"REDPANDA_BOOTSTRAP_SERVERS={refused}\n")
-    assert 1 == cli.main(["check", "--env-file", "other.env", "--json"])
+    assert 1 == cli.main(["check", "redpanda", "--env-file", "other.env", "--json"])
     # Without MT5_LOGIN there is no account yet, and the way to Redpanda can be looked at all the same.
-    told = json.loads(capsys.readouterr().out)
+    (told,) = json.loads(capsys.readouterr().out)["parts"]
     assert (refused, "no-account") == (told["servers"], told["account"])
 
 
@@ -125,7 +127,7 @@ def test_settings_that_do_not_go_together_are_2(folder, refused, capsys):
         REDPANDA_SECURITY_PROTOCOL="SASL_SSL",
         MAX_RISK_PERCENT="x",
     )
-    assert 2 == cli.main(["check"])
+    assert 2 == cli.main(["check", "redpanda"])
     told = capsys.readouterr().err
     assert "REDPANDA_SASL_USERNAME: not set, but REDPANDA_SECURITY_PROTOCOL=SASL_SSL logs in; set it" in told
     assert "MAX_RISK_PERCENT" not in told
@@ -139,15 +141,15 @@ def test_a_password_is_never_shown(folder, refused, capsys):
         REDPANDA_SASL_USERNAME="trader",
         REDPANDA_SASL_PASSWORD="very-secret",
     )
-    assert 1 == cli.main(["check"])
-    assert 1 == cli.main(["check", "--json"])
+    assert 1 == cli.main(["check", "redpanda"])
+    assert 1 == cli.main(["check", "redpanda", "--json"])
     assert "very-secret" not in "".join(capsys.readouterr())
 
 
 def test_the_report_leaves_the_logs_as_they_were(folder, refused, capsys):
     settings_file(folder, REDPANDA_BOOTSTRAP_SERVERS=refused)
     before = structlog.get_config()
-    assert 1 == cli.main(["check"])
+    assert 1 == cli.main(["check", "redpanda"])
     assert before == structlog.get_config()
 
 
@@ -158,8 +160,8 @@ def test_ctrl_c_ends_it_in_one_sentence(folder, refused, monkeypatch, capsys):
         await asyncio.Event().wait()
 
     settings_file(folder, REDPANDA_BOOTSTRAP_SERVERS=refused)
-    monkeypatch.setattr(check, "inspect", interrupted)
-    assert 1 == cli.main(["check"])
+    monkeypatch.setattr(check_parts, "inspect_redpanda", interrupted)
+    assert 1 == cli.main(["check", "redpanda"])
     assert "interrupted: nothing can be said\n" == capsys.readouterr().err
 
 
@@ -174,6 +176,6 @@ def test_without_an_account_the_group_is_not_that_of_the_simulation(
         yield well("name", "is 127.0.0.1")
 
     (folder / ".env").write_text(f"MT5_BACKEND=terminal\nREDPANDA_GROUP_ID={named}\n")
-    monkeypatch.setattr(check, "inspect", inspect)
-    assert 0 == cli.main(["check"])
+    monkeypatch.setattr(check_parts, "inspect_redpanda", inspect)
+    assert 0 == cli.main(["check", "redpanda"])
     assert [expected] == asked

@@ -41,6 +41,11 @@ class Package:
         self._module = module
         self.link_lost = False
 
+    @property
+    def module(self) -> Any:
+        """The module itself, for what is no call."""
+        return self._module
+
     def watch_link(self) -> None:
         """Forget earlier losses of the connection."""
         self.link_lost = False

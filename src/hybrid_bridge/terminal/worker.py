@@ -16,6 +16,8 @@ from typing import Any, BinaryIO
 import msgspec
 
 from hybrid_bridge.terminal import process_care, tick_pages, trading, valuing
+from hybrid_bridge.terminal.diagnosis import answers
+from hybrid_bridge.terminal.diagnosis.operations import DIAGNOSIS
 from hybrid_bridge.terminal.framing import LOG, REPLY, Failure, pack, read_payload
 from hybrid_bridge.terminal.operations import OPERATIONS
 from hybrid_bridge.terminal.package import PackageError
@@ -31,7 +33,8 @@ class Worker:
         self._session = Session(module_name, self.log)
         self._request = msgspec.msgpack.Decoder(tuple[int, str, msgspec.Raw])
         self._arguments = {
-            name: msgspec.msgpack.Decoder(operation.args) for name, operation in OPERATIONS.items()
+            operation.name: msgspec.msgpack.Decoder(operation.args)
+            for operation in (*OPERATIONS.values(), *DIAGNOSIS)
         }
         session = self._session
         self._operations: dict[str, Callable[[Any], msgspec.Struct]] = {
@@ -46,6 +49,10 @@ class Worker:
             "submit": lambda args: trading.submit(session, args),
             "look": lambda args: trading.look(session, args),
             "deals": lambda args: trading.find_deals(session, args),
+            "package": lambda args: answers.tell_package(session, args),
+            "state": lambda args: answers.tell_state(session, args),
+            "symbols": lambda args: answers.tell_symbols(session, args),
+            "rehearse": lambda args: answers.rehearse(session, args),
         }
 
     def run(self) -> None:
