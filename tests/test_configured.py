@@ -6,9 +6,10 @@ import dataclasses
 import pytest
 from pydantic import ValidationError
 
-from hybrid_bridge.configured import TRADING_SETTINGS, limits_of, trading_values
+from hybrid_bridge.configured import TRADING_SETTINGS, check_runnable, limits_of, trading_values
 from hybrid_bridge.core.limits import Limits
 from hybrid_bridge.core.tightening import RULES, in_force
+from hybrid_bridge.errors import ConfigurationError
 from hybrid_bridge.settings import Settings
 
 # Settings that neither limit an order nor reach a part through one of the slices: the folder of all files,
@@ -154,3 +155,33 @@ class TestTradingValues:
         limits = in_force(limits_of(settings), {"signal_max_age_s": 2.5, "max_daily_trades": 3.0})
         found = trading_values(settings, limits)
         assert (2.5, 3) == (found["signal_max_age_s"], found["max_daily_trades"])
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ("stal:seconds=1", "SIM_FAULTS: unknown fault 'stal'; known are "),
+        ("stall:command=nope", "SIM_FAULTS: unknown command 'nope'; known are any, "),
+        ("stall:seconds", "must read option=value"),
+    ],
+)
+def test_faults_that_make_no_sense_are_refused_before_anything_starts(spec: str, words: str) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        check_runnable(Settings(simulation_mode=True, sim_faults=spec))
+    assert words in str(refused.value)
+    # A terminal that runs already has faults of its own.
+    check_runnable(Settings(simulation_mode=True, sim_faults=spec, sim_address="127.0.0.1:9"))
+    check_runnable(Settings(simulation_mode=True, sim_faults="stall:skip=2,seconds=5; reject:retcode=10006"))
+
+
+@pytest.mark.parametrize("platform", ["linux", "darwin"])
+def test_a_genuine_terminal_is_refused_where_there_can_be_none(
+    monkeypatch: pytest.MonkeyPatch, platform: str
+) -> None:
+    genuine = Settings(mt5_backend="terminal", mt5_login=7001)
+    monkeypatch.setattr("sys.platform", platform)
+    with pytest.raises(ConfigurationError, match=f"run on Windows only, and this is {platform}; "):
+        check_runnable(genuine)
+    check_runnable(Settings(mt5_backend="simulator"))
+    monkeypatch.setattr("sys.platform", "win32")
+    check_runnable(genuine)

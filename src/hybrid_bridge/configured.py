@@ -1,11 +1,14 @@
-"""What the settings mean to the rest: the limits as the core reads them.
+"""What the settings mean to the rest: the limits as the core reads them, whether a bridge can run at all.
 
 Pure. The bridge builds its parts with it; `hybrid-bridge limits` tells by it what is in force, beside a
-running bridge or without one.
+running bridge or without one. commands/run asks it before anything is started.
 """
+
+import sys
 
 from hybrid_bridge.core.limits import Limits
 from hybrid_bridge.core.tightening import RULES
+from hybrid_bridge.errors import ConfigurationError
 from hybrid_bridge.settings import Settings
 
 # The settings that decide what may be traded, in the order in which a person meets them.
@@ -20,6 +23,31 @@ TRADING_SETTINGS = (
 )
 
 SettingValue = bool | int | float | str | None
+
+
+def check_runnable(settings: Settings) -> None:
+    """Refuse what could never become a bridge at work, though each setting is right by itself.
+
+    Raises:
+        ConfigurationError: says what was seen and what to do.
+    """
+    if not settings.simulated and sys.platform != "win32":
+        raise ConfigurationError(
+            "MT5_BACKEND=terminal: MetaTrader 5 and its Python package run on Windows only, and this is"
+            f" {sys.platform}; start the bridge on the terminal's Windows PC, or use the simulated terminal:"
+            " SIMULATION_MODE=true, or --demo"
+        )
+    if settings.simulated and not settings.sim_address and settings.sim_faults:
+        _check_faults(settings.sim_faults)
+
+
+def _check_faults(spec: str) -> None:
+    from hybrid_bridge.simulator.faults import FaultBoard, FaultError
+
+    try:
+        FaultBoard().add_text(spec)
+    except FaultError as error:
+        raise ConfigurationError(f"SIM_FAULTS: {error}") from error
 
 
 def trading_values(settings: Settings, limits: Limits) -> dict[str, SettingValue]:

@@ -48,6 +48,13 @@ class TestOptions:
         assert app.RunPlan(hybrid=True) == plan
         assert 7001 == settings.mt5_login
 
+    def test_what_can_never_run_is_refused_before_anything_starts(self, folder, offline, started, capsys):
+        offline.write_text("SIMULATION_MODE=true\nSIM_FAULTS=stal:seconds=1\n")
+        assert 2 == cli.main([])
+        assert "SIM_FAULTS: unknown fault 'stal'" in capsys.readouterr().err
+        assert [] == started
+        assert [offline] == list(folder.iterdir())
+
     def test_every_option_reaches_the_run(self, folder, offline, started):
         (folder / "EURUSD.csv").write_text("time_msc,bid,ask\n")
         offline.rename(folder / "other.env")
@@ -117,9 +124,9 @@ class TestExitCodes:
         assert f"--summary: {summary} cannot be written" in told
         assert not (folder / "mt5_bridge.log").exists()
 
-    def test_1_when_another_bridge_has_the_state_dir(self, folder, offline, capsys):
+    def test_4_when_another_bridge_has_the_state_dir(self, folder, offline, capsys):
         lock = InstanceLock(folder / "state")
-        assert 1 == cli.main([])
+        assert 4 == cli.main([])
         assert f"another bridge (process {os.getpid()}) uses STATE_DIR state" in capsys.readouterr().err
         assert not (folder / "mt5_bridge.log").exists()  # it is the other's
         lock.release()
@@ -146,7 +153,8 @@ class TestExitCodes:
 
     def test_1_when_a_program_beside_the_bridge_cannot_start(self, folder, monkeypatch):
         monkeypatch.setenv("SIMULATION_MODE", "true")
-        monkeypatch.setenv("SIM_FAULTS", "nonsense")
+        (folder / "EURUSD.csv").write_text("neither ticks nor a header\n")
+        monkeypatch.setenv("SIM_TICKS", "EURUSD.csv")
         assert 1 == cli.main([])
         told = (folder / "mt5_bridge.log").read_text()
         assert "ERROR" in told

@@ -89,6 +89,7 @@ def _run_bridge(
     import asyncio
 
     from hybrid_bridge import app
+    from hybrid_bridge.configured import check_runnable
     from hybrid_bridge.settings import load_settings
 
     overrides: dict[str, object] = {"simulation_mode": True} if options.ticks or options.demo else {}
@@ -107,4 +108,5 @@ def _run_bridge(
 
         overrides |= demo_overrides(options.ticks)
     settings = load_settings(options.env_file, overrides)
+    check_runnable(settings)
     return asyncio.run(app.run(settings, plan, stops_seen, endings))

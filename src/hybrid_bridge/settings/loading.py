@@ -3,7 +3,6 @@
 cli calls `load_settings` once. Nothing here is kept or changed after that one reading.
 """
 
-import sys
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -48,7 +47,7 @@ def load_settings(env_file: Path | None = None, overrides: Mapping[str, object] 
     ]
     if problems:
         raise ConfigurationError("\n".join(problems))
-    return settings.with_warnings(*warnings, *_doubts(settings, environment))
+    return settings.with_warnings(*warnings, *_doubts(environment))
 
 
 def find_state_dir(env_file: Path | None = None) -> Path:
@@ -134,7 +133,7 @@ def _validate(values: dict[str, Any], origins: Mapping[str, str]) -> tuple[Setti
     return Settings(**kept), refused
 
 
-def _doubts(settings: Settings, environment: Mapping[str, object]) -> Iterator[str]:
+def _doubts(environment: Mapping[str, object]) -> Iterator[str]:
     """Yield what is odd but usable."""
     for name in sorted(SECRETS & set(environment)):
         text = str(environment[name])
@@ -143,5 +142,3 @@ def _doubts(settings: Settings, environment: Mapping[str, object]) -> Iterator[s
                 f"{name.upper()}: begins and ends with a quotation mark in the environment, "
                 "which is taken as part of it"
             )
-    if not settings.simulated and sys.platform != "win32":
-        yield "MT5_BACKEND: MetaTrader 5 runs on Windows; here only 'simulator' or --demo can connect"
