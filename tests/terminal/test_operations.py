@@ -2,6 +2,7 @@ import io
 import re
 
 from hybrid_bridge.terminal import operations
+from hybrid_bridge.terminal.diagnosis.operations import DIAGNOSIS
 from hybrid_bridge.terminal.lane import IDENTITY_AFTER_S
 from hybrid_bridge.terminal.operations import OPERATIONS, Priority
 from hybrid_bridge.terminal.worker import Worker
@@ -9,7 +10,7 @@ from hybrid_bridge.terminal.worker import Worker
 
 def test_a_worker_can_do_every_operation_and_no_other():
     worker = Worker("none", io.BytesIO(), io.BytesIO())
-    assert set(OPERATIONS) == set(worker._operations)
+    assert {*OPERATIONS, *(made.name for made in DIAGNOSIS)} == set(worker._operations)
 
 
 def test_orders_go_before_questions_and_questions_before_ticks():

@@ -48,7 +48,9 @@ def tell_symbols(session: Session, args: SymbolsArgs) -> SymbolsReply:
 
 def rehearse(session: Session, args: SubmitArgs) -> RehearseReply:
     """Have the terminal check a request, which is not sent."""
-    result = session.package.call("order_check", msgspec.structs.asdict(args))
+    request = msgspec.structs.asdict(args)
+    del request["latest_utc_msc"]  # No part of it.
+    result = session.package.call("order_check", request)
     return row(RehearseReply, result)
 
 
