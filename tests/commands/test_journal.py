@@ -105,6 +105,20 @@ def test_one_order_is_told_event_by_event(folder, capsys):
         assert words in line
 
 
+def test_the_latest_of_one_order_and_a_part_of_its_time_are_told(folder, capsys):
+    keep(folder)
+    whole = shown(capsys, "--signal", "s-1")
+    latest = "the latest 2 of 7 events; --last N shows more"
+    assert [whole[0], *whole[-2:], latest] == shown(capsys, "--signal", "s-1", "--last", "2")
+    assert whole == shown(capsys, "--signal", "s-1", "--last", "7")
+    assert [*whole[:1], *whole[-1:]] == shown(capsys, "--signal", "s-1", "--since", "2026-09-21T15:00")
+    assert [*whole[:1], "no events"] == shown(capsys, "--signal", "s-1", "--since", "2026-09-22")
+    for form, heads in (("jsonl", 0), ("csv", 1)):
+        every = shown(capsys, "--signal", "s-1", "--format", form)
+        chosen = shown(capsys, "--signal", "s-1", "--format", form, "--last", "2")
+        assert [*every[:heads], *every[-2:]] == chosen
+
+
 def test_every_event_has_its_line(folder, capsys):
     keep(folder)
     lines = shown(capsys, "--events")

@@ -124,14 +124,17 @@ def _of_signal(options: argparse.Namespace, lives: Iterable[Life]) -> Iterator[s
     if not found:
         known = "it never came, or it ended longer ago than JOURNAL_RETENTION_DAYS"
         raise BridgeError(f"no order with the signal id {options.signal!r} in the journal: {known}")
-    events = [event for life in found for event in life.events if _within(options, event.at_msc)]
+    every = [(life, event) for life in found for event in life.events if _within(options, event.at_msc)]
+    shown = every[-options.last :] if options.last is not None else every
     match options.format:
         case "jsonl":
-            return export.json_lines(export.event_records(events))
+            return export.json_lines(export.event_records(event for _, event in shown))
         case "csv":
-            return export.event_csv(events)
+            return export.event_csv(event for _, event in shown)
         case _:
-            return _ended([line for life in found for line in story.order_story(life)])
+            chosen = ((life, [event for owner, event in shown if owner is life]) for life in found)
+            lines = [line for life, events in chosen for line in story.order_story(life, events)]
+            return _ended([*lines, *_more(len(shown), len(every), "events")])
 
 
 def _more(shown: int, there: int, what: str) -> list[str]:

@@ -73,10 +73,10 @@ def event_table(events: Sequence[StoredEvent]) -> list[str]:
     return aligned(rows, frozenset({1, 2}))
 
 
-def order_story(life: Life) -> list[str]:
-    """Return an order's whole life, event by event, with the time since it came."""
+def order_story(life: Life, events: Sequence[StoredEvent]) -> list[str]:
+    """Return these events of an order's life, with the time since it came."""
     heading = f"Signal {plain(life.signal_id)} is intent {life.number}: {life.state.value}"
-    rows = [[f"  {iso(e.at_msc)}", f"{e.at_msc - life.received_msc:+d} ms", sentence(e)] for e in life.events]
+    rows = [[f"  {iso(e.at_msc)}", f"{e.at_msc - life.received_msc:+d} ms", sentence(e)] for e in events]
     return [heading, *aligned(rows, frozenset({1}))]
 
 
