@@ -89,8 +89,8 @@ def scripted() -> Iterator[ScriptedTerminal]:
     """Give a scripted terminal and leave the package's session as a fresh process has it."""
     terminal = ScriptedTerminal()
     yield terminal
-    terminal.close()
     forget_session()
+    terminal.close()
 
 
 @pytest.fixture

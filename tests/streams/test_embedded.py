@@ -44,7 +44,7 @@ def test_it_tells_its_address_on_standard_output_and_in_the_ready_file(tmp_path:
     assert listens(fact["broker"])
 
     process.terminate()
-    assert process.wait(timeout=5) == 0
+    assert process.wait(timeout=5) == (1 if sys.platform == "win32" else 0)  # Windows' terminate kills
 
 
 async def test_it_ends_when_its_parent_is_killed() -> None:
