@@ -27,6 +27,7 @@ COMPOSITION = {
     "guard_figures",
     "status",
     "status_file",
+    "waking",
     "summary",
     "loop_lag",
     "process_cost",
@@ -102,6 +103,7 @@ UNTESTED = {
 # Who may own a task that no group in the same module does.
 TASK_OWNERS = {
     "app.py",
+    "terminal/deadline.py",  # what takes too long is abandoned, but not for the PC's having slept
     "streams/clients.py",  # a Kafka client's stop may hang: it is waited for, then abandoned
 }
 # Tests of something else than one module of the package.
@@ -116,6 +118,10 @@ UNMAPPED = {
     "streams/test_kafka_stops.py",  # stops and orders through a real broker's troubles
     "streams/test_kafka_outages.py",  # networks, brokers and their owners, as the producers meet them
     "streams/test_kafka_readers.py",  # the same as the readers meet them
+    "control/test_client_sleep.py",  # the client over a sleep of the PC
+    "execution/test_standstills.py",  # the whole executor over a sleep of the PC
+    "streams/test_sleep.py",  # both readers over a sleep of the PC
+    "terminal/test_lane_sleep.py",  # a lane over a sleep of the PC
     "streams/test_redelivery.py",  # messages that come again, from the topic to the journal
     "test_fault_table.py",  # docs/faults.md
     "test_limits_page.py",  # docs/limits.md

@@ -30,6 +30,8 @@ from hybrid_bridge.execution.recorder import Recorder
 from hybrid_bridge.execution.recovery import Recovery
 from hybrid_bridge.execution.settling import Settling
 from hybrid_bridge.figures import ExecutorFigures
+from hybrid_bridge.host.power import KeepAwake
+from hybrid_bridge.host.sleep import SleepMeter
 from hybrid_bridge.journal.cursors import SqliteCursorStore
 from hybrid_bridge.journal.retention import Retention
 from hybrid_bridge.journal.sqlite import SqliteJournal
@@ -48,6 +50,7 @@ from hybrid_bridge.terminal.lanes import Lanes
 from hybrid_bridge.terminal.market_lane import TerminalMarketLane
 from hybrid_bridge.terminal.poller import AccountPoller, TickPoller
 from hybrid_bridge.terminal.trade_lane import TerminalTradeLane
+from hybrid_bridge.waking import Waking, power_shown
 
 log = structlog.get_logger(__name__)
 
@@ -73,12 +76,14 @@ class Bridge:
         self._hybrid = hybrid
         self.report: AccountReport | None = None
         self.clock = SystemClock()
+        self.sleep = SleepMeter(self.clock)
         self.figures = ExecutorFigures()
         self.inbox = PriorityInbox(self.clock.monotonic)
         self._open_files()
         self._build_terminal()
         self._build_execution()
         self._build_channels()
+        self._build_power()
         self.board = StatusBoard(self.recorder.state, self.figures)
         self._fill_board()
 
@@ -92,7 +97,7 @@ class Bridge:
     def _build_terminal(self) -> None:
         terminal = self._settings.terminal
         self.server_clock = ServerClock(terminal.server_utc_offset_s)
-        self.lanes = Lanes(terminal)
+        self.lanes = Lanes(terminal, self.sleep.look)
         self.market = TerminalMarketLane(self.lanes.for_market, self.server_clock, self.clock)
         self.trade = TerminalTradeLane(self.lanes.for_orders, self.server_clock, self.clock)
 
@@ -117,9 +122,10 @@ class Bridge:
             self.figures,
             server_day,
             self.settling.take,
+            self.sleep.look,
         )
         self.recovery = Recovery(
-            self.recorder, self.executor, self.trade, self.clock, lambda: self.lanes.connects
+            self.recorder, self.executor, self.trade, self.clock, self._connection, self.sleep.look
         )
         self.clearing = EmergencyClearing(self.recorder, self.executor, self.inbox, self.trade, self.clock)
         state_dir = Path(self._settings.state_dir)
@@ -127,7 +133,13 @@ class Bridge:
 
     def _build_channels(self) -> None:
         self.control = ControlClient(
-            self._settings.control, self.inbox, self.clock, self.answer, on_connect=self._on_connect
+            self._settings.control,
+            self.inbox,
+            self.clock,
+            self.answer,
+            on_connect=self._on_connect,
+            standstills=self.sleep.look,
+            before_msc=self.sleep.before_msc,
         )
         self._control_pump = OutboxPump(self.journal, self.control, self.clock)
         self.pumps = [self._control_pump]
@@ -136,10 +148,12 @@ class Bridge:
         self.events: KafkaEventChannel | None = None
         self.sink: KafkaTickSink | WebSocketTickSink = WebSocketTickSink(self.control)
         if self._hybrid:
-            streams = self._settings.streams
+            streams, look = self._settings.streams, self.sleep.look
             sink = self.sink = KafkaTickSink(streams, self.clock)
-            self.stops = StopWatcher(streams, self.inbox, self.clock)
-            self.consumer = KafkaSignalConsumer(streams, self.inbox, self.clock, obeyed=self.stops.obeyed)
+            self.stops = StopWatcher(streams, self.inbox, self.clock, standstills=look)
+            self.consumer = KafkaSignalConsumer(
+                streams, self.inbox, self.clock, obeyed=self.stops.obeyed, standstills=look
+            )
             self.events = KafkaEventChannel(streams, self.clock)
             tell_once(sink.state, self.stops.state, self.consumer.state, self.events.state)
             self.pumps.append(OutboxPump(self.journal, self.events, self.clock))
@@ -149,6 +163,17 @@ class Bridge:
             terminal = replace(terminal, tick_mode="latest")
         self.ticks = TickPoller(self.market, self.sink, self.cursors, self.clock, self.server_clock, terminal)
         self.account = AccountPoller(self.market, self._on_report, terminal.account_interval_s)
+
+    def _build_power(self) -> None:
+        self.power = KeepAwake(self._stays_awake, self.clock)
+        sinks = (self.sink, self.events)
+        self.waking = Waking(
+            self.sleep,
+            forget=(self._forget_report, self.control.renew, self.account.poke),
+            doubt_clock=self.server_clock.doubt,
+            see_anew=self.recovery.see_anew,
+            reconnect=[sink.close for sink in sinks if isinstance(sink, KafkaTickSink | KafkaEventChannel)],
+        )
 
     def _fill_board(self) -> None:
         self.board.why_no_entries = self._why_no_entries
@@ -162,6 +187,7 @@ class Bridge:
         self.board.channels = {"terminal": self._terminal_state, "websocket": self._websocket_state}
         if self.consumer is not None:
             self.board.channels["redpanda"] = self._redpanda_state
+        self.board.power = lambda: power_shown(self.sleep, self.power)
         self.board.counters = {
             "ticks_published": lambda: self.ticks.figures.published,
             "ticks_acknowledged": lambda: self.ticks.figures.acknowledged,
@@ -178,8 +204,8 @@ class Bridge:
     def core(self) -> Sequence[Loop]:
         """Return the loops that decide and execute."""
         executor = self.executor
-        waking = [self.recovery.run, self.clearing.run, self.settling.run]
-        return [executor.run_orders, executor.run_facts, *waking]
+        waking = [self.recovery.run, self.clearing.run, self.settling.run, self.waking.run]
+        return [executor.run_orders, executor.run_facts, *waking, self.sleep.run]
 
     def outgoing(self) -> Sequence[Loop]:
         """Return the loops that deliver."""
@@ -187,7 +213,7 @@ class Bridge:
 
     def base(self) -> Sequence[Loop]:
         """Return the loops that everything stands on; the last to stop."""
-        return [self.lanes.run, self.control.run, self.retention.run, self._tell_status]
+        return [self.lanes.run, self.control.run, self.retention.run, self.power.run, self._tell_status]
 
     async def restore(self) -> None:
         """Bring the state back from the journal.
@@ -257,6 +283,16 @@ class Bridge:
     def _on_connect(self) -> None:
         self.post_status()
         self._control_pump.channel_up()
+
+    def _stays_awake(self) -> bool:
+        return self._settings.keep_awake and self.recorder.limits.trading_enabled
+
+    def _connection(self) -> int:
+        return self.lanes.connects
+
+    def _forget_report(self) -> None:
+        """Show nobody the account as it was before a sleep."""
+        self.report = None
 
     def _wake_pumps(self) -> None:
         for pump in self.pumps:

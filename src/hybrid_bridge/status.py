@@ -27,6 +27,7 @@ class StatusBoard:
         why_no_entries: gives the reason for which no entry is accepted now, "" for none.
         clearing: gives what an emergency stop still has to cancel and close, None for nothing.
         guard: by name, what the guard says of itself: limits in force, portfolio, losses; None for unknown.
+        power: gives whether the PC is kept awake, and how often it slept all the same.
         channels: per channel, a function that gives its state as plain values.
         counters: per counter, a function that gives its figure.
     """
@@ -37,6 +38,7 @@ class StatusBoard:
     why_no_entries: Callable[[], str] = str
     clearing: Callable[[], Facts | None] = _nothing_yet
     guard: dict[str, Callable[[], Facts | None]] = field(default_factory=dict)
+    power: Callable[[], Facts | None] = _nothing_yet
     channels: dict[str, Callable[[], Facts]] = field(default_factory=dict)
     counters: dict[str, Callable[[], object]] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=lambda: {"bridge": __version__})
@@ -50,6 +52,7 @@ class StatusBoard:
             "emergency_stop": self.state.emergency,
             "clearing": self.clearing(),
             **{name: read() for name, read in self.guard.items()},
+            "power": self.power(),
             "channels": {name: dict(read()) for name, read in self.channels.items()},
             "versions": self.versions,
             "counters": self.counted(),

@@ -17,14 +17,11 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-import structlog
-
 from hybrid_bridge.ports import Clock
-
-log = structlog.get_logger(__name__)
 
 BEAT_S = 1.0
 SLEPT_S = 1.0  # Clocks of the system differ by some milliseconds only.
@@ -93,6 +90,11 @@ class Standstill:
     cause: Cause
     began_msc: int
     lasted_s: float
+
+    @property
+    def since(self) -> str:
+        """Return when it began: UTC, to the second."""
+        return datetime.fromtimestamp(self.began_msc // 1000, UTC).isoformat().replace("+00:00", "Z")
 
     @property
     def in_words(self) -> str:
