@@ -190,3 +190,28 @@ async def test_a_worker_that_dies_each_time_is_told_and_not_waited_for_for_ever(
         ):
             await audit_ticks._until_ready(lane, changed)
         living.cancel()
+
+
+async def test_whoever_waits_for_the_terminal_is_told_for_what(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(audit_ticks, "QUIET_S", 0.05)
+    monkeypatch.setattr(audit_ticks, "TOLD_EVERY_S", 0.05)
+    (tmp_path / "slow_package.py").write_text(
+        "import time\n\n\ndef shutdown():\n    return True\n\n\n"
+        "def initialize(**_):\n    time.sleep(60)\n\n\ndef last_error():\n    return 1, ''\n"
+    )
+    terminal = Settings(_env_file=None, mt5_backend="simulator", sim_address="127.0.0.1:1").terminal
+    options = replace(
+        lane_options("audit", terminal), module="slow_package", environment={"PYTHONPATH": str(tmp_path)}
+    )
+    changed = asyncio.Event()
+    lane = Lane(options, on_change=changed.set)
+    told = ""
+    async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
+        living = tasks.create_task(lane.run())
+        waiting = tasks.create_task(audit_ticks._until_ready(lane, changed))
+        while told.count("\n") < 2:
+            await asyncio.sleep(0.01)
+            told += capsys.readouterr().err
+        waiting.cancel()
+        living.cancel()
+    assert told.startswith("waiting for the terminal, 0 s so far (given up after two minutes or so")

@@ -38,6 +38,8 @@ LATEST = (
 )
 # A PC's clock that is a little slow must not hide the ticks of the last moment.
 FRESH_MSC = 3_600_000
+# A terminal that runs answers at once; the package waits for another up to two minutes.
+QUIET_S, TOLD_EVERY_S = 2.0, 15.0
 LOOKS = 12
 LOOK_EVERY_S = 0.25
 
@@ -149,13 +151,25 @@ async def _with_lane(settings: "Settings", terminal: "TerminalSettings", span: "
 
 
 async def _until_ready(lane: "Lane", changed: asyncio.Event) -> None:
+    began_s, pause_s = time.monotonic(), QUIET_S
     while not lane.ready:
         changed.clear()
         if lane.connect_failures:  # The package itself has waited 100 s for a terminal that was starting.
             raise BridgeError(f"the terminal cannot be asked: {lane.state.reason}")
         if lane.state.restarts:
             raise BridgeError(f"the terminal cannot be asked, its worker process failed: {lane.state.reason}")
-        await changed.wait()
+        try:
+            async with asyncio.timeout(pause_s):
+                await changed.wait()
+        except TimeoutError:
+            _tell_waiting(time.monotonic() - began_s)
+            pause_s = TOLD_EVERY_S
+
+
+def _tell_waiting(waited_s: float) -> None:
+    given_up = "given up after two minutes or so, Ctrl-C ends it sooner"
+    told = f"waiting for the terminal, {waited_s:.0f} s so far ({given_up}): does it run, logged in?"
+    print(told, file=sys.stderr, flush=True)  # noqa: T201
 
 
 async def _run(
