@@ -122,7 +122,7 @@ def wired(simulator: Simulator, backend: Backend) -> dict[str, object]:
     return {
         "MT5_BACKEND": "simulator",
         "MT5_LOGIN": LOGIN,
-        "SIM_ADDRESS": simulator.address,
+        "SIM_ADDRESS": simulator.place,
         "BACKEND_WS_URL": backend.url,
         "SYMBOLS": "EURUSD",
         "TRADING_ENABLED": "true",
