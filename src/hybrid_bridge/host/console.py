@@ -13,12 +13,10 @@ if sys.platform == "win32":
     import _thread
     import ctypes
     import signal
-    import threading
     import time
     from ctypes import wintypes
-    from typing import NoReturn
 
-    from hybrid_bridge.host.endings import Ending, Endings
+    from hybrid_bridge.host.endings import Ending, Endings, hold
 
     CTRL_BREAK_EVENT = 1
     CTRL_CLOSE_EVENT = 2
@@ -44,7 +42,7 @@ if sys.platform == "win32":
         Also without a console: there is nothing to be told then.
         """
 
-        def hold(event: int) -> bool:
+        def on_event(event: int) -> bool:
             if event == CTRL_BREAK_EVENT:
                 # As Windows' C library does by itself; Wine's does not.
                 _thread.interrupt_main(signal.SIGBREAK)
@@ -53,9 +51,9 @@ if sys.platform == "win32":
             if cause is None:
                 return False
             endings.announce(Ending(cause, time.monotonic() + granted_s()))
-            return _never_return()
+            return hold()
 
-        routine = _Routine(hold)
+        routine = _Routine(on_event)
         _kept.append(routine)
         if not ctypes.WinDLL("kernel32", use_last_error=True).SetConsoleCtrlHandler(routine, True):
             raise ctypes.WinError(ctypes.get_last_error())
@@ -69,8 +67,3 @@ if sys.platform == "win32":
         user32 = ctypes.WinDLL("user32", use_last_error=True)
         asked = user32.SystemParametersInfoW(which, 0, ctypes.byref(milliseconds), 0)
         return milliseconds.value / 1000 if asked and milliseconds.value else GRANTED_S
-
-    def _never_return() -> NoReturn:
-        """Leave it to the main thread to end the process, with an exit code of its own."""
-        while True:
-            threading.Event().wait()

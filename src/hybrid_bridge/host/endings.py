@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import NoReturn
 
 CLOSE_TIMEOUT_S = 1.0
 
@@ -38,7 +39,6 @@ class Endings:
         self._lock = threading.Lock()
         self._listener: Callable[[Ending], None] | None = None
         self._waiting: list[Ending] = []
-        self._done = threading.Event()
         self._listened_to = threading.Event()
         self._at_the_end: list[Callable[[], None]] = []
 
@@ -73,19 +73,20 @@ class Endings:
         """Wait for the first listener: from then on there is a log."""
         self._listened_to.wait()
 
-    def wait_done(self) -> None:
-        """Wait until nothing is left to be done but leaving."""
-        self._done.wait()
-
     def at_the_end(self, close: Callable[[], None]) -> None:
         """Have something closed by `done`."""
         self._at_the_end.append(close)
 
     def done(self) -> None:
         """Say that nothing is left to be done but leaving; let go of what watches."""
-        self._done.set()
         for close in self._at_the_end:
             close()
+
+
+def hold() -> NoReturn:
+    """Never answer: it is the main thread that ends the process, with an exit code of its own."""
+    while True:
+        threading.Event().wait()
 
 
 def watch_endings() -> Endings:

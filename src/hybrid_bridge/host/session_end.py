@@ -22,7 +22,7 @@ if sys.platform == "win32":
     import structlog
 
     from hybrid_bridge.host.console import granted_s
-    from hybrid_bridge.host.endings import CLOSE_TIMEOUT_S, Ending, Endings
+    from hybrid_bridge.host.endings import CLOSE_TIMEOUT_S, Ending, Endings, hold
 
     log = structlog.get_logger(__name__)
 
@@ -67,14 +67,16 @@ if sys.platform == "win32":
             self._endings = endings
             self._user32 = _user32()
             self._procedure = _Procedure(self._on_message)
+            self._ready = threading.Event()
+            self._holds = False
             self._thread = threading.Thread(target=self._run, name="session end", daemon=True)
             self._thread.start()
 
         def close(self) -> None:
-            """End the thread, and the window with it."""
-            if self._thread.native_id is not None:
+            """End the thread and the window with it, unless that holds the end of the session just now."""
+            if not self._holds and self._ready.wait(CLOSE_TIMEOUT_S):
                 self._user32.PostThreadMessageW(self._thread.native_id, WM_QUIT, 0, 0)
-            self._thread.join(CLOSE_TIMEOUT_S)
+                self._thread.join(CLOSE_TIMEOUT_S)
 
         def _run(self) -> None:
             user32 = self._user32
@@ -88,6 +90,7 @@ if sys.platform == "win32":
                 self._endings.wait_listened_to()
                 log.warning("Log-off and shutdown will not be noticed in time", problem=str(problem))
                 return
+            self._ready.set()
             message = wintypes.MSG()
             while user32.GetMessageW(ctypes.byref(message), None, 0, 0) > 0:
                 user32.DispatchMessageW(ctypes.byref(message))
@@ -103,7 +106,8 @@ if sys.platform == "win32":
                 if given:
                     cause = "the user logs off" if more & ENDSESSION_LOGOFF else "the PC shuts down"
                     self._endings.announce(Ending(cause, time.monotonic() + granted_s()))
-                    self._endings.wait_done()
+                    self._holds = True
+                    hold()
                 self._user32.ShutdownBlockReasonDestroy(window)
                 return 0
             if message == WM_CLOSE:
