@@ -7,6 +7,7 @@ time, and the log file itself is emptied through the handle that is open anyway.
 
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from io import FileIO
@@ -105,9 +106,10 @@ def _open(path: Path) -> FileIO:
         return path.open("ab", buffering=0)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise ConfigurationError(
-            f"LOG_FILE: {path} cannot be written ({reason}); give a file in a folder you may write to"
-        ) from None
+        remedy = "give a file in a folder you may write to"
+        if sys.platform == "win32" and path.is_file():
+            remedy = f"close it in the program that keeps it to itself, or {remedy}"
+        raise ConfigurationError(f"LOG_FILE: {path} cannot be written ({reason}); {remedy}") from None
 
 
 def _escaped(name: str) -> str:
