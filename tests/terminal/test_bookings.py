@@ -253,6 +253,31 @@ def test_figures_and_bookings_are_of_one_instant(account, clock):
     assert len(account.asked) == 2
 
 
+@pytest.mark.parametrize(("late", "looked"), [(0.0, 1), (40.0, 2)])
+def test_the_account_is_looked_at_again_only_where_the_deals_go_with_other_figures(
+    account, clock, late, looked
+):
+    settle(account, clock)
+    account.pay(7, -3.5, kind=2)
+    account.before_answering = lambda: late and account.pay(8, late)
+    figures = account.call("account_info")
+    calls = []
+    answer = account.call
+    account.call = lambda name, *arguments: (calls.append(name), answer(name, *arguments))[1]
+    account.bookings.catch_up(account, lambda *_, **__: None, figures)
+    assert calls.count("account_info") == looked - 1
+
+
+def test_a_payment_that_comes_with_a_late_deal_is_not_told_with_figures_from_before_it(account, clock):
+    account.record(1, 0.0, kind=0, time_s=NOW_S)
+    account.look()
+    clock.now_s += 1
+    payments = iter([lambda: account.pay(8, 40.0)])
+    account.before_answering = lambda: next(payments, lambda: None)()
+    found, figures = account.look()
+    assert (found, figures.balance) == ([(8, 40.0)], 1040.0)
+
+
 def test_money_that_never_stands_still_does_not_hold_up_the_look(account, clock):
     settle(account, clock)
     account.balance += 1

@@ -90,10 +90,14 @@ class Bookings:
         return time.monotonic() >= self._whole_overlap_at + pause_s
 
     def _question(self, package: Package, log: "Log", account: Any, overlap_s: int) -> Any:
-        """Ask until the money stands still around the answer; returns account_info's answer to go with it."""
+        """Ask until the answer goes with the money, or the money stands still around it.
+
+        Returns:
+            account_info's answer that goes with the deals.
+        """
         for _ in range(QUESTIONS_MAX):
             asked_at = _money(account)
-            if not self._ask(package, log, overlap_s):
+            if not self._ask(package, log, overlap_s) or self._accounts_for(asked_at):
                 break
             account = package.call("account_info")
             if _money(account) == asked_at:
@@ -154,8 +158,12 @@ class Bookings:
 
     def _explains(self, money: float) -> bool:
         """Tell whether the deals known account for the money, or it is back where it was."""
-        if self._base is None or money == self._base:
-            return self._base is not None
+        return self._base is not None and (money == self._base or self._accounts_for(money))
+
+    def _accounts_for(self, money: float) -> bool:
+        """Tell whether the deals known are those that this money has in it."""
+        if self._base is None:
+            return False
         return math.isclose(money - self._base, self._moved, abs_tol=NOISE + NOISE_SHARE * abs(money))
 
     def _settle(self, money: float) -> None:
