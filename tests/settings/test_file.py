@@ -56,7 +56,9 @@ def test_a_path_in_double_quotes_is_one_line_whatever_its_backslashes_become(tmp
     assert read(tmp_path, r'MT5_PATH="C:\new\terminal64.exe"').problems == []
 
 
-@pytest.mark.parametrize("content", ["A=1".encode("utf-16"), "A=ü".encode("cp1252")])
+@pytest.mark.parametrize(
+    "content", ["A=1".encode("utf-16"), "A=1".encode("utf-16-le"), "A=ü".encode("cp1252")]
+)
 def test_a_file_in_another_encoding_is_refused_with_the_remedy(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(ConfigurationError, match="is not UTF-8 text; save it again"):
         read(tmp_path, content)

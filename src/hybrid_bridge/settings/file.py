@@ -4,6 +4,7 @@ A leaf, called by settings only. It knows nothing of what settings exist. Values
 `${NAME}` is not replaced, because passwords may hold it.
 """
 
+import contextlib
 import io
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,18 +51,21 @@ def read_env_file(path: Path | None) -> EnvFile:
 
 def _read_text(path: Path) -> str:
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        content = path.read_bytes()
     except FileNotFoundError:
         raise ConfigurationError(
             f"--env-file: no file at {path}; copy .env.example to that name and fill it in"
         ) from None
-    except UnicodeDecodeError:
-        raise ConfigurationError(
-            f"{path}: is not UTF-8 text; save it again with the encoding UTF-8 (Notepad: File > Save as)"
-        ) from None
     except OSError as error:
         reason = error.strerror or str(error)
         raise ConfigurationError(f"{path}: cannot be read ({reason}); give a text file") from None
+    with contextlib.suppress(UnicodeDecodeError):
+        text = content.decode("utf-8-sig")
+        if "\0" not in text:  # UTF-16 without a mark looks like UTF-8 with a NUL behind every letter.
+            return text
+    raise ConfigurationError(
+        f"{path}: is not UTF-8 text; save it again with the encoding UTF-8 (Notepad: File > Save as)"
+    )
 
 
 def _take(binding: Binding, found: EnvFile) -> None:
