@@ -5,7 +5,7 @@ workers, consumer client, WebSocket, event topic. A killed life is never touched
 """
 
 import asyncio
-import resource
+import sys
 import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor, Future
@@ -25,6 +25,8 @@ from hybrid_bridge.execution.inbox import PriorityInbox
 from hybrid_bridge.journal.sqlite import SqliteJournal
 from hybrid_bridge.ports import OutboxEntry
 
+if sys.platform != "win32":
+    import resource
 if TYPE_CHECKING:
     from scripts.simulation.worker import SimulatedWorker
     from scripts.simulation.world import World

@@ -4,6 +4,8 @@ import pytest
 from tests.simulation.catching import SEEDS_MAX, catch, documented
 from tests.simulation.planted import BUGS
 
+pytestmark = pytest.mark.not_on_windows("the disk of a simulation is filled by a limit that POSIX has")
+
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)

@@ -9,6 +9,8 @@ import pytest
 from scripts.simulation.run import run_seed
 from scripts.simulation.story import tell, tell_failures
 
+pytestmark = pytest.mark.not_on_windows("the disk of a simulation is filled by a limit that POSIX has")
+
 ROOT = Path(__file__).resolve().parents[2]
 SEEDS = 300
 SEEDS_PER_TEST = 15
