@@ -272,7 +272,7 @@ if not exist "%VENV_PYTHON%" goto make_venv
 "%VENV_PYTHON%" -I "%INSTALLATION%" state 2>nul
 set "STATE=%ERRORLEVEL%"
 if "%STATE%"=="0" exit /b 0
-if "%STATE%"=="1" goto install
+if "%STATE%"=="5" goto install
 if "%STATE%"=="4" exit /b 1
 echo .venv cannot be used any more: its folder was moved, or the Python it was made with was removed.
 :make_venv

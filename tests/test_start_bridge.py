@@ -292,10 +292,10 @@ class TestInstalling:
         assert (0, STARTED) == (door.run("demo")[0], door.calls)
 
     def test_something_new_is_installed_into_what_is_there(self, door):
-        door.answer(1, "installation.py state")
+        door.answer(5, "installation.py state")
         assert (0, [INSTALL, NOTE, *STARTED]) == (door.run("demo")[0], door.calls)
 
-    @pytest.mark.parametrize("code", [3, 103, 9009, -1073741515])
+    @pytest.mark.parametrize("code", [1, 3, 103, 9009, -1073741515])
     def test_what_was_moved_or_lost_its_python_is_made_anew(self, door, code):
         door.offer("python.exe")
         door.answer(code, "installation.py state")
@@ -365,14 +365,14 @@ class TestInstalling:
         assert not [call for call in new.calls if call.endswith(("done", "--demo"))]
 
     def test_a_stop_waits_for_no_installation(self, door):
-        door.answer(1, "installation.py state")
+        door.answer(5, "installation.py state")
         for word in ("stop", "status", "limits"):
             assert 0 == door.run(word)[0]
         assert [f"venv hybrid_bridge.py {word}" for word in ("stop", "status", "limits")] == door.calls
 
     def test_a_stop_installs_where_nothing_can_run_it(self, door):
         door.answer(1, "import hybrid_bridge.settings")
-        door.answer(1, "installation.py state")
+        door.answer(5, "installation.py state")
         assert 0 == door.run("stop")[0]
         assert ["venv hybrid_bridge.py stop"] == door.calls[2:]
 
@@ -401,7 +401,7 @@ class TestUpdate:
 
     def test_afterwards_what_is_new_is_installed(self, door):
         shutil.copy2(door.folder / SCRIPT, door.folder / "new.bat")
-        door.answer(1, "installation.py state")
+        door.answer(5, "installation.py state")
         code, said = door.run("update")
         assert (0, ["venv hybrid_bridge.py update", INSTALL, NOTE]) == (code, door.calls)
         assert "Everything is installed." in said

@@ -4,7 +4,7 @@ start_bridge.bat runs this file itself, by the Python in question, before anythi
 library to load. It changes nothing but its own notes in .venv.
 
     installation.py suitable    0 yes, 10 for want of a better one, 1 no; says why
-    installation.py state       0 ready, 1 to install, 3 to make anew, 4 a bridge that runs is in the way
+    installation.py state       0 ready, 3 to make anew, 4 a bridge that runs is in the way, 5 to install
     installation.py done        notes that everything is installed
 """
 
@@ -19,7 +19,8 @@ PYTHON_MIN = (3, 11)
 PLATFORMS = ("win-amd64",)  # What the MetaTrader5 package is made for.
 STORE = "PythonSoftwareFoundation.Python"  # In the path of every Python out of the Microsoft Store.
 SUITABLE, UNSUITABLE, SECOND_CHOICE = 0, 1, 10
-READY, TO_INSTALL, TO_MAKE, BRIDGE_RUNS = 0, 1, 3, 4
+# 1 and 2 are what Python itself ends with when it cannot even start.
+READY, TO_MAKE, BRIDGE_RUNS, TO_INSTALL = 0, 3, 4, 5
 FOLDER_NOTE = "made-in.txt"
 INSTALLED_NOTE = "installed.toml"
 
