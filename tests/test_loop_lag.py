@@ -43,6 +43,14 @@ async def test_a_sleep_that_ends_early_is_no_delay():
     assert lag.max_ms == 0.0
 
 
+async def test_a_sleep_of_the_pc_is_no_lag():
+    counts = iter([0, 1, 1, 1, 1])
+    lag = LoopLag(LateClock([3_600.0, 0.25]), lambda: next(counts))
+    with pytest.raises(asyncio.CancelledError):
+        await lag.run()
+    assert lag.max_ms == pytest.approx(250.0)
+
+
 async def test_a_loop_that_is_really_blocked_is_seen():
     lag = LoopLag(SystemClock())
     measuring = asyncio.ensure_future(lag.run())

@@ -280,3 +280,15 @@ def test_a_state_dir_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "state").write_text("a file")
     with pytest.raises(BridgeError, match=r"cannot leave the command in .*state.*check STATE_DIR"):
         leave_command(tmp_path / "state", "emergency_stop", {})
+
+
+async def test_an_order_that_was_left_long_ago_is_as_old_as_its_file(tmp_path, inbox, commands):
+    now_msc = CLOCK.utc_msc()
+    signal = leave_command(tmp_path, "trading_signal", {"id": "a", "symbol": "EURUSD", "action": "BUY"})
+    close = leave_command(tmp_path, "close_position", {"id": "b", "ticket": 7})
+    for path, hours_ago in ((signal, 2), (close, 1)):
+        path.rename(path.with_name(f"{(now_msc - hours_ago * 3_600_000) * 1_000_000}-1.json"))
+    await commands.take_all()
+    async with asyncio.timeout(5):
+        ages = [now_msc - (await inbox.next_order()).item.received_msc for _ in range(2)]
+    assert [7_200_000, 3_600_000] == ages

@@ -5,7 +5,8 @@ before anything else at its next start. Owns that folder, both ends of it. Local
 own: `resume_trading` is always permitted here.
 
 A file's name tells when its command was typed and, whatever the PC's clock did in between, which came first.
-A command is obeyed at least once, so that no stop is lost; one that gives something back (a resume, limits as
+An order that was left while no bridge ran, or the PC slept, is as old as that; no stop is ever too old. A
+command is obeyed at least once, so that no stop is lost; one that gives something back (a resume, limits as
 the settings have them) at most once, so that none which was obeyed before a crash undoes the stop or the
 tightening that came after it.
 """
@@ -20,7 +21,7 @@ from pathlib import Path
 
 import structlog
 
-from hybrid_bridge.core.inputs import LimitsRestoreRequested, MalformedReceived, ResumeRequested
+from hybrid_bridge.core.inputs import LimitsRestoreRequested, MalformedReceived, ResumeRequested, Wanted
 from hybrid_bridge.core.orders import Channel, Source
 from hybrid_bridge.errors import BridgeError
 from hybrid_bridge.messages.inbound import MESSAGE_BYTES_MAX, DataRequested, decode_or_reject
@@ -107,6 +108,7 @@ class LocalCommands:
             file = path.with_suffix(TAKEN)
             if not await asyncio.to_thread(self._rename, path, file):
                 return
+        if isinstance(item, GIVES_BACK | Wanted):
             typed_ns = _typed_ns(path) or now_msc * NS_PER_MS
             item = replace(item, received_msc=min(typed_ns // NS_PER_MS, now_msc))
         self._taken.add(path.name)
