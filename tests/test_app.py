@@ -278,8 +278,8 @@ class TestStop:
             with SimulatorControl(str(simulator.ready["control"])) as control:
                 control.fault("stall", command="order_send", seconds=0)
                 await self.order_until_one_arrives(control, broker)
-            broker.kill(signal.SIGSTOP)
-            backend.kill(signal.SIGSTOP)
+            broker.freeze()
+            backend.freeze()
             begun = time.monotonic()
             bridge.terminate()
             assert 0 == await ended(bridge, STOP_BOUND_S)
