@@ -148,9 +148,15 @@ class TestRunning:
         ):
             assert f"{line}\n" in said
 
-    def test_what_other_parts_say_of_themselves_is_shown_too(self, folder, seen, ask):
-        write(folder, changed(seen, power={"kept_awake": True, "standstills": 0}))
-        assert "power          kept_awake True, standstills 0\n" in ask()[1]
+    @pytest.mark.parametrize(("held", "words"), [(True, "is kept awake"), (False, "may go to sleep")])
+    def test_whether_the_pc_may_sleep_and_that_it_did_is_shown(self, folder, seen, ask, held, words):
+        power = {"kept_awake": held, "standstills": 0, "last_standstill": None}
+        write(folder, changed(seen, power=power))
+        assert f"power          the PC {words}\n" in ask()[1]
+        last = {"what": "the PC slept for 30 s", "since": "2026-11-23T05:00:00Z"}
+        write(folder, changed(seen, power={**power, "standstills": 2, "last_standstill": last}))
+        told = f"the PC {words}; awake again 2 times, last after the PC slept for 30 s since 2026-11-23T05:00:00Z"
+        assert f"power          {told}\n" in ask()[1]
 
     def test_an_account_that_was_not_seen_is_not_made_up(self, folder, seen, ask):
         write(folder, seen, account_seen=None)

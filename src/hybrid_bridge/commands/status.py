@@ -176,11 +176,7 @@ def _rows(seen: Look) -> Iterator[list[str]]:
     for name, channel in told["channels"].items():
         yield [name, _channel(channel)]
     yield from _day(told)
-    known = {"state", "trading_state", "reason", "emergency_stop", "clearing", "limits", "tightened"}
-    known |= {"portfolio", "losses", "channels", "versions", "counters"}
-    for name in told.keys() - known:
-        if isinstance(told[name], dict):
-            yield [name, _facts(told[name])]
+    yield ["power", _power(told["power"])]
     yield ["log", str(record["log_file"])]
 
 
@@ -225,6 +221,17 @@ def _day(told: Mapping[str, Any]) -> Iterator[list[str]]:
         yield ["in doubt", f"{counters['in_doubt']} orders; they are looked for at the terminal"]
     if told["tightened"]:
         yield ["tightened", f"{', '.join(told['tightened'])}; see hybrid-bridge limits"]
+
+
+def _power(power: Mapping[str, Any]) -> str:
+    """Say whether the PC may go to sleep, and what there was of that."""
+    shown = "the PC is kept awake" if power["kept_awake"] else "the PC may go to sleep"
+    last = power["last_standstill"]
+    if last is None:
+        return shown
+    return (
+        f"{shown}; awake again {power['standstills']} times, last after {last['what']} since {last['since']}"
+    )
 
 
 def _facts(facts: Mapping[str, Any]) -> str:
