@@ -2,6 +2,7 @@
 
 import asyncio
 
+import pytest
 from tests.core.builders import make_close, make_position
 from tests.execution.venue import Reply, until
 
@@ -227,3 +228,52 @@ async def test_a_resume_after_a_sleep_waits_for_a_look_at_the_account_where_a_li
         await until(lambda: "resume" in rig.settled)
         told = [message["data"] for message in rig.told() if message["type"] == "error"]
         assert "not shown the account's money yet" in told[-1]["detail"]
+
+
+# Across midnight
+
+
+async def test_the_day_changes_over_the_sleep_once_the_terminal_shows_it(new_rig):
+    rig = new_rig(signal_max_age_ms=AGES, max_daily_trades=1)
+    async with rig.running():
+        await rig.signal("today")
+        assert await rig.status("today") == "filled"
+        rig.sleep(28_800.0)
+        await rig.recovery.see_anew()
+        await rig.signal("the terminal shows yesterday still")
+        assert await rig.status("the terminal shows yesterday still") == "denied"
+        rig.venue.server_day += 1
+        await rig.look()
+        await rig.signal("tomorrow", volume=0.2)
+        assert await rig.status("tomorrow") == "filled"
+
+
+async def test_a_days_loss_ends_with_the_day_not_with_the_sleep(new_rig):
+    rig = new_rig(signal_max_age_ms=AGES, max_daily_loss_percent=5.0)
+    async with rig.running():
+        await rig.look(equity=9_000.0)
+        rig.sleep(28_800.0)
+        await rig.recovery.see_anew()
+        assert TradingState.REDUCING is rig.recorder.state.trading
+        rig.sleep(28_800.0)
+        rig.venue.server_day += 1
+        await rig.recovery.see_anew()
+        assert TradingState.ACTIVE is rig.recorder.state.trading
+        assert 9_000.0 == rig.recorder.state.day_equity
+
+
+@pytest.mark.parametrize(("slept_s", "expected"), [(1_800.0, "denied"), (3_700.0, "filled")])
+async def test_a_pause_after_losses_is_as_long_asleep_as_awake(new_rig, slept_s, expected):
+    rig = new_rig(signal_max_age_ms=AGES, max_consecutive_losses=1, cooldown_ms=3_600_000)
+    async with rig.running():
+        await rig.signal("loses")
+        await rig.status("loses")
+        (ticket,) = rig.venue.positions
+        await rig.look()
+        rig.venue.stop_out(ticket, -10.0)
+        await rig.look()
+        await rig.clock.pass_until(lambda: rig.recorder.state.loss_streak == 1, 0.1)
+        rig.sleep(slept_s)
+        await rig.recovery.see_anew()
+        await rig.signal("after")
+        assert await rig.status("after") == expected
