@@ -155,8 +155,8 @@ class TestRunning:
         assert f"power          the PC {words}\n" in ask()[1]
         last = {"what": "the PC slept for 30 s", "since": "2026-11-23T05:00:00Z"}
         write(folder, changed(seen, power={**power, "standstills": 2, "last_standstill": last}))
-        told = f"the PC {words}; awake again 2 times, last after the PC slept for 30 s since 2026-11-23T05:00:00Z"
-        assert f"power          {told}\n" in ask()[1]
+        told = "awake again 2 times, last: the PC slept for 30 s, since 2026-11-23T05:00:00Z"
+        assert f"power          the PC {words}; {told}\n" in ask()[1]
 
     def test_an_account_that_was_not_seen_is_not_made_up(self, folder, seen, ask):
         write(folder, seen, account_seen=None)

@@ -229,9 +229,7 @@ def _power(power: Mapping[str, Any]) -> str:
     last = power["last_standstill"]
     if last is None:
         return shown
-    return (
-        f"{shown}; awake again {power['standstills']} times, last after {last['what']} since {last['since']}"
-    )
+    return f"{shown}; awake again {power['standstills']} times, last: {last['what']}, since {last['since']}"
 
 
 def _facts(facts: Mapping[str, Any]) -> str:
