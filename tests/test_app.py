@@ -36,6 +36,7 @@ from hybrid_bridge.app import RunPlan, _for_ever, _on_stop_signals
 from hybrid_bridge.bridge import Bridge
 from hybrid_bridge.control.local_commands import LocalCommands
 from hybrid_bridge.errors import BridgeError
+from hybrid_bridge.host.endings import Ending, Endings
 from hybrid_bridge.settings import Settings
 from hybrid_bridge.simulator.control_client import SimulatorControl
 
@@ -120,9 +121,8 @@ async def backend() -> AsyncIterator[Backend]:
 
 def wired(simulator: Simulator, backend: Backend) -> dict[str, object]:
     return {
-        "MT5_BACKEND": "simulator",
+        **simulator.settings,
         "MT5_LOGIN": LOGIN,
-        "SIM_ADDRESS": simulator.place,
         "BACKEND_WS_URL": backend.url,
         "SYMBOLS": "EURUSD",
         "TRADING_ENABLED": "true",
@@ -500,6 +500,78 @@ class TestTasks:
         told = (tmp_path / "mt5_bridge.log").read_text()
         assert "the order on its way" in told
         assert "results on their way" in told
+
+
+class TestEndings:
+    """What Windows says when it will end the process: here said by the test, in tests/host by Windows."""
+
+    async def test_said_before_it_is_up_it_ends_at_once(self, offline, tmp_path):
+        endings = Endings()
+        endings.announce(Ending("the user logs off", time.monotonic() + 5))
+        begun = time.monotonic()
+        assert 0 == await app.run(offline, RunPlan(hybrid=False), (), endings)
+        assert time.monotonic() - begun < 3
+        log = (tmp_path / "mt5_bridge.log").read_text(encoding="utf-8")
+        assert 'because="the user logs off"' in log
+
+    async def test_what_would_take_too_long_is_cut_short_and_then_forced(
+        self, offline, monkeypatch, tmp_path
+    ):
+        async def hangs_in_its_end() -> None:
+            try:
+                await for_ever()
+            finally:
+                await for_ever()
+
+        async def never(_: object) -> None:
+            await for_ever()
+
+        monkeypatch.setattr(Bridge, "base", lambda _: [hangs_in_its_end])
+        monkeypatch.setattr("hybrid_bridge.execution.executor.Executor.drain", never)
+        endings = Endings()
+        running = asyncio.ensure_future(app.run(offline, RunPlan(hybrid=False), (), endings))
+        file = tmp_path / "mt5_bridge.log"
+        await eventually(lambda: file.exists() and "Journal restored" in file.read_text(encoding="utf-8"))
+        begun = time.monotonic()
+        endings.announce(Ending("the console's window was closed", begun + 4))
+        assert 1 == await running
+        assert 2 < time.monotonic() - begun < 4
+        log = file.read_text(encoding="utf-8")
+        assert 'what="the order on its way"' in log
+        assert "Bridge stopped by force" in log
+
+    async def test_a_wish_is_no_force_however_often_it_is_uttered(self, offline, tmp_path):
+        endings = Endings()
+        for _ in range(3):
+            endings.announce(Ending("it was asked to close", None))
+        assert 0 == await app.run(offline, RunPlan(hybrid=False), (), endings)
+        assert "forced" not in (tmp_path / "mt5_bridge.log").read_text(encoding="utf-8")
+
+    @pytest.mark.scenario
+    async def test_an_order_that_a_call_holds_is_left_to_the_journal_and_found_at_the_next_start(
+        self, offline, simulator, backend, monkeypatch, tmp_path
+    ):
+        monkeypatch.chdir(tmp_path)
+        given = {name.lower(): value for name, value in wired(simulator, backend).items()}
+        settings = Settings(_env_file=None, **offline.model_dump(include={"state_dir", "log_file"}), **given)
+        endings = Endings()
+        running = asyncio.ensure_future(app.run(settings, RunPlan(hybrid=False), (), endings))
+        await backend.open_for_orders()
+        with simulator.control() as control:
+            control.fault("stall", command="order_send", seconds=0, executed=True)
+            await buy(backend, "held")
+            await eventually(lambda: control.stats()["orders"])
+            begun = time.monotonic()
+            endings.announce(Ending("the PC shuts down", begun + 5))
+            assert await running in (0, 1)
+            assert time.monotonic() - begun < 5
+            control.clear()
+        backend.received.clear()
+        again = asyncio.ensure_future(app.run(settings, RunPlan(hybrid=False), (), endings))
+        await backend.wait_for("trade_result", signal_id="held", status="filled")
+        endings.announce(Ending("the PC shuts down", time.monotonic() + 5))
+        assert 0 == await again
+        assert 1 == len(simulator.deals())
 
 
 class TestFigures:
