@@ -125,7 +125,9 @@ UNMAPPED = {
     "streams/test_redelivery.py",  # messages that come again, from the topic to the journal
     "test_fault_table.py",  # docs/faults.md
     "test_limits_page.py",  # docs/limits.md
+    "test_check_page.py",  # docs/check.md
     "test_redpanda_page.py",  # docs/redpanda.md
+    "terminal/diagnosis/test_genuine.py",  # the whole folder through the genuine package
     "simulator/test_contract.py",  # names, types and constants of the package
     "simulator/test_faults_seen.py",  # every fault through the package's functions
     "simulator/test_fidelity_rules.py",  # what a terminal does, rule by rule, likewise

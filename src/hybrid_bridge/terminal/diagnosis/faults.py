@@ -78,7 +78,7 @@ FAULTS: dict[str, Words] = {
         f" restart it; {_SAME_USER}",
     ),
     "init_hung": Words(
-        "the terminal accepted the connection and then did not answer",
+        "the terminal does not answer a program that connects",
         "close every dialog that is open in the terminal, or restart it; " + _SAME_USER,
     ),
     "init_version": Words(
