@@ -37,7 +37,8 @@ class TestInTheWindow:
         self, folder: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         assert 1 == code_of("import sys; sys.exit(1)")
-        told = [re.sub(r"^\S+ |process \d+", "", line) for line in capsys.readouterr().out.splitlines()]
+        lines = capsys.readouterr().out.splitlines()
+        told = [re.sub(r"^\S+ |process \d+", "", line) for line in lines if "service:" in line]
         how = "To end it: Ctrl-C, or close this window"
         started = f"service: the bridge is started (), and will be again if it fails. {how}"
         assert started == told[0] == told[2]

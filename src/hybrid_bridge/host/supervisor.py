@@ -210,6 +210,7 @@ if sys.platform == "win32":
     from hybrid_bridge.host.session_end import CLASS_NAME, WM_CLOSE
 
     STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGBREAK)
+    STREAMS = {0: "stdin", 1: "stdout", 2: "stderr"}
 
     def ask_to_end(process: asyncio.subprocess.Process, number: int) -> bool:
         """Ask a bridge to end, unless the console does; tell whether it can hear it already."""
@@ -228,9 +229,19 @@ if sys.platform == "win32":
         return False
 
     def _spawn_options() -> dict[str, Any]:
-        """Share the console, so that its window is the bridge's; where there is none, open none."""
+        """Share console and streams, so that the window is the bridge's; where there is no window, open none."""
         has_console = ctypes.WinDLL("kernel32").GetConsoleCP() != 0
-        return {} if has_console else {"creationflags": subprocess.CREATE_NO_WINDOW}
+        streams = {
+            name: number if _is_open(number) else subprocess.DEVNULL for number, name in STREAMS.items()
+        }
+        return {**streams, "creationflags": 0 if has_console else subprocess.CREATE_NO_WINDOW}
+
+    def _is_open(number: int) -> bool:
+        try:
+            os.fstat(number)
+        except OSError:
+            return False
+        return True
 
 else:
     STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
