@@ -229,7 +229,7 @@ if sys.platform == "win32":
         return False
 
     def _spawn_options() -> dict[str, Any]:
-        """Share console and streams, so that the window is the bridge's; where there is no window, open none."""
+        """Share console and streams: the window is the bridge's. Where there is none, open none."""
         has_console = ctypes.WinDLL("kernel32").GetConsoleCP() != 0
         streams = {
             name: number if _is_open(number) else subprocess.DEVNULL for number, name in STREAMS.items()
