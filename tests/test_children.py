@@ -27,7 +27,7 @@ async def make_child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIt
     made: list[Child] = []
 
     def make(code: str, *arguments: str, log_path: Path | None = None) -> Child:
-        (tmp_path / f"program{len(made)}.py").write_text(code)
+        (tmp_path / f"program{len(made)}.py").write_text(code, encoding="utf-8")
         made.append(Child("program", f"program{len(made)}", arguments, log_path=log_path))
         return made[-1]
 
@@ -37,7 +37,10 @@ async def make_child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIt
 
 
 def is_alive(pid: int) -> bool:
-    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 async def until(condition: Callable[[], object]) -> None:
@@ -60,15 +63,16 @@ async def test_it_finds_this_very_package(make_child):
     assert Path(children.__file__).parent / "__init__.py" == Path(str(ready["port"]))
 
 
-async def test_what_it_writes_to_stderr_is_logged_until_it_is_stopped(make_child):
-    child = make_child(READY + "print('hällo', file=sys.stderr, flush=True)\n" + UNTIL_EOF)
+async def test_what_it_writes_to_stderr_is_logged_until_it_is_stopped(make_child, monkeypatch):
+    monkeypatch.setenv("PYTHONIOENCODING", "cp1252")  # As Windows has it, unless told otherwise.
+    child = make_child(READY + "print('hällo Привет', file=sys.stderr, flush=True)\n" + UNTIL_EOF)
     await child.start()
     with capture_logs() as logged:
         watching = asyncio.ensure_future(child.watch())
         await until(lambda: logged)
         await child.stop()
         await watching
-    assert [("hällo", "program")] == [(line["event"], line["program"]) for line in logged]
+    assert [("hällo Привет", "program")] == [(line["event"], line["program"]) for line in logged]
     assert not is_alive(child.pid)
 
 
@@ -99,7 +103,7 @@ async def test_ending_by_itself_is_an_error_with_its_exit_code(make_child):
         ("raise SystemExit('no port is free')\n", "no port is free"),
         ("import sys; sys.exit(0)\n", "Expecting value"),
         ("print('hello')\n", "Expecting value"),
-        ("print('[1]')\n", r"it said b'\[1\]\\n'; expected a JSON object"),
+        ("print('[1]')\n", r"it said b'\[1\]'; expected a JSON object"),
         (f"print('1' * {2 * LINE_BYTES_MAX})\n", "limit"),
     ],
 )

@@ -86,7 +86,12 @@ class Child:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=stderr,
                 limit=LINE_BYTES_MAX,
-                env={**os.environ, **interpreter.environment(), "PYTHONPATH": _python_path()},
+                env={
+                    **os.environ,
+                    **interpreter.environment(),
+                    "PYTHONPATH": _python_path(),
+                    "PYTHONIOENCODING": "utf-8",  # Windows' own code page would garble names and paths.
+                },
                 **_apart(),
             )
         finally:
@@ -155,7 +160,7 @@ def _read_ready(line: bytes) -> Mapping[str, object]:
     """
     said = json.loads(line)
     if not isinstance(said, dict):
-        raise ValueError(f"it said {line[:100]!r}; expected a JSON object")  # noqa: TRY004 - one kind of refusal
+        raise ValueError(f"it said {line[:100].rstrip()!r}; expected a JSON object")  # noqa: TRY004 - one kind of refusal
     return said
 
 
