@@ -98,6 +98,16 @@ def test_a_start_that_meets_a_look_is_not_refused(tmp_path, monkeypatch):
     InstanceLock(tmp_path).release()
 
 
+@pytest.mark.skipif(sys.platform != "win32", reason="only Windows has one folder under several spellings")
+@pytest.mark.parametrize("spell", [str.upper, lambda path: path + ".", lambda path: path.replace("\\", "/")])
+def test_another_spelling_of_the_folder_is_the_same_folder(tmp_path, spell):
+    folder = tmp_path / "Иван Петров" / "state"
+    lock = InstanceLock(folder)
+    with pytest.raises(AlreadyRunning, match="another bridge"):
+        InstanceLock(Path(spell(str(folder))))
+    lock.release()
+
+
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "state").write_text("a file")
     with pytest.raises(JournalError, match=r"STATE_DIR .*state: .*choose a folder that can be written"):

@@ -209,7 +209,7 @@ def test_options_that_cannot_be_used_are_explained(options: list[str], reason: s
         env={**os.environ, "PYTHONPATH": str(SOURCE)},
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
         check=False,
     )
     assert (ended.returncode, ended.stdout) == (BAD_OPTIONS, "")
@@ -224,7 +224,7 @@ def test_a_taken_port_is_explained(tmp_path: Path) -> None:
             env={**os.environ, "PYTHONPATH": str(SOURCE)},
             capture_output=True,
             text=True,
-            timeout=20,
+            timeout=60,
             check=False,
         )
     assert ended.returncode == BAD_OPTIONS
