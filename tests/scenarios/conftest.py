@@ -7,6 +7,12 @@ import pytest
 from tests.scenarios.harness import Backend, BridgeProcess, Broker, Simulator, running_backend
 
 
+@pytest.fixture(autouse=True)
+def a_pc_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep bridges of other tests, which run at the same time, out of the way: all trade the same account."""
+    monkeypatch.setenv("PROGRAMDATA", str(tmp_path))
+
+
 @pytest.fixture
 def simulator(tmp_path: Path) -> Iterator[Simulator]:
     program = Simulator(tmp_path, "--symbols", "EURUSD,USDJPY,XAUUSD", "--seed", "7")

@@ -59,6 +59,8 @@ class Program:
         return said
 
     def freeze(self) -> None:
+        """Let it stand still, once it is up."""
+        assert self.ready
         assert self.process is not None
         psutil.Process(self.process.pid).suspend()
 

@@ -1,18 +1,16 @@
 """The genuine package where no terminal answers: every cause of its -10003, and a call that never returns.
 
-Real lanes with real workers. What plays the terminal's program is this Python under the name terminal64.exe:
-it does what `PROGRAM` says as soon as the package starts it.
+Real lanes with real workers.
 """
 
 import asyncio
-import os
-import shutil
 import sys
 from pathlib import Path
 
 import psutil
 import pytest
 from tests.terminal.support import PLAIN, WallClock, terminal_settings, until
+from tests.terminal_program import TerminalProgram
 
 from hybrid_bridge.errors import LaneUnavailable
 from hybrid_bridge.loop_lag import LoopLag
@@ -29,39 +27,22 @@ pytestmark = [
 CLOSE = SubmitArgs(1, "EURUSD", 0.1, 1.1, 0.0, 0.0, 10, 1, 1, 0, 42, 0, 5, "note")
 # What the loop may stand still while a worker is held up, on a PC that is busy with other things.
 LAG_MS_MAX = 500.0
-# Read by every Python at its start; only the one with the terminal's name does something.
-PROGRAM = """
-import os, sys, time
-if os.path.basename(sys.executable).lower() == "terminal64.exe":
-    with open(os.environ["LAUNCHED"], "a") as launched:
-        launched.write(f"{os.getpid()}\\n")
-    time.sleep(600)
-"""
 
 
 class Lanes:
     """Lanes that use the package, each under the name and path that it is given."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.launched = folder / "launched"
+        self._empty = folder / "empty"
+        self._empty.mkdir()
         self._running: list[asyncio.Task[None]] = []
-        (folder / "empty").mkdir()
-        (folder / "sitecustomize.py").write_text(PROGRAM, encoding="utf-8")
+        self.program = TerminalProgram(folder / "silent", "import time; time.sleep(600)")
 
     @property
     def environment(self) -> dict[str, str]:
         """What the workers and what they start need; no terminal is to be found by looking around."""
-        home = sys.base_prefix
-        empty = str(self.folder / "empty")
-        return {
-            "APPDATA": empty,
-            "ProgramFiles": empty,
-            "PATH": os.pathsep.join([home, os.environ.get("PATH", "")]),
-            "PYTHONHOME": home,
-            "PYTHONPATH": str(self.folder),
-            "LAUNCHED": str(self.launched),
-        }
+        nothing = {"APPDATA": str(self._empty), "ProgramFiles": str(self._empty)}
+        return self.program.environment | nothing
 
     def start(self, path: str | Path, **settings: object) -> Lane:
         terminal = terminal_settings(mt5_backend="terminal", mt5_path=str(path), **settings)
@@ -76,11 +57,6 @@ class Lanes:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
 
-    def started(self) -> list[int]:
-        """Return the processes that the package started for want of a terminal."""
-        text = self.launched.read_text() if self.launched.exists() else ""
-        return [int(line) for line in text.splitlines()]
-
 
 @pytest.fixture
 async def lanes(tmp_path):
@@ -89,9 +65,7 @@ async def lanes(tmp_path):
         yield made
     finally:
         await made.stop()
-        for pid in made.started():
-            if psutil.pid_exists(pid):
-                psutil.Process(pid).kill()
+        made.program.end()
 
 
 def workers() -> list[int]:
@@ -153,18 +127,14 @@ async def test_calls_without_a_terminal_are_turned_away_with_the_cause_and_nothi
         await lane.call(REPORT, PLAIN)
 
 
-async def test_a_terminal_that_never_opens_its_pipe_costs_a_worker_and_never_the_loop(
-    lanes, tmp_path, monkeypatch
-):
-    deadline_s = 10.0
+async def test_a_terminal_that_never_opens_its_pipe_costs_a_worker_and_never_the_loop(lanes, monkeypatch):
+    deadline_s = 20.0
     kinds = (CONNECT.name, CONNECT.args, CONNECT.reply, CONNECT.priority)
     monkeypatch.setattr(lane_module, "CONNECT", Operation(*kinds, deadline_s, 0.0))
-    program = tmp_path / "terminal64.exe"
-    shutil.copy(Path(sys.base_prefix) / "python.exe", program)
     lag = LoopLag(WallClock())
     measuring = asyncio.create_task(lag.run())
-    lane = lanes.start(program, mt5_timeout_ms=1000)
-    await until(lambda: bool(lanes.started()), within_s=deadline_s)
+    lane = lanes.start(lanes.program.path, mt5_timeout_ms=1000)
+    await until(lambda: bool(lanes.program.starts()), within_s=deadline_s)
     held = lane.state.pid
     assert lane.state.phase is LanePhase.CONNECTING
 
@@ -173,7 +143,7 @@ async def test_a_terminal_that_never_opens_its_pipe_costs_a_worker_and_never_the
     assert "close every dialog that is open in it, or restart it if it hangs" in lane.state.reason
     assert not psutil.pid_exists(held)
     # It is the trader's terminal, and theirs to end.
-    assert psutil.pid_exists(lanes.started()[0])
+    assert psutil.pid_exists(lanes.program.starts()[0])
     await lanes.stop()
     assert workers() == []
     measuring.cancel()
