@@ -55,3 +55,22 @@ def test_the_connection_is_missing_before_initialize(module):
 def test_a_row_has_the_fields_of_its_kind(package):
     account = row(AccountRow, package.call("account_info"))
     assert (account.login, account.currency, account.margin_free) == (1001, "USD", 10000.0)
+
+
+def test_an_error_that_names_a_path_in_letters_that_the_package_cannot_read_is_told_all_the_same():
+    """Measured with the genuine package, at MT5_PATH=C:\\Übung\\terminal64.exe."""
+    said = b"IPC initialize failed, Process create failed 'C:\\\xdcbung\\terminal64.exe'"
+
+    class Genuine:
+        def last_error(self):
+            return -10003, said.decode("utf-8")
+
+        def initialize(self, **_):
+            return False
+
+    package = Package(Genuine())
+    with pytest.raises(PackageError) as failed:
+        package.call_with("initialize")
+    assert -10003 == failed.value.code
+    assert r"Process create failed 'C:\Übung\terminal64.exe'" in failed.value.text
+    assert package.link_lost

@@ -4,6 +4,7 @@ Owns the rule that a call and its `last_error()` belong together (it is process-
 mean that the connection to the terminal is gone. Used by the worker's operations only.
 """
 
+import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -14,6 +15,8 @@ S = TypeVar("S", bound=msgspec.Struct)
 SUCCESS = 1
 # -10000 to -10005: the pipe failed; nothing reconnects by itself. Source: measured with the package 5.0.6231.
 LINK_ERRORS = range(-10005, -9999)
+INIT_FAILED = -10003
+WINDOWS_LETTERS = "mbcs" if sys.platform == "win32" else "cp1252"
 
 
 class PackageError(Exception):
@@ -52,7 +55,12 @@ class Package:
 
     def last_error(self) -> tuple[int, str]:
         """Return the code and text of the call just made."""
-        code, text = self._module.last_error()
+        try:
+            code, text = self._module.last_error()
+        except UnicodeDecodeError as error:
+            # Only a failed initialize names a path, in letters of Windows' own code page, which the package
+            # then reads as UTF-8. Source: measured with 5.0.6231.
+            code, text = INIT_FAILED, error.object.decode(WINDOWS_LETTERS, "replace")
         if code in LINK_ERRORS:
             self.link_lost = True
         return code, text

@@ -1,6 +1,7 @@
 """What the check asks a worker beyond what lanes ask: package, permissions, symbols, a rehearsal.
 
-Shared by both ends, so it stays light. Deadlines are short: a person waits.
+Shared by both ends, so it stays light. Deadlines are short, for a person waits; but loading the package loads
+NumPy, which takes half a minute on a busy PC whose virus scanner looks through it.
 """
 
 import msgspec
@@ -94,7 +95,7 @@ class RehearseReply(msgspec.Struct, frozen=True):
     margin_free: float
 
 
-PACKAGE = Operation("package", Nothing, PackageReply, Priority.REPORT, 30.0, 0.0)
+PACKAGE = Operation("package", Nothing, PackageReply, Priority.REPORT, 90.0, 0.0)
 STATE = Operation("state", Nothing, StateReply, Priority.REPORT, 5.0, 0.0)
 SYMBOLS = Operation("symbols", SymbolsArgs, SymbolsReply, Priority.REPORT, 30.0, 0.0)
 REHEARSE = Operation("rehearse", SubmitArgs, RehearseReply, Priority.REPORT, 10.0, 0.0)
