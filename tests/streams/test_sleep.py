@@ -6,7 +6,15 @@ from collections.abc import AsyncIterator
 
 import pytest
 from structlog.testing import capture_logs
-from tests.streams.support import RecordingInbox, SystemClock, eventually, send, signal_message, stop_message
+from tests.streams.support import (
+    RecordingInbox,
+    SystemClock,
+    count_committed,
+    eventually,
+    send,
+    signal_message,
+    stop_message,
+)
 
 from hybrid_bridge.core.inputs import EmergencyStopRequested, SignalReceived
 from hybrid_bridge.settings import StreamSettings
@@ -56,7 +64,7 @@ async def test_signals_are_read_by_a_new_client_after_a_sleep_each_once(
         async with running(consumer) as clients:
             await send(settings.bootstrap_servers, settings.signal_topic, [signal_message(1)])
             await eventually(lambda: ids(inbox) == ["s1"], "the first is read")
-            await eventually(lambda: consumer.commits == 1, "it is committed")
+            await eventually(lambda: count_committed(settings) == 1, "it is committed")
             pc.standstills += 1
             await send(settings.bootstrap_servers, settings.signal_topic, [signal_message(2)])
             await eventually(lambda: ids(inbox) == ["s1", "s2"], "the second is read")
