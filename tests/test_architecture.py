@@ -127,6 +127,7 @@ UNMAPPED = {
     "test_limits_page.py",  # docs/limits.md
     "test_check_page.py",  # docs/check.md
     "test_redpanda_page.py",  # docs/redpanda.md
+    "test_windows_page.py",  # docs/windows.md
     "terminal/diagnosis/test_genuine.py",  # the whole folder through the genuine package
     "simulator/test_contract.py",  # names, types and constants of the package
     "simulator/test_faults_seen.py",  # every fault through the package's functions

@@ -38,6 +38,7 @@ words in the same folder, with the same --env-file and --websocket-only.
 
 exit codes: 0 done, for status: it is installed and switched on; 1 not; 2 the settings cannot be used;
 of run: the bridge's own"""
+QUESTION = "Make this task?"
 WHY_NO_SERVICE = """It is a task at log-on and not a Windows service: services run in a session of their own,
 from which MetaTrader 5 in yours cannot be seen. So it works while you are logged on. Locking the
 screen (Windows key + L) or closing a remote desktop's window changes nothing; logging off ends
@@ -85,20 +86,16 @@ def _install(options: argparse.Namespace) -> int:
     scheduler, task = _scheduler(options), _task(options)
     load_settings(options.env_file)  # Before a task is made that could only fail.
     there = scheduler.look(task.name) is not None
-    _say(*_plan(task, there=there))
-    if not _agreed(options, "Make this task?"):
+    _say(*plan(task, there=there))
+    if not _agreed(options, QUESTION):
         _say("Nothing was changed.")
         return 1
     scheduler.create(task)
-    _say(
-        "",
-        "Done. It starts at your next log-on. To try it now, close a bridge that runs, and type:",
-        f'  schtasks /run /tn "{task.name}"',
-    )
+    _say(*done(task))
     return 0
 
 
-def _plan(task: LogonTask, *, there: bool) -> list[str]:
+def plan(task: LogonTask, *, there: bool) -> list[str]:
     """Return what installing does, for a person."""
     patience = Patience()
     rows = {
@@ -124,7 +121,13 @@ def _plan(task: LogonTask, *, there: bool) -> list[str]:
     ]
 
 
-def _row(name: str, text: str, width: int = 96) -> list[str]:
+def done(task: LogonTask) -> list[str]:
+    """Return what is said when the task was made."""
+    said = "Done. It starts at your next log-on. To try it now, end a bridge that runs, and type:"
+    return ["", said, f'  schtasks /run /tn "{task.name}"']
+
+
+def _row(name: str, text: str, width: int = 88) -> list[str]:
     """Return a row of a table, with the text wrapped between blanks."""
     lines = [""]
     for word in text.split(" "):

@@ -1,0 +1,1 @@
+"""Pictures of the console for the documentation, made of what the programs print."""
