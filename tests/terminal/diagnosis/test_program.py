@@ -67,7 +67,9 @@ def test_another_file_than_the_terminal(tmp_path, name):
 def test_without_a_path_the_terminals_that_are_installed_decide():
     none = Program("", Installed()).look_at_path()
     assert none.fault is not None
-    assert ("terminal_none", "MT5_PATH is empty and none was found") == (none.fault.key, none.fault.seen)
+    assert ("terminal_none", "MT5_PATH is empty, none was found") == (none.fault.key, none.fault.seen)
+    portable = Program("", Installed((), [r"D:\Portable\terminal64.exe"])).look_at_path()
+    assert portable.seen.endswith(r"none was found; D:\Portable\terminal64.exe runs)")
     one = Program("", Installed((r"C:\A\terminal64.exe",))).look_at_path()
     assert (Verdict.OK, r"not set; C:\A\terminal64.exe is the only one") == (one.verdict, one.seen)
     many = Program("", Installed([f"C:\\{letter}\\terminal64.exe" for letter in "ABCDEFG"])).look_at_path()

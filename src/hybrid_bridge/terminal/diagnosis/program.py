@@ -76,14 +76,15 @@ class Program:
             return wrong(RUNS_STEP, fault("terminal_shut", f"{seen} runs, no pipe for programs"))
         if self.path and not _is_program(Path(self.path)):
             return wrong(RUNS_STEP, fault("path_no_program", f"{self.path} does not begin with MZ"))
-        others = f"; {', '.join(running[:SHOWN_MAX])} runs" if running else ""
         shown = self.path or TERMINAL_PROGRAM
-        return wrong(RUNS_STEP, fault("terminal_off", f"no process of {shown}{others}"))
+        return wrong(RUNS_STEP, fault("terminal_off", f"no process of {shown}{self._others()}"))
 
     def _look_without_path(self) -> Finding:
         found = self.installed.terminals
         if not found:
-            return wrong(PATH_STEP, fault("terminal_none", "MT5_PATH is empty and none was found"))
+            return wrong(
+                PATH_STEP, fault("terminal_none", f"MT5_PATH is empty, none was found{self._others()}")
+            )
         if len(found) == 1:
             return well(PATH_STEP, f"not set; {found[0]} is the only one")
         doubt = fault("terminals_several", _listed(found))
@@ -100,6 +101,11 @@ class Program:
         """Return what to set MT5_PATH to, as far as that can be told."""
         found = self.installed.terminals
         return f"; found on this PC: {_listed(found)}" if found else ""
+
+    def _others(self) -> str:
+        """Return what runs instead: a portable terminal is not found by itself."""
+        running = [path for path in self.installed.running if path]
+        return f"; {_listed(running)} runs" if running else ""
 
     def _candidates(self) -> Sequence[str]:
         return [self.path] if self.path else self.installed.terminals
