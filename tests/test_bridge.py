@@ -353,3 +353,35 @@ class TestFlow:
         stages = [bridge.intake(), bridge.core(), bridge.outgoing(), bridge.base()]
         names = [f"{loop.__qualname__} {id(loop.__self__)}" for loops in stages for loop in loops]
         assert len(names) == len(set(names)) == 19
+
+
+class TestSleep:
+    async def test_it_is_noticed_at_once_and_everything_of_before_is_forgotten(self, make_bridge, simulator):
+        bridge = make_bridge(sim_address=simulator.place)
+        await bridge.restore()
+        async with running(bridge.base(), bridge.core(), bridge.intake()):
+            await until(lambda: bridge.report is not None and bridge.board.bridge_status()["reason"] == "")
+            before, seen_msc = bridge._connection(), bridge.report.at_msc
+            fall_asleep(bridge, 600.0)
+            assert "waking" in bridge.board.bridge_status()["reason"]
+            await until(lambda: bridge.report is not None and bridge.report.at_msc > seen_msc)
+            await until(lambda: not bridge.executor.closed_because)
+            power = bridge.board.bridge_status()["power"]
+            assert (1, "the PC slept for 6") == (
+                power["standstills"],
+                power["last_standstill"]["what"][: len("the PC slept for 6")],
+            )
+            # Looks of before prove nothing, nor do those at a terminal without fresh ticks.
+            assert before != bridge._connection()
+            await until(lambda: bridge._connection() == before)
+
+    async def test_the_pc_is_kept_awake_while_entries_are_wanted(self, make_bridge):
+        assert make_bridge()._stays_awake()
+        assert not make_bridge(keep_awake=False)._stays_awake()
+        assert not make_bridge(trading_enabled=False)._stays_awake()
+
+
+def fall_asleep(bridge: Bridge, seconds: float) -> None:
+    """Have the clocks of the bridge's PC show that it slept."""
+    read = bridge.sleep._read
+    bridge.sleep._read = lambda: read()._replace(passed_s=read().passed_s + seconds)

@@ -287,8 +287,9 @@ class Bridge:
     def _stays_awake(self) -> bool:
         return self._settings.keep_awake and self.recorder.limits.trading_enabled
 
-    def _connection(self) -> int:
-        return self.lanes.connects
+    def _connection(self) -> object:
+        """Name what the terminal is seen through: after a sleep it shows old things until ticks are fresh."""
+        return self.lanes.connects, self.server_clock.offset_s
 
     def _forget_report(self) -> None:
         """Show nobody the account as it was before a sleep."""
