@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from xml.sax.saxutils import escape
 
-COLUMNS_MAX = 108
+COLUMNS_MAX = 120  # As wide as a console of Windows is by default.
 LETTER_WIDTH = 7.8
 LINE_HEIGHT = 18
 MARGIN = 16

@@ -120,4 +120,4 @@ def _story(log: list[str]) -> Iterator[str]:
         seen.add(words)
         told += 1
         # Wide lines are cut as a narrow window would: what comes first says the most.
-        yield f"{at} {level:7} {re.sub(r'  +', '  ', text)}"[:107].rstrip()
+        yield f"{at} {level:7} {re.sub(r'  +', '  ', text)}"[:119].rstrip()
