@@ -139,8 +139,10 @@ class SimulatedControl:
         answer: Callable[[DataRequested], Sequence[bytes]],
         *,
         on_connect: Callable[[], None],
+        standstills: Callable[[], int],
+        before_msc: Callable[[int], int],
     ) -> None:
-        del settings, answer
+        del settings, answer, standstills, before_msc  # Nothing of a connection outlasts a life here.
         self.life: Life = asyncio.get_running_loop().life  # type: ignore[attr-defined]
         self._backend = self.life.world.backend
         self._draw = self.life.world.draw
@@ -170,6 +172,10 @@ class SimulatedControl:
         """Take a message from the backend."""
         self._received.append(body)
         self._news.set()
+
+    def renew(self) -> None:
+        """Connect anew, as after a sleep."""
+        self.hang_up()
 
     def hang_up(self) -> None:
         """End the connection."""

@@ -19,9 +19,10 @@ from scripts.simulation.worker import SimulatedWorker
 from hybrid_bridge import bridge
 from hybrid_bridge.control import local_commands
 from hybrid_bridge.core import account_watch, state
+from hybrid_bridge.host.sleep import Reading, SleepMeter
 from hybrid_bridge.journal import sqlite_thread
 from hybrid_bridge.streams import reader, signal_consumer, stop_watcher
-from hybrid_bridge.terminal import backoff, bookings, commission, lane, session
+from hybrid_bridge.terminal import backoff, bookings, commission, lane, session, trading
 
 if TYPE_CHECKING:
     from scripts.simulation.world import World
@@ -70,9 +71,14 @@ def staged(world: "World", *, tell: bool = False) -> Iterator[None]:
 
 
 def _changes(world: "World") -> list[tuple[Any, str, Any]]:
-    time = SimpleNamespace(monotonic=lambda: world.timeline.now_s, time=lambda: world.pc_utc_ms / 1000)
+    time = SimpleNamespace(
+        monotonic=lambda: world.timeline.now_s,
+        time=lambda: world.pc_utc_ms / 1000,
+        time_ns=lambda: world.pc_utc_ms * 1_000_000,
+    )
     return [
         (bridge, "SystemClock", SimulatedClock),
+        (bridge, "SleepMeter", _meter),
         (bridge, "SqliteJournal", WatchedJournal),
         (bridge, "SqliteCursorStore", NoCursors),
         (bridge, "PriorityInbox", WatchedInbox),
@@ -84,6 +90,7 @@ def _changes(world: "World") -> list[tuple[Any, str, Any]]:
         (session, "time", time),
         (commission, "time", time),
         (bookings, "time", time),
+        (trading, "time", time),
         (backoff, "random", random.Random(f"{world.seed}/backoff")),
         (reader, "random", random.Random(f"{world.seed}/reader")),
         (reader, "explain", topic.explain),
@@ -101,6 +108,11 @@ def _changes(world: "World") -> list[tuple[Any, str, Any]]:
             if world.short_memory
         ),
     ]
+
+
+def _meter(clock: SimulatedClock) -> SleepMeter:
+    """Return a meter by the simulated clocks: a PC's clock that is set ahead is a standstill to it."""
+    return SleepMeter(clock, lambda: Reading(clock.monotonic(), clock.monotonic(), clock.utc_msc() / 1000))
 
 
 def _set_log(world: "World", *, tell: bool) -> None:
