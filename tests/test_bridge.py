@@ -68,6 +68,12 @@ def make_settings(folder: Path, **changes: Any) -> Settings:
     return Settings(**{**base, **changes})
 
 
+def reaching(simulator: Simulator) -> dict[str, Any]:
+    """Return the settings of a bridge that trades there."""
+    found = {name.lower(): value for name, value in simulator.settings.items()}
+    return {"sim_address": "", **found}
+
+
 @contextlib.asynccontextmanager
 async def running(*groups: Sequence[Loop]) -> AsyncIterator[None]:
     tasks = [asyncio.ensure_future(loop()) for loops in groups for loop in loops]
@@ -190,7 +196,7 @@ class TestStatus:
             assert "down" == bridge.board.bridge_status()["channels"]["terminal"]["state"]
 
     async def test_no_reason_is_left_once_the_servers_clock_is_known(self, make_bridge, simulator):
-        bridge = make_bridge(sim_address=simulator.place)
+        bridge = make_bridge(**reaching(simulator))
         await bridge.restore()
         async with running(bridge.base(), bridge.core()):
             await until(lambda: bridge.lanes.for_orders().ready and not bridge.executor.closed_because)
@@ -206,7 +212,7 @@ class TestStatus:
     async def test_limits_portfolio_and_losses_are_told_with_the_account(
         self, make_bridge, backend, simulator
     ):
-        bridge = make_bridge(sim_address=simulator.place, backend_ws_url=backend.url, max_risk_percent=1.5)
+        bridge = make_bridge(**reaching(simulator), backend_ws_url=backend.url, max_risk_percent=1.5)
         await bridge.restore()
         status = bridge.board.bridge_status()
         assert (1.5, {}, None) == (
@@ -281,7 +287,7 @@ class TestAnswers:
         assert "bridge_status" == ask(bridge, "status")[0]
 
     async def test_after_it_was_seen_account_and_positions_are_given(self, make_bridge, simulator):
-        bridge = make_bridge(sim_address=simulator.place)
+        bridge = make_bridge(**reaching(simulator))
         async with running([bridge.lanes.run]):
             await until(lambda: bridge.lanes.for_market().ready)
             assert "has not been asked yet" in ask(bridge, "account_info")[1]["detail"]
@@ -294,7 +300,7 @@ class TestAnswers:
     async def test_an_account_as_it_was_before_an_outage_is_not_given_as_the_present_one(
         self, make_bridge, simulator
     ):
-        bridge = make_bridge(sim_address=simulator.place)
+        bridge = make_bridge(**reaching(simulator))
         async with running([bridge.lanes.run, bridge.account.run]):
             await until(lambda: bridge.report is not None)
             lane = bridge.lanes.market.state.pid
@@ -319,7 +325,7 @@ class TestFlow:
     async def test_account_and_positions_come_regularly_once_the_terminal_is_there(
         self, make_bridge, backend, simulator
     ):
-        bridge = make_bridge(backend_ws_url=backend.url, sim_address=simulator.place)
+        bridge = make_bridge(backend_ws_url=backend.url, **reaching(simulator))
         async with running(bridge.base(), [bridge.account.run, bridge.executor.run_facts]):
             await backend.wait_until(
                 lambda: len(backend.of("account_info")) >= 2 and len(backend.of("positions")) >= 2
@@ -357,7 +363,7 @@ class TestFlow:
 
 class TestSleep:
     async def test_it_is_noticed_at_once_and_everything_of_before_is_forgotten(self, make_bridge, simulator):
-        bridge = make_bridge(sim_address=simulator.place)
+        bridge = make_bridge(**reaching(simulator))
         await bridge.restore()
         async with running(bridge.base(), bridge.core(), bridge.intake()):
             await until(lambda: bridge.report is not None and bridge.board.bridge_status()["reason"] == "")

@@ -10,6 +10,8 @@ from confluent_kafka import Producer
 from scripts.benchmarks.broker_front import Front
 from tests.streams.support import EmbeddedBroker
 
+pytestmark = pytest.mark.not_on_windows("scripts/bench measures on POSIX only")
+
 WAIT_MS = 4_000
 
 

@@ -8,6 +8,8 @@ from scripts.benchmarks.contenders import Bare, open_sink, stream_settings
 from scripts.benchmarks.market import Market
 from tests.streams.support import EmbeddedBroker
 
+pytestmark = pytest.mark.not_on_windows("scripts/bench measures on POSIX only")
+
 SYMBOLS = ("EURUSD", "USDJPY", "XAUUSD")
 NOW_MSC = 1_772_355_600_000
 COUNT = 40

@@ -9,6 +9,8 @@ from scripts.benchmarks.contenders import open_sink, stream_settings
 from scripts.benchmarks.kafka import Kafka, why_not
 from scripts.benchmarks.market import Market
 
+pytestmark = pytest.mark.not_on_windows("scripts/bench measures on POSIX only")
+
 SYMBOLS = ("EURUSD", "USDJPY")
 
 

@@ -6,6 +6,8 @@ import pytest
 from scripts.benchmarks import kafka, run
 from scripts.benchmarks.options import NAMES
 
+pytestmark = pytest.mark.not_on_windows("scripts/bench measures on POSIX only")
+
 ALL = list(NAMES)
 
 

@@ -12,6 +12,8 @@ from scripts.siege import backend_program
 from scripts.siege.backend_program import Notebook, read_lines
 from scripts.siege.programs import BackendProgram
 
+pytestmark = pytest.mark.not_on_windows("a siege kills groups of processes by POSIX's signals")
+
 PATIENCE_S = 10.0
 
 

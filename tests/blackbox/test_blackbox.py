@@ -16,7 +16,11 @@ from scripts.siege.traffic import REDPANDA, Traffic
 from tests.blackbox.conftest import ROOT
 from tests.scenarios.harness import eventually
 
-pytestmark = [pytest.mark.scenario, pytest.mark.timeout(240)]
+pytestmark = [
+    pytest.mark.scenario,
+    pytest.mark.timeout(240),
+    pytest.mark.not_on_windows("a siege kills groups of processes by POSIX's signals"),
+]
 
 SENT = 4
 ALL_IS_WELL = "lost 0, doubled 0, contradicted 0, forbidden 0, breaches 0"

@@ -13,6 +13,8 @@ from scripts.endurance.played import Quote
 from scripts.endurance.trial import Blow, Outcome
 from tests.blackbox.conftest import ROOT
 
+pytestmark = pytest.mark.not_on_windows("an endurance trial freezes and kills by POSIX's signals")
+
 SHIFT_MSC = 86_400_000 * 4_000
 BEGAN_AT = 30  # The place in the file at which the bridge began.
 Fault = Callable[[list[Message]], list[Message]]
