@@ -13,6 +13,7 @@ rem   start_bridge.bat log                      open the log in Notepad
 rem   start_bridge.bat update                   bring the newest version
 rem   start_bridge.bat redpanda    [word]       start Redpanda in Docker; stop, status, logs or help
 rem   start_bridge.bat limits      [options]    the limits; put "NAME=VALUE" into quotation marks
+rem   start_bridge.bat service     [word]       starting with the PC: status, install or remove
 rem
 rem On first use it makes .venv, installs what is needed there and makes .env out of .env.example. With a word it
 rem asks nothing. A window that was opened for this file alone stays until a key is pressed.
@@ -65,6 +66,7 @@ echo    9  View the log
 echo   10  Update
 echo   11  Start Redpanda (needs Docker)
 echo   12  Show the limits
+echo   13  Start with the PC
 echo    0  Quit (Enter)
 echo.
 set /p "CHOICE=Your choice: "
@@ -83,6 +85,7 @@ if "%CHOICE%"=="9"  set "CHOICE=log"
 if "%CHOICE%"=="10" set "CHOICE=update"
 if "%CHOICE%"=="11" set "CHOICE=redpanda"
 if "%CHOICE%"=="12" set "CHOICE=limits"
+if "%CHOICE%"=="13" set "CHOICE=service"
 if "%CHOICE%"=="0"  set "CHOICE=quit"
 
 :chosen
@@ -103,9 +106,10 @@ if /i "%CHOICE%"=="update"    goto update
 if /i "%CHOICE%"=="updated"   goto updated
 if /i "%CHOICE%"=="redpanda"  goto redpanda
 if /i "%CHOICE%"=="limits"    goto limits
+if /i "%CHOICE%"=="service"   goto service
 if /i "%CHOICE%"=="quit"      goto quit
 echo There is no choice "%CHOICE%"; the choices are hybrid, websocket, demo, check, status, stop, resume, settings,
-echo log, update, redpanda, limits.
+echo log, update, redpanda, limits, service.
 set "CODE=1"
 set "SAID=1"
 goto done
@@ -180,6 +184,20 @@ goto done
 call :need_python
 if errorlevel 1 goto failed
 "%VENV_PYTHON%" hybrid_bridge.py limits %OPTIONS%
+set "CODE=%ERRORLEVEL%"
+goto done
+
+:service
+call :prepare
+if errorlevel 1 goto failed
+if not defined OPTIONS set "OPTIONS=status"
+"%VENV_PYTHON%" hybrid_bridge.py service %OPTIONS%
+set "CODE=%ERRORLEVEL%"
+if "%CODE%"=="1" set "SAID=1"
+if not defined MENU goto done
+if not "%CODE%"=="1" goto done
+rem It is not set up: this shows what it would do, and asks.
+"%VENV_PYTHON%" hybrid_bridge.py service install
 set "CODE=%ERRORLEVEL%"
 goto done
 

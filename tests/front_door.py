@@ -114,7 +114,7 @@ class Door:
     folder: Path
     windows: WindowsPython
     stand_in: Path
-    environment: dict[str, str] = field(default_factory=dict)
+    runs: list[Run] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         (self.folder / "src" / "hybrid_bridge").mkdir(parents=True)
@@ -161,7 +161,6 @@ class Door:
             "CALLS": windows_path(self.calls_file),
             "ANSWERS": windows_path(self.answers_file),
             "WINEPATH": windows_path(self.bin),
-            **self.environment,
             **environment,
         }
         process = subprocess.Popen(
@@ -174,7 +173,8 @@ class Door:
             encoding="utf-8",
             errors="replace",
         )
-        return Run(process)
+        self.runs.append(Run(process))
+        return self.runs[-1]
 
     def run(self, *words: str, before: str = "", **environment: str) -> tuple[int, str]:
         """Run it to its end, with no keyboard; return its exit code and what it said."""
@@ -188,6 +188,13 @@ class Door:
             return []
         lines = self.calls_file.read_text(encoding="utf-8-sig").splitlines()
         return [line.rstrip() for line in lines if line.rstrip() not in LOOKS]
+
+    def close(self) -> None:
+        """End what a failed test left behind."""
+        for run in self.runs:
+            if run.process.poll() is None:
+                run.process.kill()
+                run.process.communicate(timeout=30)
 
     def wait_for_calls(self, count: int) -> list[str]:
         """Wait for programs that start_bridge.bat starts and does not wait for."""

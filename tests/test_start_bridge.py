@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,7 @@ CHOICES = {
     "10": "update",
     "11": "redpanda",
     "12": "limits",
+    "13": "service",
     "0": "quit",
 }
 PAUSED = "Press any key to continue..."
@@ -87,9 +89,25 @@ def stand_in(windows_python: WindowsPython, tmp_path_factory: pytest.TempPathFac
 
 
 @pytest.fixture
-def new(windows_python: WindowsPython, stand_in: Path, tmp_path: Path) -> Door:
+def make_door(
+    windows_python: WindowsPython, stand_in: Path, tmp_path: Path
+) -> Iterator[Callable[[str], Door]]:
+    """Give a maker of folders as they are after the download."""
+    made: list[Door] = []
+
+    def make(name: str) -> Door:
+        made.append(Door(tmp_path / name, windows_python, stand_in))
+        return made[-1]
+
+    yield make
+    for door in made:
+        door.close()
+
+
+@pytest.fixture
+def new(make_door: Callable[[str], Door]) -> Door:
     """As it is after the download."""
-    return Door(tmp_path / "my bridge", windows_python, stand_in)
+    return make_door("my bridge")
 
 
 @pytest.fixture
@@ -113,6 +131,8 @@ class TestWords:
                 ["limits", "--tighten", '"MAX_VOLUME=1"'],
                 ["venv hybrid_bridge.py limits --tighten MAX_VOLUME=1"],
             ),
+            (["service"], ["venv hybrid_bridge.py service status"]),
+            (["service", "install", "--yes"], ["venv hybrid_bridge.py service install --yes"]),
             (["log"], ["venv hybrid_bridge.py log --notepad"]),
             (["settings"], ["notepad.exe .env"]),
             (["redpanda"], ["start-redpanda start"]),
@@ -175,7 +195,7 @@ class TestMenu:
         run.choose(typed)
         assert (0, []) == (run.end(), door.calls)
 
-    @pytest.mark.parametrize("typed", ["13", '"', "a & echo oops", "-", "1 2"])
+    @pytest.mark.parametrize("typed", ["14", '"', "a & echo oops", "-", "1 2"])
     def test_what_is_no_choice_does_nothing(self, door, typed):
         run = door.start()
         run.choose(typed)
@@ -211,6 +231,18 @@ class TestMenu:
             "venv hybrid_bridge.py resume --ask",
         ]
         assert asked == door.calls
+
+    @pytest.mark.parametrize(("code", "asks"), [(0, False), (1, True), (2, False)])
+    def test_starting_with_the_pc_is_offered_where_it_is_not_set_up(self, door, code, asks):
+        door.answer(code, "hybrid_bridge.py service status")
+        run = door.start()
+        run.choose("13")
+        run.read_until(PAUSED)
+        run.type_line()
+        run.choose("0")
+        assert 0 == run.end()
+        called = ["venv hybrid_bridge.py service status", "venv hybrid_bridge.py service install"]
+        assert called[: 1 + asks] == door.calls
 
     @pytest.mark.parametrize(("answer", "starts"), [("", True), ("b", False), ("B", False), ("no", True)])
     def test_a_terminal_that_is_not_ready_is_left_to_the_user(self, door, answer, starts):
@@ -426,11 +458,8 @@ class TestUpdate:
 @pytest.mark.windows
 @pytest.mark.parametrize("name", ["a & b", "Мой мост", "100% (new)", "it's!", "caf\u00e9^2", "a;b,c=d"])
 class TestFolders:
-    @pytest.fixture
-    def odd(self, windows_python: WindowsPython, stand_in: Path, tmp_path: Path, name: str) -> Door:
-        return Door(tmp_path / name, windows_python, stand_in)
-
-    def test_it_works_in_a_folder_of_any_name(self, odd):
+    def test_it_works_in_a_folder_of_any_name(self, make_door, name):
+        odd = make_door(name)
         odd.offer("py.exe")
         code, _ = odd.run("websocket")
         assert (0, "venv run_bridge.py") == (code, odd.calls[-1])
@@ -439,8 +468,8 @@ class TestFolders:
 
 @pytest.mark.windows
 @pytest.mark.parametrize("code_page", [866, 1252, 65001])
-def test_it_works_in_a_console_of_any_code_page(windows_python, stand_in, tmp_path, code_page):
-    door = Door(tmp_path / "Мой мост & Co", windows_python, stand_in)
+def test_it_works_in_a_console_of_any_code_page(make_door, code_page):
+    door = make_door("Мой мост & Co")
     door.set_up()
     code, said = door.run("status", before=f"chcp {code_page} >nul")
     assert (0, ["venv hybrid_bridge.py status"]) == (code, door.calls)
