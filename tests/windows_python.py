@@ -1,7 +1,8 @@
-"""A Windows Python, as a fixture for tests marked `windows`: under Wine, or this one on Windows.
+"""A Windows Python under Wine, as a fixture for tests marked `windows`.
 
 scripts/windows-python makes it; where it was not made, the tests are skipped, or fail if
-TEST_WINDOWS=required. Import the fixture into the conftest of the folder that uses it.
+TEST_WINDOWS=required. Import the fixture into the conftest of the folder that uses it. Where the suite
+itself runs on Windows they are skipped: they start Windows' programs through Wine.
 """
 
 import os
@@ -19,8 +20,6 @@ HOME = Path(os.environ.get("TEST_WINDOWS_PYTHON") or CACHE / "windows-python")
 
 def windows_path(path: Path) -> str:
     """Give a path of this computer as Windows programs under Wine see it."""
-    if sys.platform == "win32":
-        return str(path.resolve())
     return "Z:" + str(path.resolve()).replace("/", "\\")
 
 
@@ -30,15 +29,15 @@ class WindowsPython:
     def command(self, *arguments: str | Path) -> list[str]:
         """Give the command that runs Windows' python.exe; paths in `arguments` are translated."""
         seen = [windows_path(item) if isinstance(item, Path) else item for item in arguments]
-        python = [sys.executable] if sys.platform == "win32" else ["wine", str(HOME / "python.exe")]
-        return [*python, *seen]
+        return ["wine", str(HOME / "python.exe"), *seen]
 
     def environment(self, **extra: str) -> dict[str, str]:
         """Give the environment for it, in which the project can be imported."""
-        wine = {"WINEPREFIX": str(HOME / "prefix"), "WINEARCH": "win64", "WINEDEBUG": "-all"}
         return {
             **{name: value for name, value in os.environ.items() if not name.startswith("PYTHON")},
-            **({} if sys.platform == "win32" else wine),
+            "WINEPREFIX": str(HOME / "prefix"),
+            "WINEARCH": "win64",
+            "WINEDEBUG": "-all",
             "PYTHONPATH": windows_path(ROOT / "src"),
             "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONIOENCODING": "utf-8",
@@ -61,8 +60,6 @@ class WindowsPython:
 
 def _why_not() -> str:
     """Return why there is none, "" when there is one."""
-    if sys.platform == "win32":
-        return ""
     if shutil.which("wine") is None:
         return "wine: not found; see scripts/windows-python"
     if not (HOME / ".installed").exists():
@@ -73,6 +70,8 @@ def _why_not() -> str:
 @pytest.fixture(scope="session")
 def windows_python() -> WindowsPython:
     """Give a Windows Python."""
+    if sys.platform == "win32":
+        pytest.skip("not on Windows: starts Windows' programs through Wine")
     reason = _why_not()
     if reason and os.environ.get("TEST_WINDOWS") == "required":
         pytest.fail(reason)
