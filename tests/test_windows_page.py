@@ -58,16 +58,19 @@ def test_the_choices_that_the_page_names_do_what_it_says() -> None:
         "8": "settings",
         "9": "log",
     }
-    words |= {"1": "hybrid", "2": "websocket", "10": "update", "11": "redpanda"}
+    words |= {"1": "hybrid", "2": "websocket", "10": "update", "11": "redpanda", "13": "service"}
     for number, word in words.items():
         assert f"`{number}`" in PAGE
         assert re.search(rf'if "%CHOICE%"=="{number}" +set "CHOICE={word}"', BAT), number
 
 
 def test_what_the_page_tells_to_type_is_a_command() -> None:
-    typed = re.findall(r"Scripts\\hybrid-bridge ([a-z-]+)", PAGE)
-    assert typed
-    assert set(typed) <= set(COMMAND_TABLE)
+    typed = set(re.findall(r"Scripts\\hybrid-bridge ([a-z-]+)", PAGE))
+    chosen = set(re.findall(r"`start_bridge\.bat ([a-z-]+)", PAGE))
+    assert {"journal", "limits"} == typed
+    assert {"stop", "status", "service"} == chosen
+    assert typed <= set(COMMAND_TABLE)
+    assert all(f'if /i "%CHOICE%"=="{word}"' in BAT for word in chosen)
 
 
 def test_the_settings_that_the_page_names_are_there() -> None:

@@ -72,7 +72,7 @@ def install() -> list[str]:
     plan = "\n".join(service.plan(task, there=False)).splitlines()
     asked = f"{service.QUESTION} Type yes: yes"
     return [
-        rf"{BRIDGE}> .venv\Scripts\hybrid-bridge service install",
+        rf"{BRIDGE}> start_bridge.bat service install",
         "",
         *plan,
         "",
