@@ -256,6 +256,15 @@ class Backend:
                 async with self._changed:
                     self.received.append(json.loads(raw))
                     self._changed.notify_all()
+        async with self._changed:
+            if self._connection is connection:
+                self._connection = None
+            self._changed.notify_all()
+
+    async def forget(self) -> None:
+        """Forget all that a bridge said which was ended, its last words included."""
+        await self.wait_until(lambda: self._connection is None)
+        self.received.clear()
 
     async def send(self, kind: str, **data: object) -> None:
         await self.send_raw(json.dumps({"type": kind, "data": data}))

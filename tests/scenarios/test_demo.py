@@ -87,7 +87,7 @@ async def test_the_simulated_terminal_outlives_a_killed_bridge_and_is_found_agai
         bridge.kill()
         assert terminal.is_running()
 
-        backend.received.clear()
+        await backend.forget()
         bridge.start()
         await backend.open_for_orders()
         await backend.wait_until(lambda: [held["volume"] for held in backend.of("positions")[-1]] == [0.01])

@@ -102,7 +102,7 @@ async def until_state(backend: Backend, state: str) -> dict[str, Any]:
 async def restart(bridge: BridgeProcess, backend: Backend) -> None:
     """Kill the bridge and start it again."""
     bridge.kill()
-    backend.received.clear()
+    await backend.forget()
     bridge.start()
     await backend.wait_until(lambda: bool(backend.of("account_info") and backend.of("bridge_status")))
 

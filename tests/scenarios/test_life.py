@@ -31,7 +31,7 @@ async def test_a_killed_bridge_takes_its_lanes_along_and_goes_on_where_it_was(
     bridge.kill()
     await eventually(lambda: not any(lane.is_running() for lane in lanes), 5)
 
-    backend.received.clear()
+    await backend.forget()
     bridge.start()
     await backend.open_for_orders()
     await backend.send("trading_signal", id="one", symbol="EURUSD", action="BUY", stop_loss=0.5, volume=0.01)

@@ -122,7 +122,7 @@ async def test_an_emergency_stop_closes_halts_and_outlives_a_restart(
     assert denied["reason"] == "emergency_stop"
 
     assert bridge.stop() == 0
-    backend.received.clear()
+    await backend.forget()
     bridge.start()
     await backend.wait_until(lambda: bool(backend.of("account_info")))
     produce(

@@ -68,7 +68,7 @@ async def test_the_package_starts_the_terminal_which_outlives_the_bridge_and_is_
 
     bridge.kill()
     assert psutil.pid_exists(serving)
-    backend.received.clear()
+    await backend.forget()
     bridge.start()
     await backend.open_for_orders()
     await buy(backend, "second")
