@@ -12,9 +12,9 @@ from hybrid_bridge.core.tightening import RULES, in_force
 from hybrid_bridge.errors import ConfigurationError
 from hybrid_bridge.settings import Settings
 
-# Settings that neither limit an order nor reach a part through one of the slices: the folder of all files,
-# and an address that nothing in this version asks.
-ELSEWHERE = {"backend_api_url", "journal_retention_days"}
+# Settings that neither limit an order nor reach a part through one of the slices: an address that nothing in
+# this version asks, and what the bridge itself reads.
+ELSEWHERE = {"backend_api_url", "journal_retention_days", "keep_awake"}
 # One of these differs from any setting's default and is accepted for it.
 CANDIDATES = (
     *(
