@@ -108,6 +108,10 @@ TASK_OWNERS = {
 }
 # Tests of something else than one module of the package.
 UNMAPPED = {
+    "logs/test_console_on_windows.py",  # what real consoles of several code pages show
+    "logs/test_file_on_windows.py",  # the log file beside editors that have it open
+    "logs/test_time_zones.py",  # times in the log and the log's files
+    "terminal/test_without_terminal.py",  # the genuine package where no terminal answers
     "core/test_answers.py",  # every answer as a whole
     "core/test_denials.py",  # every denial's words
     "core/test_forgetting.py",  # what the state may forget
