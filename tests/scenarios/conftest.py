@@ -1,10 +1,22 @@
 """The programs that scenarios need, each started once per test and ended after it."""
 
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
 from tests.scenarios.harness import Backend, BridgeProcess, Broker, Simulator, running_backend
+
+
+# Under Wine each program of a scenario takes seconds to start, many more on a busy PC.
+WINDOWS_TIMEOUT_S = 300
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give scenarios the time that they need on Windows."""
+    for item in items:
+        if sys.platform == "win32" and item.get_closest_marker("scenario"):
+            item.add_marker(pytest.mark.timeout(WINDOWS_TIMEOUT_S))
 
 
 @pytest.fixture(autouse=True)
