@@ -3,7 +3,6 @@
 import json
 import re
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -204,14 +203,6 @@ class TestOnWindows:
         running.wait_for(UP)
         return running
 
-    def bridge_of(self, service: Running) -> psutil.Process:
-        (bridge,) = (
-            child
-            for child in psutil.Process(service.process.pid).children()
-            if "service" not in child.cmdline()
-        )
-        return bridge
-
     def in_order(self, service: Running, folder: Path) -> None:
         assert 0 == service.wait(20)
         assert "Bridge stopped" in service.said
@@ -242,12 +233,3 @@ class TestOnWindows:
 
         events.deliver(service.process, events.CTRL_CLOSE_EVENT).close()
         self.in_order(service, tmp_path)
-
-    def test_ctrl_c_in_its_console_ends_both_once(self, offline: Path, start: Start, tmp_path: Path) -> None:
-        from tests.host import windows_events as events
-
-        service = start(*RUN, flags=subprocess.CREATE_NEW_CONSOLE)
-        service.wait_for(UP)
-        events.press_ctrl_c(service.process.pid)
-        self.in_order(service, tmp_path)
-        assert "by force" not in service.said
