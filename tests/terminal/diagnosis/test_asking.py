@@ -26,6 +26,7 @@ async def test_one_question_after_the_other_and_then_it_is_gone(address):
 
 async def test_an_error_is_an_answer_and_the_next_question_is_served(address):
     async with asked_worker(lane_options("check", settings_for(address))) as asked:
+        await asked.ask(PACKAGE, Nothing())  # Loading it may take longer than a question.
         with pytest.raises(CallFailed) as failed:
             await asked.ask(STATE, Nothing())
         assert ("terminal_info", -10004) == (failed.value.call, failed.value.code)
