@@ -1,4 +1,4 @@
-"""What the clocks show of a sleep, of a process that was held up, and of a virtual machine that was paused."""
+"""What the clocks show of a sleep, of a process held up, and of a virtual machine that was paused."""
 
 import asyncio
 import subprocess

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from tests.scenarios.harness import Backend, BridgeProcess, Broker, Simulator, running_backend
 
-
 # Under Wine each program of a scenario takes seconds to start, many more on a busy PC.
 WINDOWS_TIMEOUT_S = 300
 
