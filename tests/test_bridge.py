@@ -379,6 +379,9 @@ class TestSleep:
             )
             # Looks of before prove nothing, nor do those at a terminal without fresh ticks.
             assert before != bridge._connection()
+            # The executor dates quotes by the offset of before, so it takes entries, and the status says so.
+            bridge.server_clock.doubt()
+            assert "" == bridge.board.bridge_status()["reason"]
             await until(lambda: bridge._connection() == before)
 
     async def test_the_pc_is_kept_awake_while_entries_are_wanted(self, make_bridge):

@@ -324,7 +324,7 @@ class Bridge:
         denial = find_terminal_denial(self.report) if self.report is not None else None
         if denial is not None:
             return explain((denial,))
-        if self.server_clock.offset_s is None:
+        if not self.server_clock.transitions:  # One that is only doubted, after a sleep, still dates quotes.
             return "entries wait for a fresh tick: the offset of the server's clock is not known yet"
         return ""
 

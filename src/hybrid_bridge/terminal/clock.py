@@ -70,7 +70,8 @@ class ServerClock:
     def doubt(self) -> None:
         """Learn the offset anew, as after a sleep: daylight saving may have begun or ended meanwhile.
 
-        Until it is proven again times are converted by the last one known, and ticks and entries wait.
+        Until it is proven again ticks wait, and times are converted by the last one known: by a wrong one a
+        quote of now looks an hour old, or of the future, so no entry is taken on it.
         """
         if not self._fixed:
             self._doubted, self._looked_msc, self._candidate = bool(self._transitions), None, None
