@@ -73,6 +73,8 @@ set /p "CHOICE=Your choice: "
 if not defined CHOICE goto quit
 set "CHOICE=%CHOICE:"=%"
 if not defined CHOICE goto menu
+rem Blanks around it are no part of it.
+for /f "tokens=1*" %%A in ("%CHOICE%") do if "%%B"=="" set "CHOICE=%%A"
 if "%CHOICE%"=="1"  set "CHOICE=hybrid"
 if "%CHOICE%"=="2"  set "CHOICE=websocket"
 if "%CHOICE%"=="3"  set "CHOICE=demo"
@@ -108,8 +110,9 @@ if /i "%CHOICE%"=="redpanda"  goto redpanda
 if /i "%CHOICE%"=="limits"    goto limits
 if /i "%CHOICE%"=="service"   goto service
 if /i "%CHOICE%"=="quit"      goto quit
-echo There is no choice "%CHOICE%"; the choices are hybrid, websocket, demo, check, status, stop, resume, settings,
-echo log, update, redpanda, limits, service.
+if defined MENU echo There is no choice "%CHOICE%"; type one of the numbers of the menu.
+if not defined MENU echo There is no choice "%CHOICE%"; the choices are hybrid, websocket, demo, check, status, stop, resume, settings,
+if not defined MENU echo log, update, redpanda, limits, service.
 set "CODE=1"
 set "SAID=1"
 goto done

@@ -205,6 +205,17 @@ class TestMenu:
         run.choose("0")
         assert (0, []) == (run.end(), door.calls)
         assert "oops" not in run.said.replace("a & echo oops", "")
+        assert typed == '"' or f'There is no choice "{typed}"; type one of the numbers of the menu.' in run.said
+
+    @pytest.mark.parametrize("typed", [" 6", "6 ", "  STOP  "])
+    def test_blanks_around_a_choice_do_not_keep_an_emergency_stop_from_being_sent(self, door, typed):
+        run = door.start()
+        run.choose(typed)
+        run.read_until(PAUSED)
+        run.type_line()
+        run.choose("0")
+        assert 0 == run.end()
+        assert ["venv hybrid_bridge.py stop --ask --reason start_bridge.bat"] == door.calls
 
     def test_an_error_stays_to_be_read(self, door):
         door.answer(1, "run_bridge.py")
