@@ -22,7 +22,7 @@ from hybrid_bridge.installation import (
     judge,
     note_done,
 )
-from hybrid_bridge.journal.instance_lock import InstanceLock
+from hybrid_bridge.journal.instance_lock import LOCK_FILE, InstanceLock
 
 HOME = r"C:\Users\me\AppData\Local\Programs\Python\Python312"
 STORE = r"C:\Program Files\WindowsApps\PythonSoftwareFoundation.Python.3.12_3.12.2800.0_x64__qbz5n2kfra8p0"
@@ -92,6 +92,25 @@ class TestState:
             assert "A bridge runs in this folder (process" in capsys.readouterr().out
             note_done(root, root / ".venv")
             assert READY == find_state(root, root / ".venv")
+        finally:
+            lock.release()
+
+    @pytest.mark.parametrize("needed", [TO_MAKE, TO_INSTALL])
+    def test_where_nobody_can_tell_whether_a_bridge_runs_nothing_is_taken_from_under_it(
+        self, root, capsys, needed
+    ):
+        if needed == TO_MAKE:
+            (root / ".venv" / FOLDER_NOTE).write_text(str(root.parent), encoding="utf-8")
+        assert find_state(root, root / ".venv") == needed
+        (root / "state" / LOCK_FILE).mkdir(parents=True)  # As one that this user may not read.
+        assert BRIDGE_RUNS == find_state(root, root / ".venv")
+        assert LOCK_FILE in capsys.readouterr().out
+
+    def test_an_environment_that_a_bridge_uses_is_not_made_anew(self, root):
+        (root / ".venv" / FOLDER_NOTE).write_bytes(b"\xff\xfe\x00")
+        lock = InstanceLock(root / "state")
+        try:
+            assert BRIDGE_RUNS == find_state(root, root / ".venv")
         finally:
             lock.release()
 

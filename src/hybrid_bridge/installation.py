@@ -63,16 +63,12 @@ def find_state(root: Path, venv: Path) -> int:
         moved = (venv / FOLDER_NOTE).exists()
     except (OSError, ValueError):
         moved = True
-    if sys.version_info[:2] < PYTHON_MIN or moved:
-        return TO_MAKE
+    if sys.version_info[:2] < PYTHON_MIN:
+        return TO_MAKE  # No bridge can run by it.
     note = venv / INSTALLED_NOTE
-    if note.is_file() and filecmp.cmp(root / "pyproject.toml", note, shallow=False):
+    if not moved and note.is_file() and filecmp.cmp(root / "pyproject.toml", note, shallow=False):
         return READY
-    holder = _find_bridge(root)
-    if holder:
-        _say(f"A bridge runs in this folder ({holder}), and something new has to be installed: stop it first")
-        return BRIDGE_RUNS
-    return TO_INSTALL
+    return BRIDGE_RUNS if _is_used(root) else TO_MAKE if moved else TO_INSTALL
 
 
 def note_done(root: Path, venv: Path) -> None:
@@ -100,14 +96,22 @@ def main(arguments: list[str]) -> int:
     return 2
 
 
-def _find_bridge(root: Path) -> str:
-    """Return the process of a bridge that runs out of this folder; "" for none."""
+def _is_used(root: Path) -> bool:
+    """Tell whether a bridge runs out of this folder, or may: from under one nothing is to be taken."""
     sys.path.insert(0, str(root / "src"))
     try:
         from hybrid_bridge.commands.update import find_running
+        from hybrid_bridge.errors import BridgeError
     except ImportError:
-        return ""  # What a bridge cannot do without is not installed.
-    return find_running(root)
+        return False  # What a bridge cannot do without is not installed.
+    try:
+        holder = find_running(root)
+    except BridgeError as error:
+        _say(f"Something new has to be installed, but whether a bridge runs cannot be told: {error}")
+        return True
+    if holder:
+        _say(f"A bridge runs in this folder ({holder}), and something new has to be installed: stop it first")
+    return bool(holder)
 
 
 def _say(text: str) -> None:
