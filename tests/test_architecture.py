@@ -19,7 +19,7 @@ FUNCTION_LINES_MEDIAN_MAX = 8
 OUTSIDE = {"terminal", "streams", "control", "execution", "journal", "demo"}
 LEAVES = {"errors", "settings"}
 # Small parts without dependencies that the folders share.
-SHARED = {"clock", "children", "interpreter", "figures", "findings", "name_lookup"}
+SHARED = {"clock", "children", "interpreter", "figures", "findings", "name_lookup", "subprocesses"}
 COMPOSITION = {
     "app",
     "bridge",
@@ -56,7 +56,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "installation": {"commands"},
     "__main__": {"launch"},
     **{name: {"errors"} for name in SHARED},
-    "children": {"errors", "interpreter"},
+    "children": {"errors", "interpreter", "subprocesses"},
     **dict.fromkeys(OUTSIDE, BELOW_OUTSIDE),
     **dict.fromkeys(COMPOSITION, BELOW_CLI),
 }

@@ -128,9 +128,8 @@ async def test_of_a_program_that_says_nothing_at_all_that_is_said(make_child, mo
         await make_child("import sys\nsys.stdin.read()\n").start()
 
 
-@pytest.mark.not_on_windows("there it holds stdout open too, and READY_TIMEOUT_S is waited for")
 async def test_a_grandchild_that_holds_stderr_open_does_not_hold_up_the_explanation(make_child):
-    orphan = "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(20)'], stdout=-3)"
+    orphan = "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(100)'], stdout=-3)"
     code = f"import subprocess, sys\no = {orphan}\nraise SystemExit(f'grandchild {{o.pid}}')\n"
     child = make_child(code)
     started = time.monotonic()
@@ -140,7 +139,7 @@ async def test_a_grandchild_that_holds_stderr_open_does_not_hold_up_the_explanat
     psutil.Process(int(str(refused.value).rpartition(" ")[2])).kill()
     stderr = child._process.stderr
     await until(stderr.at_eof)
-    assert took_s < 10
+    assert took_s < 50
 
 
 async def test_a_start_that_is_cancelled_leaves_no_process_behind(make_child):

@@ -15,7 +15,7 @@ from typing import Any
 
 import structlog
 
-from hybrid_bridge import interpreter
+from hybrid_bridge import interpreter, subprocesses
 from hybrid_bridge.errors import BridgeError
 
 log = structlog.get_logger(__name__)
@@ -80,7 +80,7 @@ class Child:
     async def _spawn(self) -> asyncio.subprocess.Process:
         stderr = asyncio.subprocess.PIPE if self._log_path is None else self._log_path.open("ab")
         try:
-            return await asyncio.create_subprocess_exec(
+            process, _ = await subprocesses.start(
                 *self._command,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
@@ -94,6 +94,7 @@ class Child:
                 },
                 **_apart(),
             )
+            return process
         finally:
             if not isinstance(stderr, int):
                 stderr.close()

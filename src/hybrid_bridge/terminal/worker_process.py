@@ -5,7 +5,6 @@ Owns one process from start to end. Decides nothing: `lane` says what to ask and
 
 import asyncio
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 import msgspec
 import structlog
 
-from hybrid_bridge import interpreter
+from hybrid_bridge import interpreter, subprocesses
 from hybrid_bridge.terminal import process_care
 from hybrid_bridge.terminal.framing import LENGTH, LOG, REPLY, FrameError, pack, payload_length
 
@@ -22,8 +21,6 @@ log = structlog.get_logger(__name__)
 # How long a worker gets to leave by itself; it does so as soon as its input ends, unless a call holds it.
 STOP_GRACE_S = 1.0
 KILL_GRACE_S = 5.0
-# How long what an ended worker wrote last may take to come through its pipes.
-LAST_WORDS_S = 0.5
 STREAM_LIMIT = 1 << 20
 STDERR_CHUNK = 4096
 STDERR_LINE_MAX = 2000
@@ -43,29 +40,6 @@ class Reply:
     result: msgspec.Raw
     link_lost: bool
     stranger: str
-
-
-class _Pipes(asyncio.subprocess.SubprocessStreamProtocol):
-    """Closes an ended worker's pipes, though a program that it started may hold their other ends.
-
-    A terminal that initialize() launched can: then neither the pipes nor, before Python 3.13, the wait for
-    the process would come to an end while that terminal runs.
-    """
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(limit=STREAM_LIMIT, loop=loop)
-        self._events = loop
-        self._close: Callable[[], None] = lambda: None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the transport that is to be closed."""
-        self._close = transport.close
-        super().connection_made(transport)
-
-    def process_exited(self) -> None:
-        """Close the pipes soon, unless they end by themselves before."""
-        super().process_exited()
-        self._events.call_later(LAST_WORDS_S, self._close)
 
 
 class WorkerProcess:
@@ -89,22 +63,20 @@ class WorkerProcess:
         Raises:
             OSError: when the process cannot be started.
         """
-        loop = asyncio.get_running_loop()
-        transport, protocol = await loop.subprocess_exec(
-            lambda: _Pipes(loop),
+        process, transport = await subprocesses.start(
             interpreter.program(),
             # Without the working directory on the path: a file hybrid_bridge.py there would hide the package.
             "-P",
             "-m",
             "hybrid_bridge.terminal.worker",
             *("--module", module, "--name", name, "--parent", str(os.getpid())),
+            limit=STREAM_LIMIT,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             env=_environment(environment),
             **process_care.spawn_options(),
         )
-        process = asyncio.subprocess.Process(transport, protocol, loop)
         try:
             process_care.adopt(process.pid)
         except OSError:
