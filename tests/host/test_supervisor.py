@@ -35,6 +35,17 @@ if code == "kill":
 sys.exit(int(code))
 """
 
+# Ends when it is asked to, as the bridge does: by a signal, on Windows by its window.
+LISTENER = """
+import threading
+from hybrid_bridge.host.endings import watch_endings
+asked = threading.Event()
+endings = watch_endings()
+with endings.passed_to(lambda _: asked.set()):
+    asked.wait()
+endings.done()
+"""
+
 
 class Watch:
     """A supervisor of a process that ends as told, and what was heard of it."""
@@ -137,6 +148,17 @@ class TestStop:
         watch.on_told = lambda told: watch.supervisor.stop(number) if isinstance(told, Started) else None
         assert 0 == await watch.run()
         assert (1, Ended(-number, 0)) == (watch.starts, watch.last)
+
+    async def test_while_it_is_being_started_ends_what_the_console_did_not_tell(self) -> None:
+        supervisor = Supervisor([sys.executable, "-c", LISTENER], {}, lambda _: None)
+        # Ctrl-C in the instant before the process is there, which so never hears of it.
+        asyncio.get_running_loop().call_soon(supervisor.stop, signal.SIGINT)
+        try:
+            async with asyncio.timeout(30):
+                assert 0 == await supervisor.run()
+        finally:
+            if supervisor._process is not None and supervisor._process.returncode is None:
+                supervisor._process.kill()
 
     async def test_a_failure_while_stopping_is_not_started_again(self, tmp_path: Path) -> None:
         watch = Watch(tmp_path, "1 0")

@@ -165,7 +165,9 @@ class Supervisor:
                 f"cannot start {self._command[0]}: {error}; install the bridge again with start_bridge.bat"
             ) from error
         self._process = process
-        if self._stopping.is_set():  # While it was being started.
+        if self._stopping.is_set():
+            # While it was being started: it may have missed what the console told all processes.
+            self._signal = NO_SIGNAL
             self._ask_to_end()
         self._tell(Started(process.pid))
         return await process.wait()
