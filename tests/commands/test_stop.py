@@ -62,7 +62,9 @@ class TestStopAndResume:
         assert isinstance(decoded, EmergencyStopRequested | ResumeRequested)
         assert sent == decoded.reason
 
-    def test_0_once_the_bridge_has_taken_it(self, folder, offline, capsys, monkeypatch):
+    @pytest.fixture
+    def taker(self, folder, offline, monkeypatch):
+        """Stand in for a bridge that takes one command."""
         monkeypatch.setattr(leaving, "TAKEN_TIMEOUT_S", 10)
 
         def take() -> None:
@@ -74,8 +76,11 @@ class TestStopAndResume:
         (folder / "state" / FOLDER).mkdir(parents=True)
         taker = threading.Thread(target=take)
         taker.start()
-        assert 0 == cli.main(["stop"])
+        yield taker
         taker.join()
+
+    def test_0_once_the_bridge_has_taken_it(self, taker, capsys):
+        assert 0 == cli.main(["stop"])
         assert "the bridge has taken it; its log says 'EMERGENCY STOP'" in capsys.readouterr().out
 
     def test_a_state_dir_that_cannot_be_written_is_told(self, folder, offline, capsys):
@@ -104,7 +109,18 @@ class TestStopAndResume:
         bodies = [command["data"] for command in self.left(folder)]
         halt: dict[str, Any] = {"reason": "menu", "cancel_orders": True}
         assert [halt, {**halt, "close_positions": True}][: 1 + closes] == bodies
-        assert "type CLOSE. Enter leaves them: " in capsys.readouterr().out
+        said = capsys.readouterr()
+        assert "To have every position of the account closed too when a bridge starts here" in said.out
+        assert "type CLOSE. Enter leaves them: " in said.out
+        assert "Trading is halted" not in said.out
+        assert "NOTHING IS HALTED YET" in said.err
+
+    def test_that_trading_is_halted_is_said_only_once_a_bridge_has_taken_it(self, taker, capsys, monkeypatch):
+        monkeypatch.setattr(sys, "stdin", io.StringIO("\n"))
+        assert 0 == cli.main(["stop", "--ask"])
+        said = capsys.readouterr()
+        assert "Trading is halted; positions are left with their stops." in said.out
+        assert "" == said.err
 
     def test_asked_to_close_at_once_it_asks_nothing(self, folder, offline, monkeypatch):
         monkeypatch.setattr(sys, "stdin", None)

@@ -22,6 +22,10 @@ from hybrid_bridge.settings import look_up_settings
 ACCOUNT_SETTINGS = ("mt5_login", "mt5_backend", "simulation_mode")
 CLOSE_QUESTION = """Trading is halted; positions are left with their stops.
 To close every position of the account too, those opened by hand as well, type CLOSE. Enter leaves them: """
+NOT_HALTED = """NOTHING IS HALTED YET. If a bridge runs all the same, in another folder or held up: switch off
+Algo Trading in the terminal, then close the bridge's window."""
+CLOSE_LATER_QUESTION = """To have every position of the account closed too when a bridge starts here,
+those opened by hand as well, type CLOSE. Enter leaves them: """
 REASON_QUESTION = "Why is it safe to trade again? (kept in the journal; Enter alone changes nothing): "
 
 
@@ -41,7 +45,8 @@ def stop(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     state_dir = state_dir_of(options)
     code = _halt(state_dir, options.reason, close_positions=options.close_positions)
-    if options.ask and not options.close_positions and _answer(CLOSE_QUESTION).lower() == "close":
+    question = CLOSE_LATER_QUESTION if code else CLOSE_QUESTION
+    if options.ask and not options.close_positions and _answer(question).lower() == "close":
         code = _halt(state_dir, options.reason, close_positions=True)
     return code
 
@@ -51,7 +56,7 @@ def _halt(state_dir: Path, reason: str, *, close_positions: bool) -> int:
     if close_positions:
         body["close_positions"] = True
     if not leave(state_dir, "emergency_stop", body):
-        return _fail(not_taken(state_dir, "emergency_stop"))
+        return _fail(f"{not_taken(state_dir, 'emergency_stop')}\n{NOT_HALTED}")
     print("emergency_stop: the bridge has taken it; its log says 'EMERGENCY STOP'", flush=True)  # noqa: T201
     return 0
 
