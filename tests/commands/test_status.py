@@ -119,8 +119,17 @@ class TestRunning:
         write(folder, changed(seen, **halt))
         code, said = ask()
         assert 1 == code
-        assert "trading        halted by an emergency stop\n" in said
+        assert "entries        NOT accepted: trading is halted: fire\n" in said
+        lift = "to lift it, look at the account, hybrid-bridge resume (7 in the menu)"
+        assert f"trading        halted by an emergency stop; {lift}\n" in said
         assert "positions_left 2, tries 3, last_problem market closed\n" in said
+
+    def test_a_halt_that_the_settings_ask_for_says_that_they_go_first(self, folder, seen, ask):
+        limits = {**seen["status"]["limits"], "EMERGENCY_STOP": True}
+        halt = {"trading_state": "halted", "emergency_stop": True, "reason": "asked", "limits": limits}
+        write(folder, changed(seen, **halt))
+        lift = "set EMERGENCY_STOP=false and restart, then hybrid-bridge resume (7 in the menu)"
+        assert f"to lift it, look at the account, {lift}\n" in ask()[1]
 
     def test_a_channel_that_is_down_says_why_and_entries_go_on(self, folder, seen, ask):
         seen["status"]["channels"]["redpanda"] |= {"state": "down", "error": "no broker at x:9092"}

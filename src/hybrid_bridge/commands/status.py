@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from hybrid_bridge.commands.options import add_env_file, print_lines, state_dir_of
+from hybrid_bridge.core.events import TradingState
 from hybrid_bridge.demo.stage import DEMO_DIR
 from hybrid_bridge.journal.instance_lock import find_holder
 from hybrid_bridge.journal.words import aligned, iso, plain
@@ -34,6 +35,8 @@ SILENT = (
     "the bridge runs but has said nothing for {age}. Where the PC did not just wake from sleep, it hangs: "
     "close its window, then start it again"
 )
+
+LIFT = "hybrid-bridge resume (7 in the menu)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +171,9 @@ def _rows(seen: Look) -> Iterator[list[str]]:
         "bridge",
         f"{seen.state}, {kind}, version {record['version']}, {seen.holder}, up for {_span(up_s)}",
     ]
-    yield ["entries", "accepted" if not seen.why_not else f"NOT accepted: {plain(seen.why_not)}"]
+    halted = "trading is halted: " if told["trading_state"] == TradingState.HALTED.value else ""
+    refused = f"NOT accepted: {halted}{plain(seen.why_not)}"
+    yield ["entries", refused if seen.why_not else "accepted"]
     yield ["trading", _trading(told)]
     if told["clearing"]:
         yield ["clearing", _facts(told["clearing"])]
@@ -181,9 +186,13 @@ def _rows(seen: Look) -> Iterator[list[str]]:
 
 
 def _trading(told: Mapping[str, Any]) -> str:
+    state = str(told["trading_state"])
     if told["emergency_stop"]:
-        return f"{told['trading_state']} by an emergency stop"
-    return str(told["trading_state"])
+        state += " by an emergency stop"
+    if told["trading_state"] != TradingState.HALTED.value:
+        return state
+    first = "set EMERGENCY_STOP=false and restart, then " if told["limits"]["EMERGENCY_STOP"] else ""
+    return f"{state}; to lift it, look at the account, {first}{LIFT}"
 
 
 def _account(seen: Mapping[str, Any] | None) -> str:
