@@ -6,6 +6,7 @@ import time
 import pytest
 
 from hybrid_bridge.clock import SystemClock
+from hybrid_bridge.host.sleep import Reading, SleepMeter
 from hybrid_bridge.loop_lag import BEAT_S, LoopLag
 
 
@@ -49,6 +50,16 @@ async def test_a_sleep_of_the_pc_is_no_lag():
     with pytest.raises(asyncio.CancelledError):
         await lag.run()
     assert lag.max_ms == pytest.approx(250.0)
+
+
+async def test_a_loop_that_stands_still_for_long_is_seen_though_it_looks_like_a_process_held_up():
+    clock = LateClock([6.0])
+    meter = SleepMeter(clock, lambda: Reading(clock.monotonic(), clock.monotonic(), clock.monotonic()))
+    lag = LoopLag(clock, meter.sleeps)
+    with pytest.raises(asyncio.CancelledError):
+        await lag.run()
+    assert (1, 0) == (meter.count, meter.sleeps())
+    assert lag.max_ms == pytest.approx(6_000.0)
 
 
 async def test_a_loop_that_is_really_blocked_is_seen():

@@ -247,7 +247,7 @@ class _Session:
         return settings
 
     async def _live(self, bridge: Bridge) -> None:
-        lag = LoopLag(bridge.clock, bridge.sleep.look)
+        lag = LoopLag(bridge.clock, bridge.sleep.sleeps)
         summary = Summary(bridge, lag, self._settings.symbols, self._simulator_control)
         await bridge.restore()
         bridge.board.phase = "running"

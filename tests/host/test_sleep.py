@@ -71,6 +71,13 @@ def test_a_sleep_is_noticed_with_its_length_and_when_it_began(clocks, meter):
     assert meter.last.in_words == "the PC slept for 3601 s"
 
 
+def test_only_a_sleep_of_the_pc_counts_as_one(clocks, meter):
+    clocks.be_awake(30.0)
+    assert (0, 1) == (meter.sleeps(), meter.count)
+    clocks.sleep_on(30.0)
+    assert (1, 2) == (meter.sleeps(), meter.count)
+
+
 def test_it_is_counted_once(clocks, meter):
     clocks.sleep_on(3_600.0)
     assert [1, 1, 1] == [meter.look(), meter.look(), meter.look()]

@@ -126,6 +126,7 @@ class SleepMeter:
         self._clock = clock
         self._read = read
         self._before: Reading | None = None
+        self._sleeps = 0
         self._noticed = asyncio.Event()
 
     def look(self) -> int:
@@ -135,9 +136,15 @@ class SleepMeter:
         found = None if before is None else _find(before, now)
         if found is not None:
             self.count += 1
+            self._sleeps += found.cause is Cause.SLEPT
             self.last = found
             self._noticed.set()
         return self.count
+
+    def sleeps(self) -> int:
+        """Read the clocks; return how often the PC slept: a process held up may have held itself up."""
+        self.look()
+        return self._sleeps
 
     def before_msc(self) -> int:
         """Return when this process ran before the last standstill, UTC milliseconds; 0 before the first."""
