@@ -53,7 +53,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "commands": BELOW_CLI,
     "cli": BELOW_CLI | {"commands"},
     "launch": {"cli"},
-    "installation": {"commands"},
+    "installation": {"commands", "errors"},
     "__main__": {"launch"},
     **{name: {"errors"} for name in SHARED},
     "children": {"errors", "interpreter", "subprocesses"},
