@@ -3,6 +3,7 @@ import contextlib
 from dataclasses import replace
 
 import pytest
+from structlog.testing import capture_logs
 from tests.terminal.support import terminal_settings
 
 from hybrid_bridge.core.market import Tick, TickCursor
@@ -11,7 +12,7 @@ from hybrid_bridge.terminal import poller as poller_module
 from hybrid_bridge.terminal.clock import ServerClock
 from hybrid_bridge.terminal.market_lane import MarketPage, Selection
 from hybrid_bridge.terminal.operations import NEWEST
-from hybrid_bridge.terminal.poller import AccountPoller, Beat, TickPoller
+from hybrid_bridge.terminal.poller import AccountPoller, Beat, Outage, TickPoller
 
 PERIOD_S = 0.1
 START = 1_700_000_000_000
@@ -439,3 +440,35 @@ async def test_a_failed_report_is_noted_and_the_next_one_comes():
             reports.get_nowait()
         assert await reports.get() > 1
     assert poller.figures.last_error == "market lane is connecting"
+
+
+@pytest.mark.parametrize(
+    ("awaited", "first"),
+    [
+        (True, [("warning", "Ticks not begun yet"), ("info", "Ticks begun")]),
+        (False, [("error", "Ticks stopped"), ("info", "Ticks resumed")]),
+    ],
+)
+def test_what_did_not_work_before_the_first_success_is_no_error_where_it_is_awaited(awaited, first):
+    outage = Outage("Ticks", lambda: 0.0, awaited=awaited)
+    with capture_logs() as lines:
+        for _ in range(2):
+            outage.begin("connecting")
+            outage.begin("connecting")
+            outage.end()
+            outage.end()
+    after = [("error", "Ticks stopped"), ("info", "Ticks resumed")]
+    assert [*first, *after] == [(line["log_level"], line["event"]) for line in lines]
+    assert "connecting" == lines[0]["reason"]
+
+
+async def test_a_lane_that_still_connects_is_no_error_in_the_log(sink, clock):
+    class Connecting:
+        async def report(self):
+            raise LaneUnavailable("market lane is connecting")
+
+    with capture_logs() as lines:
+        poller = AccountPoller(Connecting(), None, 0.001)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(poller.run(), 0.05)
+    assert ["warning"] == [line["log_level"] for line in lines]

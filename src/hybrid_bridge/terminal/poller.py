@@ -83,24 +83,33 @@ class AccountFigures:
 
 
 class Outage:
-    """Says once that something stopped working, and once that it works again."""
+    """Says once that something stopped working, and once that it works again.
 
-    def __init__(self, what: str, clock_s: Callable[[], float]) -> None:
+    What is awaited is expected not to work yet at the start: until its first success that is no error.
+    """
+
+    def __init__(self, what: str, clock_s: Callable[[], float], *, awaited: bool = False) -> None:
         self._what = what
         self._clock_s = clock_s
+        self._awaited = awaited
         self._since_s: float | None = None
 
     def begin(self, reason: str) -> None:
         """Note a failure."""
         if self._since_s is None:
             self._since_s = self._clock_s()
-            log.error(f"{self._what} stopped", reason=reason)
+            if self._awaited:
+                log.warning(f"{self._what} not begun yet", reason=reason)
+            else:
+                log.error(f"{self._what} stopped", reason=reason)
 
     def end(self) -> None:
         """Note a success."""
         if self._since_s is not None:
-            log.info(f"{self._what} resumed", after_s=round(self._clock_s() - self._since_s, 1))
+            word = "begun" if self._awaited else "resumed"
+            log.info(f"{self._what} {word}", after_s=round(self._clock_s() - self._since_s, 1))
             self._since_s = None
+        self._awaited = False
 
 
 class Beat:
@@ -149,7 +158,7 @@ class TickPoller:
         self._selection = Selection({}, {})
         self._problems: dict[str, str] = {}
         self._sink_backoff = Backoff(SINK_BACKOFF_FIRST_S, SINK_BACKOFF_MOST_S)
-        self._terminal_outage = Outage("Ticks from the terminal", clock.monotonic)
+        self._terminal_outage = Outage("Ticks from the terminal", clock.monotonic, awaited=True)
         self._sink_outage = Outage("Publishing of ticks", clock.monotonic)
         self._store_outage = Outage("Storing of tick cursors", clock.monotonic)
 
@@ -291,7 +300,7 @@ class AccountPoller:
         self._publish = publish
         self._interval_s = interval_s
         self._poked = asyncio.Event()
-        self._outage = Outage("Account reports", lambda: asyncio.get_running_loop().time())
+        self._outage = Outage("Account reports", lambda: asyncio.get_running_loop().time(), awaited=True)
 
     def poke(self) -> None:
         """Have the account looked at now, after a fill for instance."""
