@@ -372,7 +372,7 @@ if exist .env exit /b 0
 copy .env.example .env >nul
 if errorlevel 1 exit /b 1
 echo This is the first start: fill in MT5_LOGIN, MT5_PASSWORD and MT5_SERVER in the window that opens,
-echo save it and close it.
+echo take away the # in front of each, save it and close it.
 start /wait "" notepad .env
 exit /b 0
 

@@ -426,6 +426,7 @@ class TestInstalling:
         assert (0, started) == (code, door.calls)
         assert "#MT5_LOGIN=\n" == (door.folder / ".env").read_text(encoding="utf-8")
         assert "fill in MT5_LOGIN, MT5_PASSWORD and MT5_SERVER" in said
+        assert "take away the # in front of each" in said
 
 
 UPDATED = (

@@ -105,8 +105,8 @@ def test_all_problems_are_listed_one_a_line_with_where_to_correct_them(
             "correct it in the command line (default: 1)"
         ),
         (
-            f"MT5_LOGIN: not set, needs the number of your trading account; write it into {env}, "
-            "or try the bridge without a terminal: --demo"
+            f"MT5_LOGIN: not set, needs the number of your trading account; write it into {env} "
+            "(with no # in front), or try the bridge without a terminal: --demo"
         ),
     ]
 

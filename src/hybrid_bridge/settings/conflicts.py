@@ -79,7 +79,7 @@ def _place_conflicts(settings: Settings) -> Iterator[tuple[str, str]]:
 
 def _terminal_conflicts(settings: Settings, file: EnvFile) -> Iterator[tuple[str, str]]:
     if settings.mt5_login is None:
-        begin = "" if file.path.exists() else " (copy .env.example to begin)"
+        begin = " (with no # in front)" if file.path.exists() else " (copy .env.example to begin)"
         text = f"not set, needs the number of your trading account; write it into {file.path}{begin}"
         yield "mt5_login", f"{text}, or try the bridge without a terminal: --demo"
     if settings.mt5_password.get_secret_value() and not settings.mt5_server:
