@@ -205,7 +205,9 @@ class TestMenu:
         run.choose("0")
         assert (0, []) == (run.end(), door.calls)
         assert "oops" not in run.said.replace("a & echo oops", "")
-        assert typed == '"' or f'There is no choice "{typed}"; type one of the numbers of the menu.' in run.said
+        assert (
+            typed == '"' or f'There is no choice "{typed}"; type one of the numbers of the menu.' in run.said
+        )
 
     @pytest.mark.parametrize("typed", [" 6", "6 ", "  STOP  "])
     def test_blanks_around_a_choice_do_not_keep_an_emergency_stop_from_being_sent(self, door, typed):
