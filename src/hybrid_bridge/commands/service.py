@@ -105,9 +105,10 @@ def plan(task: LogonTask, *, there: bool) -> list[str]:
         "in folder": task.folder,
         "rights": "your own, not an administrator's; in a window that you see",
         "on failure": f"starts the bridge again, first after {patience.first_s:g} s, then ever more slowly, "
-        f"at most {patience.failures_max - 1} times in a row; never when you ended it, when the settings are "
-        "wrong, when recovery was refused or when another bridge runs",
-        "ends": "with Ctrl-C in its window, by closing that, or when you log off: always in order",
+        f"at most {patience.failures_max - 1} times in a row; never when you ended it in its window, "
+        "when the settings are wrong, when recovery was refused or when another bridge runs",
+        "ends": "with Ctrl-C in its window, by closing that, or when you log off: in order, as far as "
+        "Windows gives time",
         "on battery": "starts and goes on all the same, for as long as it takes",
     }
     does = "replaces the task of this name" if there else "makes one task"
