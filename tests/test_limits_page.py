@@ -83,7 +83,7 @@ def test_settings_exist_and_have_these_defaults(check: str) -> None:
 def test_every_setting_of_a_limit_is_in_the_table() -> None:
     named = {name.lower() for cells in table().values() for name, _ in SETTING.findall(cells[1])}
     names = list(Settings.model_fields)
-    limits = set(names[names.index("trading_enabled") : names.index("state_dir")])
+    limits = set(names[names.index("trading_enabled") : names.index("keep_awake")])
 
     assert limits <= named
 
