@@ -102,7 +102,7 @@ class Run:
 
     def end(self) -> int:
         """Wait for its end, with no more keys; return its exit code."""
-        rest, _ = self.process.communicate(timeout=60)
+        rest, _ = self.process.communicate(timeout=100)
         self.said += rest
         return self.process.returncode
 
