@@ -92,8 +92,8 @@ class TestOptions:
         seen: list[list[int]] = []
 
         async def run(_: Settings, __: app.RunPlan, stops_seen: list[int], ___: object) -> int:
-            os.kill(os.getpid(), signal.SIGTERM)
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGTERM)
+            signal.raise_signal(signal.SIGINT)
             await asyncio.sleep(0)
             seen.append(stops_seen)
             return 0
@@ -121,7 +121,7 @@ class TestExitCodes:
     def test_2_before_the_run_when_its_summary_could_not_be_written(self, folder, offline, capsys, summary):
         assert 2 == cli.main(["--summary", summary, "--duration", "60"])
         told = capsys.readouterr().err
-        assert f"--summary: {summary} cannot be written" in told
+        assert f"--summary: {Path(summary)} cannot be written" in told
         assert not (folder / "mt5_bridge.log").exists()
 
     def test_4_when_another_bridge_has_the_state_dir(self, folder, offline, capsys):
