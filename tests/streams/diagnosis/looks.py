@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import ssl
+import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -89,7 +90,11 @@ def alerting(context: ssl.SSLContext) -> Iterator[str]:
         try:
             yield f"127.0.0.1:{server.getsockname()[1]}"
         finally:
-            server.shutdown(socket.SHUT_RDWR)
+            # What wakes the thread that accepts.
+            if sys.platform == "win32":
+                server.close()
+            else:
+                server.shutdown(socket.SHUT_RDWR)
             thread.join()
 
 

@@ -81,7 +81,10 @@ async def test_a_port_that_refuses(refused_address: str) -> None:
     ) == await told_of(address_of(refused_address))
 
 
-async def test_a_firewall_that_swallows_everything(full_address: str) -> None:
+async def test_a_firewall_that_swallows_everything(
+    full_address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reach, "CONNECT_S_MIN", 0.1)
     assert (
         f"no answer from {full_address} (none within 0.3 s); look for a firewall on the way, for a computer"
         " that is off, and for a wrong address in REDPANDA_BOOTSTRAP_SERVERS"
