@@ -3,6 +3,7 @@
 import asyncio
 import json
 import signal
+import sys
 import time
 
 import pytest
@@ -160,9 +161,10 @@ async def test_it_ends_when_asked_and_when_its_parent_goes(start_backend, broker
     asked.process.send_signal(signal.SIGTERM)
     left_alone = await start_backend("--bootstrap", broker)
     left_alone.process.stdin.close()
-    for backend in (asked, left_alone):
+    # What Python calls a signal there ends a process at once.
+    for backend, expected in ((asked, 1 if sys.platform == "win32" else 0), (left_alone, 0)):
         code, said = await backend.ended()
-        assert (0, False) == (code, "Traceback" in said)
+        assert (expected, False) == (code, "Traceback" in said)
 
 
 async def test_a_port_that_is_taken_is_told_in_a_sentence(start_backend):

@@ -90,7 +90,14 @@ async def test_no_version_of_tls_in_common(authority: Authority) -> None:
     ) == told
 
 
-@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+# Where a server resets a connection, Windows throws away what had come from it, so the alert of TLS 1.3, which
+# comes after the handshake, is lost; the fault is told as "closes the connection right after TLS" then.
+ALERT_LOST = pytest.mark.not_on_windows("a late alert is lost there with the connection")
+
+
+@pytest.mark.parametrize(
+    "version", [ssl.TLSVersion.TLSv1_2, pytest.param(ssl.TLSVersion.TLSv1_3, marks=ALERT_LOST)]
+)
 async def test_a_client_s_certificate_that_is_missing(authority: Authority, version: ssl.TLSVersion) -> None:
     asking = served_with(authority.issue("ok"))
     asking.maximum_version = version
@@ -105,6 +112,7 @@ async def test_a_client_s_certificate_that_is_missing(authority: Authority, vers
     )
 
 
+@ALERT_LOST
 async def test_a_client_s_certificate_that_the_broker_does_not_accept(
     authority: Authority, stranger: Authority
 ) -> None:
