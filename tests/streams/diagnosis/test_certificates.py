@@ -90,8 +90,8 @@ async def test_no_version_of_tls_in_common(authority: Authority) -> None:
     ) == told
 
 
-# Where a server resets a connection, Windows throws away what had come from it, so the alert of TLS 1.3, which
-# comes after the handshake, is lost; the fault is told as "closes the connection right after TLS" then.
+# Where a server resets a connection, Windows throws away what had come from it, so the alert of TLS 1.3,
+# which comes after the handshake, is lost; the fault is told as "closes the connection right after TLS" then.
 ALERT_LOST = pytest.mark.not_on_windows("a late alert is lost there with the connection")
 
 

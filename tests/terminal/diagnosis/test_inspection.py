@@ -6,6 +6,7 @@ import pytest
 from tests.terminal.diagnosis.looks import keys, looked, settings_for, step
 from tests.terminal.support import terminal_settings
 
+from hybrid_bridge import interpreter
 from hybrid_bridge.findings import Verdict
 
 STEPS = [
@@ -80,6 +81,6 @@ async def test_a_terminal_that_answers_with_an_error(address, control):
 
 
 async def test_a_process_that_cannot_be_started(address, monkeypatch):
-    monkeypatch.setattr(sys, "executable", "/no/such/python")
+    monkeypatch.setattr(interpreter, "program", lambda: "/no/such/python")
     found = await looked(settings_for(address))
     assert ["worker_failed"] == keys(found)
