@@ -3,13 +3,13 @@
 import pytest
 from aiokafka import errors as kafka
 
-from hybrid_bridge.findings import Fault, Finding, Verdict, Words, told, well, worded, wrong
+from hybrid_bridge.findings import Fault, FaultTable, Finding, Verdict, Words, told, well, wrong
 
-TABLE = {"refused": Words("nothing listens on {address}", "start {what}")}
+FAULT = FaultTable({"refused": Words("nothing listens on {address}", "start {what}")})
 
 
 def refused(seen: str = "") -> Fault:
-    return worded(TABLE, "refused", seen, {"address": "a:1", "what": "it"})
+    return FAULT("refused", seen, address="a:1", what="it")
 
 
 def test_what_was_seen_stands_between_cause_and_mend() -> None:

@@ -65,14 +65,20 @@ class Finding:
     fault: Fault | None = None
 
 
-def worded(table: Mapping[str, Words], key: str, seen: str, names: Mapping[str, object]) -> Fault:
-    """Return a fault with its words filled in.
+@dataclass(frozen=True, slots=True)
+class FaultTable:
+    """The faults of one check; called with a fault's key it returns that fault, its words filled in."""
 
-    Args:
-        names: for each name in braces of its words, what stands there.
-    """
-    words = table[key]
-    return Fault(key, words.cause.format(**names), seen, words.mend.format(**names))
+    words: Mapping[str, Words]
+
+    def __call__(self, key: str, seen: str = "", **names: object) -> Fault:
+        """Return a fault with its words filled in.
+
+        Args:
+            names: for each name in braces of its words, what stands there.
+        """
+        cause, mend = self.words[key]
+        return Fault(key, cause.format(**names), seen, mend.format(**names))
 
 
 def well(step: str, seen: str) -> Finding:

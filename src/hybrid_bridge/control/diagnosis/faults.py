@@ -4,7 +4,7 @@ Owns the wording: for each fault its cause and its mend. Does no I/O. Called by 
 that look at the connection; docs/check.md has the same words.
 """
 
-from hybrid_bridge.findings import Fault, Words, worded
+from hybrid_bridge.findings import FaultTable, Words
 
 URL = "BACKEND_WS_URL"
 TOKEN = "BACKEND_AUTH_TOKEN"  # noqa: S105 - the setting's name
@@ -108,11 +108,4 @@ FAULTS: dict[str, Words] = {
     ),
 }
 
-
-def fault(key: str, seen: str = "", **names: object) -> Fault:
-    """Return a fault with its words filled in.
-
-    Args:
-        names: for each name in braces of its words, what stands there.
-    """
-    return worded(FAULTS, key, seen, names)
+fault = FaultTable(FAULTS)

@@ -4,7 +4,7 @@ Owns the wording: for each fault its cause and its mend, menus as the English te
 I/O. Called by the modules of this folder that look at the terminal; docs/check.md has the same words.
 """
 
-from hybrid_bridge.findings import Fault, Words, worded
+from hybrid_bridge.findings import FaultTable, Words
 
 _EXPERTS = "Tools > Options > Expert Advisors"
 _COMMUNITY = "Tools > Options > Community"
@@ -228,11 +228,4 @@ FAULTS: dict[str, Words] = {
     ),
 }
 
-
-def fault(key: str, seen: str = "", **names: object) -> Fault:
-    """Return a fault with its words filled in.
-
-    Args:
-        names: for each name in braces of its words, what stands there.
-    """
-    return worded(FAULTS, key, seen, names)
+fault = FaultTable(FAULTS)
