@@ -19,7 +19,16 @@ FUNCTION_LINES_MEDIAN_MAX = 8
 OUTSIDE = {"terminal", "streams", "control", "execution", "journal", "demo"}
 LEAVES = {"errors", "settings"}
 # Small parts without dependencies that the folders share.
-SHARED = {"clock", "children", "interpreter", "figures", "findings", "name_lookup", "subprocesses"}
+SHARED = {
+    "clock",
+    "children",
+    "interpreter",
+    "figures",
+    "findings",
+    "name_lookup",
+    "subprocesses",
+    "whole_file",
+}
 COMPOSITION = {
     "app",
     "bridge",
@@ -128,6 +137,7 @@ UNMAPPED = {
     "terminal/test_lane_sleep.py",  # a lane over a sleep of the PC
     "streams/test_redelivery.py",  # messages that come again, from the topic to the journal
     "test_fault_table.py",  # docs/faults.md
+    "test_fault_words.py",  # the words of what `check` finds
     "test_limits_page.py",  # docs/limits.md
     "test_check_page.py",  # docs/check.md
     "test_redpanda_page.py",  # docs/redpanda.md

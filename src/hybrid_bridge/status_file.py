@@ -9,14 +9,15 @@ import asyncio
 import json
 import os
 import threading
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import structlog
 
+from hybrid_bridge.clock import SystemClock
 from hybrid_bridge.errors import BridgeError
+from hybrid_bridge.whole_file import replace_text
 
 log = structlog.get_logger(__name__)
 
@@ -40,7 +41,8 @@ class StatusFile:
             run: what does not change while the bridge runs, in plain values.
         """
         self._path = state_dir / FILE
-        self._run = {"format": FORMAT, "pid": os.getpid(), "started_msc": _now_msc(), **run}
+        self._utc_msc = SystemClock().utc_msc
+        self._run = {"format": FORMAT, "pid": os.getpid(), "started_msc": self._utc_msc(), **run}
         self._failures = 0
         self._writing = threading.Lock()
         self._is_over = False
@@ -68,19 +70,17 @@ class StatusFile:
         self._write(self._text(status, {"how": how, "reason": reason}), last=True)
 
     def _text(self, status: Mapping[str, object], ended: Mapping[str, str] | None) -> str:
-        record = {**self._run, "written_msc": _now_msc(), "ended": ended, **status}
+        record = {**self._run, "written_msc": self._utc_msc(), "ended": ended, **status}
         return json.dumps(record, default=str)
 
     def _write(self, text: str, *, last: bool = False) -> None:
         """Put a status in the place of the one before; a failure is logged once it lasts."""
-        draft = self._path.with_suffix(".draft")
         with self._writing:
             if self._is_over:
                 return
             self._is_over = last
             try:
-                draft.write_text(text, encoding="utf-8")
-                draft.replace(self._path)
+                replace_text(self._path, text)
             except OSError as error:
                 self._failures += 1
                 if last or self._failures == FAILURES_TO_COMPLAIN:
@@ -105,7 +105,3 @@ def read_status(state_dir: Path) -> Status | None:
     if not isinstance(status, dict) or status.get("format") != FORMAT or not status.keys() >= WRITTEN:
         raise BridgeError(f"{path}: is of another version of the bridge; start that one's own `status`")
     return status
-
-
-def _now_msc() -> int:
-    return time.time_ns() // 1_000_000

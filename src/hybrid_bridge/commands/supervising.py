@@ -28,6 +28,7 @@ from hybrid_bridge.host.supervisor import (
     is_stop,
     stop_signals,
 )
+from hybrid_bridge.whole_file import replace_text
 
 FILE_NAME = "service.json"
 RECORD_BYTES_MAX = 4096
@@ -147,11 +148,9 @@ def _record_path(env_file: Path | None) -> Path | None:
 
 def _keep(path: Path, record: Record) -> None:
     """Write the record in place of the last; one that cannot be written is told, and nothing else."""
-    new = path.with_suffix(".new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        new.write_text(json.dumps(asdict(record)), encoding="utf-8")
-        new.replace(path)
+        replace_text(path, json.dumps(asdict(record)))
     except OSError as error:
         print_lines([f"service: {path} cannot be written ({error}); 'service status' tells less\n"])
 

@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 
 from hybrid_bridge.settings import StreamSettings
+from hybrid_bridge.whole_file import replace_text
 
 log = structlog.get_logger(__name__)
 
@@ -39,10 +40,8 @@ class KeptFile:
         """Keep these facts in place of those before."""
         if self._path is None:
             return
-        half = self._path.with_name(f"{self._path.name}.part")
         try:
-            half.write_text(json.dumps(facts), encoding="utf-8")
-            half.replace(self._path)
+            replace_text(self._path, json.dumps(facts))
         except OSError as error:
             if not self._complained:
                 log.warning(
