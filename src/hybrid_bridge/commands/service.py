@@ -7,6 +7,7 @@ STATE_DIR for `service status`.
 
 import argparse
 import sys
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -130,11 +131,7 @@ def done(task: LogonTask) -> list[str]:
 
 def _row(name: str, text: str, width: int = 88) -> list[str]:
     """Return a row of a table, with the text wrapped between blanks."""
-    lines = [""]
-    for word in text.split(" "):
-        if lines[-1] and len(lines[-1]) + len(word) >= width:
-            lines.append("")
-        lines[-1] += f" {word}" if lines[-1] else word
+    lines = textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False) or [""]
     return [f"  {name if not at else '':{WIDTH}}  {line}" for at, line in enumerate(lines)]
 
 

@@ -48,17 +48,15 @@ def judge(settings: Settings, installed: Sequence[str], running: Terminals) -> t
         if not _runs(check.path, running):
             return False, f"{check.path} does not run: {START_IT}"
         return True, f"{check.path} runs"
+    if len(installed) > 1:
+        return False, f"MT5_PATH is not set, but there are several terminals{_instead(installed)}"
     if running["ok"]:
-        if len(installed) > 1:
-            return False, f"MT5_PATH is not set, but there are several terminals{_instead(installed)}"
         return True, str(running["detail"])
     if not installed:
         return False, (
             "No MetaTrader 5 was found on this PC: install it from your broker's page and log in to your "
             "account there. If it is installed, set MT5_PATH to its terminal64.exe"
         )
-    if len(installed) > 1:
-        return False, f"MT5_PATH is not set, but there are several terminals{_instead(installed)}"
     return False, f"{installed[0]} does not run: {START_IT}"
 
 
