@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -342,7 +343,7 @@ class TestStop:
             assert 1 == bridge.returncode, said
             assert time.monotonic() - begun < 8
             assert "Bridge stopped by force" in bridges.log()
-            assert "Traceback" not in said
+            assert "Traceback" not in said, said
             assert [] == bridges.left()
             control.clear()
         again = bridges.start(**wired(simulator, backend))
@@ -633,6 +634,28 @@ class TestSignals:
                 await asked.acquire()
         for number in numbers if platform == "linux" else ():
             loop.remove_signal_handler(number)
+
+    async def test_a_signal_that_finds_the_loop_busy_waking_is_obeyed_without_a_traceback(self, monkeypatch):
+        monkeypatch.setattr(app, "sys", SimpleNamespace(platform="win32"))
+        monkeypatch.setattr(signal, "SIGBREAK", BREAK, raising=False)
+        told: list[object] = []
+        monkeypatch.setattr(sys, "unraisablehook", told.append)
+        asked = asyncio.Semaphore(0)
+        reader, writer = socket.socketpair()
+        with reader, writer:
+            writer.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    writer.send(bytes(1 << 16))
+            before = signal.set_wakeup_fd(writer.fileno())
+            try:
+                _on_stop_signals(asyncio.get_running_loop(), asked.release)
+                signal.raise_signal(signal.SIGINT)
+                async with asyncio.timeout(5):
+                    await asked.acquire()
+            finally:
+                signal.set_wakeup_fd(before)
+        assert told == []
 
     async def test_a_third_signal_changes_nothing(self, offline):
         session = app._Session(offline, RunPlan(hybrid=False))

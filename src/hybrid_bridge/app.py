@@ -354,6 +354,9 @@ def _on_stop_signals(loop: asyncio.AbstractEventLoop, ask: Callable[[], None]) -
     if sys.platform == "win32":
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGBREAK):
             signal.signal(number, lambda *_: loop.call_soon_threadsafe(ask))
+        # The handlers wake the loop themselves. Python would also tell, with a traceback, that its own byte
+        # to wake it found no room, which happens when the loop is writing its own just then.
+        signal.set_wakeup_fd(signal.set_wakeup_fd(-1), warn_on_full_buffer=False)
     else:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, ask)
