@@ -495,10 +495,11 @@ class TestTasks:
             return note
 
         monkeypatch.setattr("hybrid_bridge.execution.executor.Executor.drain", noting("drain"))
+        monkeypatch.setattr("hybrid_bridge.terminal.poller.TickPoller.finish", noting("ticks"))
         monkeypatch.setattr("hybrid_bridge.execution.outbox.OutboxPump.wait_empty", noting("flush"))
         monkeypatch.setattr(Bridge, "close", noting("close"))
         assert 0 == await app.run(offline, RunPlan(hybrid=False, duration_s=0.05))
-        assert ["intake", "drain", "flush", "core", "outgoing", "base", "close"] == order
+        assert ["intake", "drain", "ticks", "flush", "core", "outgoing", "base", "close"] == order
 
     async def test_what_does_not_come_to_an_end_is_not_waited_for(self, offline, monkeypatch, tmp_path):
         monkeypatch.setattr(app, "DRAIN_TIMEOUT_S", 0.1)
@@ -513,7 +514,7 @@ class TestTasks:
             assert 0 == await app.run(offline, RunPlan(hybrid=False, duration_s=0.05))
         told = (tmp_path / "mt5_bridge.log").read_text()
         assert "the order on its way" in told
-        assert "results on their way" in told
+        assert "ticks or results on their way" in told
 
 
 class TestEndings:

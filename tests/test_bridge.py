@@ -201,7 +201,7 @@ class TestStatus:
         async with running(bridge.base(), bridge.core()):
             await until(lambda: bridge.lanes.for_orders().ready and not bridge.executor.closed_because)
             assert "the offset of the server's clock is not known" in bridge.board.bridge_status()["reason"]
-            async with running(bridge.intake()):
+            async with running(bridge.intake(), bridge.outgoing()):
                 await until(lambda: bridge.board.bridge_status()["reason"] == "")
         switched_off = replace(bridge.report.terminal, trade_allowed=False)
         bridge.report = replace(bridge.report, terminal=switched_off)
@@ -221,7 +221,7 @@ class TestStatus:
             status["portfolio"],
         )
         assert status["losses"]["day_loss_percent"] is None
-        async with running(bridge.base(), bridge.core(), bridge.intake()):
+        async with running(bridge.base(), bridge.core(), bridge.outgoing(), bridge.intake()):
             await backend.wait_until(
                 lambda: any(
                     told["portfolio"] and told["losses"]["drawdown_percent"] == 0.0
@@ -365,7 +365,7 @@ class TestSleep:
     async def test_it_is_noticed_at_once_and_everything_of_before_is_forgotten(self, make_bridge, simulator):
         bridge = make_bridge(**reaching(simulator))
         await bridge.restore()
-        async with running(bridge.base(), bridge.core(), bridge.intake()):
+        async with running(bridge.base(), bridge.core(), bridge.outgoing(), bridge.intake()):
             await until(lambda: bridge.report is not None and bridge.board.bridge_status()["reason"] == "")
             before, seen_msc = bridge._connection(), bridge.report.at_msc
             fall_asleep(bridge, 600.0)

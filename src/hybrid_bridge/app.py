@@ -266,9 +266,9 @@ class _Session:
             await self._patience.wait(
                 DRAIN_TIMEOUT_S, bridge.executor.drain(), "the order on its way", keep_s=KEEP_FOR_FLUSH_S
             )
-            flushes = asyncio.gather(*(pump.wait_empty() for pump in bridge.pumps))
+            flushes = asyncio.gather(bridge.ticks.finish(), *(pump.wait_empty() for pump in bridge.pumps))
             await self._patience.wait(
-                FLUSH_TIMEOUT_S, flushes, "results on their way", keep_s=KEEP_FOR_CLOSING_S
+                FLUSH_TIMEOUT_S, flushes, "ticks or results on their way", keep_s=KEEP_FOR_CLOSING_S
             )
             figures = await summary.gather()
             # Not before: an emergency stop that arrives this late is still journaled.

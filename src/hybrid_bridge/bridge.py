@@ -196,7 +196,7 @@ class Bridge:
 
     def intake(self) -> Sequence[Loop]:
         """Return the loops that bring something in; the first to stop."""
-        loops: list[Loop] = [self.ticks.run, self.account.run, self.local_commands.run]
+        loops: list[Loop] = [self.account.run, self.local_commands.run]
         if self.consumer is not None and self.stops is not None:
             loops += [self.stops.run, self.consumer.run]
         return loops
@@ -209,7 +209,7 @@ class Bridge:
 
     def outgoing(self) -> Sequence[Loop]:
         """Return the loops that deliver."""
-        return [pump.run for pump in self.pumps]
+        return [self.ticks.run, *(pump.run for pump in self.pumps)]
 
     def base(self) -> Sequence[Loop]:
         """Return the loops that everything stands on; the last to stop."""

@@ -37,13 +37,14 @@ class Summary:
     async def gather(self) -> dict[str, Any]:
         """Return the figures, ready for JSON."""
         bridge = self._bridge
+        generated = await self._generated()
         elapsed_s = bridge.clock.monotonic() - self._started_s
         acknowledged = bridge.ticks.figures.acknowledged
         return {
             "version": __version__,
             "duration_s": round(elapsed_s, 1),
             "ticks": {
-                "generated": await self._generated(),
+                "generated": generated,
                 "published": bridge.ticks.figures.published,
                 "acknowledged": acknowledged,
                 "per_second": round(acknowledged / max(elapsed_s, 1e-9), 1),

@@ -165,6 +165,16 @@ async def turns_until(condition):
             await asyncio.sleep(0)
 
 
+def held_until(arrived, publish):
+    """Return a publishing that takes until the event."""
+
+    async def held(ticks):
+        await arrived.wait()
+        await publish(ticks)
+
+    return held
+
+
 async def beats(poller, count=3):
     """Let this many beats pass."""
     last = poller.figures.beats + count
@@ -183,6 +193,23 @@ async def test_a_first_start_begins_at_the_newest_tick_and_goes_on_from_there(si
     assert cursors.stored == {"EURUSD": TickCursor("EURUSD", START + 9, 1, 4)}
     figures = poller.figures
     assert (figures.fetched, figures.published, figures.acknowledged) == (4, 4, 4)
+
+
+async def test_a_finish_waits_for_the_ticks_on_their_way_and_lets_no_other_follow(sink, clock):
+    market, arrived = MemoryMarket(), asyncio.Event()
+    market.add("EURUSD", START)
+    sink.publish = held_until(arrived, sink.publish)
+    async with polling(market, sink, MemoryCursors(TickCursor("EURUSD", START - 1, 0, 0)), clock) as poller:
+        await turns_until(lambda: poller.figures.published)
+        finished = asyncio.create_task(poller.finish())
+        await asyncio.sleep(0)
+        assert (0, False) == (poller.figures.acknowledged, finished.done())
+        market.add("EURUSD", START + 1)
+        arrived.set()
+        await finished
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert (1, 1) == (poller.figures.published, poller.figures.acknowledged)
 
 
 async def test_a_first_start_goes_on_with_the_sinks_numbers(sink, clock):

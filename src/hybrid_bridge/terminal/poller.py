@@ -150,6 +150,7 @@ class TickPoller:
         self._clock = clock
         self._server_clock = server_clock
         self._period_s = 1 / settings.tick_rate_hz
+        self._round_under_way = asyncio.Lock()
         self._latest_only = settings.tick_mode == "latest"
         self._cursors: dict[str, TickCursor] = {}
         self._in_sink: Mapping[str, int] = {}
@@ -170,10 +171,21 @@ class TickPoller:
             missed = await beat.wait()
             self.figures.beats += 1
             self.figures.beats_late += missed
-            await self._guarded_round()
+            async with self._round_under_way:
+                pause_s = await self._guarded_round()
+            if pause_s:
+                await self._clock.sleep(pause_s)
 
-    async def _guarded_round(self) -> None:
-        """Make one round; what fails outside is noted, and the cursors stay where they are."""
+    async def finish(self) -> None:
+        """Return once the round under way is over, its ticks acknowledged; no other is begun."""
+        await self._round_under_way.acquire()
+
+    async def _guarded_round(self) -> float:
+        """Make one round; what fails outside is noted, and the cursors stay where they are.
+
+        Returns:
+            How long to leave the sink alone, in seconds.
+        """
         try:
             await self._round()
         except LaneError as error:
@@ -181,7 +193,8 @@ class TickPoller:
         except ChannelError as error:
             self._fail(self._sink_outage, error)
             self._recovered = frozenset()
-            await self._clock.sleep(self._sink_backoff.next_s())
+            return self._sink_backoff.next_s()
+        return 0.0
 
     async def _round(self) -> None:
         """Publish everything that the terminal has beyond the cursors."""
