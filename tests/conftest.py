@@ -1,12 +1,39 @@
 """What every test finds and leaves as it found it: logging and Ctrl-C, which are the whole process's."""
 
+import asyncio
+import functools
+import inspect
 import logging
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
 import structlog
+
+BEFORE_THE_TIMEOUT_S = 10.0
+
+
+@pytest.hookimpl(trylast=True)  # Some folders have time limits of their own.
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Have a coroutine that takes too long on Windows fail where it waits.
+
+    There the timeout of a test ends the whole process: Windows has no signal to interrupt one test with.
+    """
+    for item in items if sys.platform == "win32" else ():
+        if isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.obj):
+            mark = item.get_closest_marker("timeout")
+            limit_s = float(mark.args[0] if mark else config.getini("timeout"))
+            item.obj = _limited(item.obj, limit_s - BEFORE_THE_TIMEOUT_S)
+
+
+def _limited(test: Callable[..., Awaitable[None]], limit_s: float) -> Callable[..., Awaitable[None]]:
+    @functools.wraps(test)
+    async def limited(*arguments: object, **fixtures: object) -> None:
+        async with asyncio.timeout(limit_s):
+            await test(*arguments, **fixtures)
+
+    return limited
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
