@@ -40,6 +40,9 @@ async def start(
 ) -> tuple[asyncio.subprocess.Process, asyncio.SubprocessTransport]:
     """Start a process; its pipes end LAST_WORDS_S after it at the latest.
 
+    A cancellation takes effect once the process has been started and is ended again: asyncio, cancelled while
+    it connects the pipes, leaves them open, and on Windows waits for ever.
+
     Args:
         limit: of a line that is read from its pipes, in bytes.
         options: those of `loop.subprocess_exec`.
@@ -47,5 +50,25 @@ async def start(
         OSError: when it cannot be started.
     """
     loop = asyncio.get_running_loop()
-    transport, protocol = await loop.subprocess_exec(lambda: _Pipes(loop, limit), *command, **options)
-    return asyncio.subprocess.Process(transport, protocol, loop), transport
+    starting = loop.create_task(loop.subprocess_exec(lambda: _Pipes(loop, limit), *command, **options))
+    cancelled = await _until_done(starting)
+    if cancelled is not None and starting.exception() is not None:
+        raise cancelled
+    transport, protocol = starting.result()
+    process = asyncio.subprocess.Process(transport, protocol, loop)
+    if cancelled is not None:
+        transport.close()  # which ends the process, too
+        await _until_done(loop.create_task(process.wait()))
+        raise cancelled
+    return process, transport
+
+
+async def _until_done(task: asyncio.Task[Any]) -> asyncio.CancelledError | None:
+    """Wait for a task of bounded length; return the last cancellation that came meanwhile."""
+    cancelled = None
+    while not task.done():
+        try:
+            await asyncio.wait((task,))
+        except asyncio.CancelledError as error:
+            cancelled = error
+    return cancelled
