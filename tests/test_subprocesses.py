@@ -47,12 +47,13 @@ async def test_one_that_is_given_up_while_it_starts_is_started_and_ended(
 ) -> None:
     loop = asyncio.get_running_loop()
     start, begun, go_on = loop.subprocess_exec, asyncio.Event(), asyncio.Event()
-    before = set(psutil.Process().children())
+    before, completed = set(psutil.Process().children()), []
 
     async def held(*arguments: Any, **options: Any) -> Any:
         begun.set()
         await go_on.wait()  # a cancellation would end it here
-        return await start(*arguments, **options)
+        completed.append(await start(*arguments, **options))
+        return completed[0]
 
     monkeypatch.setattr(loop, "subprocess_exec", held)
     starting = asyncio.create_task(started(FOR_LONG))
@@ -64,6 +65,7 @@ async def test_one_that_is_given_up_while_it_starts_is_started_and_ended(
     async with asyncio.timeout(20):
         with pytest.raises(asyncio.CancelledError):
             await starting
+    assert completed
     assert set(psutil.Process().children()) - before == set()
 
 
