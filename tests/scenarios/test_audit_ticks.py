@@ -64,6 +64,12 @@ def write(broker: str, messages: dict[str, list[Message]]) -> None:
     assert producer.flush(10) == 0
 
 
+def complaints(stderr: str) -> str:
+    """Return what was said on standard error beside that a slow start is waited for."""
+    lines = stderr.splitlines()
+    return "\n".join(line for line in lines if not line.startswith("waiting for the terminal"))
+
+
 async def test_a_whole_topic_is_clean_and_each_planted_fault_is_told_as_what_it_is(
     tmp_path: Path, broker: Broker, backend: Backend, make_bridge: Callable[..., BridgeProcess]
 ) -> None:
@@ -92,7 +98,7 @@ async def test_a_whole_topic_is_clean_and_each_planted_fault_is_told_as_what_it_
 
         await eventually(enough)
         clean = bridge.command("audit-ticks", "--from", began, "--json")
-        assert (0, "") == (clean.returncode, clean.stderr)
+        assert (0, "") == (clean.returncode, complaints(clean.stderr))
         told = json.loads(clean.stdout)
         assert told["clean"]
         assert min(row["compared"] for row in told["symbols"].values()) > PLACE
@@ -111,7 +117,7 @@ async def test_a_whole_topic_is_clean_and_each_planted_fault_is_told_as_what_it_
         simulator.kill()
 
     assert elsewhere.returncode == 1
-    assert elsewhere.stderr.startswith(
+    assert complaints(elsewhere.stderr).startswith(
         "the terminal cannot be asked: account 10000001 is logged in, MT5_LOGIN"
     )
     assert planted.returncode == 1, planted.stderr
