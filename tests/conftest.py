@@ -60,7 +60,11 @@ def logging_as_before() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def interruptible() -> Iterator[None]:
-    """Let SIGINT interrupt, also where the tests were started in the background, with SIGINT ignored."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    """Let signals end a program, also where the tests were started in the background, with SIGINT ignored."""
+    fresh = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+    if sys.platform != "win32":
+        fresh[signal.SIGHUP] = signal.SIG_DFL
+    before = {number: signal.signal(number, handler) for number, handler in fresh.items()}
     yield
-    signal.signal(signal.SIGINT, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)

@@ -6,7 +6,6 @@ import itertools
 import json
 import os
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -34,7 +33,7 @@ from tests.scenarios.harness import (
 from tests.stopping import own_console, type_ctrl_c
 
 from hybrid_bridge import app
-from hybrid_bridge.app import RunPlan, _for_ever, _on_stop_signals
+from hybrid_bridge.app import RunPlan, _for_ever
 from hybrid_bridge.bridge import Bridge
 from hybrid_bridge.control.local_commands import LocalCommands
 from hybrid_bridge.errors import BridgeError
@@ -618,46 +617,6 @@ class TestFigures:
 
 
 class TestSignals:
-    @pytest.mark.parametrize(
-        "platform",
-        [pytest.param("linux", marks=pytest.mark.not_on_windows("its loops take no signals")), "win32"],
-    )
-    async def test_each_stop_signal_asks_on_every_system(self, monkeypatch, platform):
-        monkeypatch.setattr(app, "sys", SimpleNamespace(platform=platform))
-        monkeypatch.setattr(signal, "SIGBREAK", BREAK, raising=False)
-        loop = asyncio.get_running_loop()
-        asked = asyncio.Semaphore(0)
-        _on_stop_signals(loop, asked.release)
-        numbers = [signal.SIGINT, signal.SIGTERM, *([BREAK] if platform == "win32" else [])]
-        for number in numbers:
-            signal.raise_signal(number)
-            async with asyncio.timeout(5):
-                await asked.acquire()
-        for number in numbers if platform == "linux" else ():
-            loop.remove_signal_handler(number)
-
-    async def test_a_signal_that_finds_the_loop_busy_waking_is_obeyed_without_a_traceback(self, monkeypatch):
-        monkeypatch.setattr(app, "sys", SimpleNamespace(platform="win32"))
-        monkeypatch.setattr(signal, "SIGBREAK", BREAK, raising=False)
-        told: list[object] = []
-        monkeypatch.setattr(sys, "unraisablehook", told.append)
-        asked = asyncio.Semaphore(0)
-        reader, writer = socket.socketpair()
-        with reader, writer:
-            writer.setblocking(False)
-            with contextlib.suppress(BlockingIOError):
-                while True:
-                    writer.send(bytes(1 << 16))
-            before = signal.set_wakeup_fd(writer.fileno())
-            try:
-                _on_stop_signals(asyncio.get_running_loop(), asked.release)
-                signal.raise_signal(signal.SIGINT)
-                async with asyncio.timeout(5):
-                    await asked.acquire()
-            finally:
-                signal.set_wakeup_fd(before)
-        assert told == []
-
     async def test_a_third_signal_changes_nothing(self, offline):
         session = app._Session(offline, RunPlan(hybrid=False))
         cancelled: list[object] = []

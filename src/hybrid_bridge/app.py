@@ -15,9 +15,7 @@ are over. What was cut short is in the journal, and the next start looks for it.
 
 import asyncio
 import json
-import signal
-import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +29,7 @@ from hybrid_bridge.children import Child
 from hybrid_bridge.demo.simulated_terminal import SimulatedTerminal
 from hybrid_bridge.demo.stage import Stage, clear_demo_dir
 from hybrid_bridge.errors import BridgeError, ConfigurationError
+from hybrid_bridge.host import stop_signals
 from hybrid_bridge.host.endings import Ending, Endings
 from hybrid_bridge.journal.instance_lock import BridgeLocks
 from hybrid_bridge.loop_lag import LoopLag
@@ -173,17 +172,17 @@ class _Session:
 
     async def run(self, stops_seen: Sequence[int]) -> None:
         self._running = asyncio.current_task()
-        _on_stop_signals(self._events, self._ask_to_stop)
-        for _ in stops_seen:
-            self._ask_to_stop()
-        async with AsyncExitStack() as stack:
-            settings = await self._start_unless_asked(stack)
-            if settings is None:
-                log.info("Bridge stopped before it was up")
-                return
-            bridge = Bridge(settings, hybrid=self._plan.hybrid)
-            stack.push_async_callback(bridge.close)
-            await self._live(bridge)
+        with stop_signals.passed_to(lambda _: self._ask_to_stop()):
+            for _ in stops_seen:
+                self._ask_to_stop()
+            async with AsyncExitStack() as stack:
+                settings = await self._start_unless_asked(stack)
+                if settings is None:
+                    log.info("Bridge stopped before it was up")
+                    return
+                bridge = Bridge(settings, hybrid=self._plan.hybrid)
+                stack.push_async_callback(bridge.close)
+                await self._live(bridge)
 
     def _ask_to_stop(self) -> None:
         if not self._asked.is_set():
@@ -347,16 +346,3 @@ async def _for_ever(loop: Loop) -> None:
         log.warning("Not ended cleanly", task=name, error=repr(_first(error)))
     else:
         raise BridgeError(f"{name} ended though nobody asked it to")
-
-
-def _on_stop_signals(loop: asyncio.AbstractEventLoop, ask: Callable[[], None]) -> None:
-    """Have SIGINT, SIGTERM and (Windows) SIGBREAK ask for a stop."""
-    if sys.platform == "win32":
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGBREAK):
-            signal.signal(number, lambda *_: loop.call_soon_threadsafe(ask))
-        # The handlers wake the loop themselves. Python would also tell, with a traceback, that its own byte
-        # to wake it found no room, which happens when the loop is writing its own just then.
-        signal.set_wakeup_fd(signal.set_wakeup_fd(-1), warn_on_full_buffer=False)
-    else:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, ask)

@@ -5,12 +5,12 @@ Imports late what takes long, so that a signal at any moment after the start end
 
 import argparse
 import signal
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hybrid_bridge import __version__
 from hybrid_bridge.commands.options import add_env_file
+from hybrid_bridge.host import stop_signals
 from hybrid_bridge.host.endings import Endings, watch_endings
 
 HYBRID = """Joins a MetaTrader 5 terminal to an AI trading backend over Redpanda and a WebSocket.
@@ -77,10 +77,8 @@ def _run_until_asked(options: argparse.Namespace, *, websocket_only: bool) -> in
 
 
 def _on_stop_signals(action: "Callable[[int, object], None] | signal.Handlers") -> None:
-    signal.signal(signal.SIGINT, action)
-    signal.signal(signal.SIGTERM, action)
-    if sys.platform == "win32":
-        signal.signal(signal.SIGBREAK, action)
+    for number in stop_signals.numbers():
+        signal.signal(number, action)
 
 
 def _run_bridge(

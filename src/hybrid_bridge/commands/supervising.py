@@ -16,6 +16,7 @@ from pathlib import Path
 
 from hybrid_bridge.commands.options import print_lines
 from hybrid_bridge.errors import BridgeError, ConfigurationError
+from hybrid_bridge.host import stop_signals
 from hybrid_bridge.host.endings import Ending, Endings, watch_endings
 from hybrid_bridge.host.supervisor import (
     ENDED_BY_WINDOWS,
@@ -26,7 +27,6 @@ from hybrid_bridge.host.supervisor import (
     Supervisor,
     Told,
     is_stop,
-    stop_signals,
 )
 from hybrid_bridge.whole_file import replace_text
 
@@ -81,7 +81,7 @@ async def _run(supervisor: Supervisor) -> tuple[int, Endings]:
     def end(_: Ending) -> None:
         loop.call_soon_threadsafe(supervisor.stop)
 
-    with stop_signals(supervisor.stop):
+    with stop_signals.passed_to(supervisor.stop):
         endings = watch_endings()
         try:
             with endings.passed_to(end):

@@ -6,12 +6,11 @@ the Task Scheduler cannot take its place, for it starts nothing again that ended
 """
 
 import asyncio
-import contextlib
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -190,28 +189,12 @@ def is_failure(code: int) -> bool:
     return not is_stop(code) and code not in FINAL
 
 
-@contextlib.contextmanager
-def stop_signals(stop: Callable[[int], None]) -> Iterator[None]:
-    """Have `stop` called in the running loop for every signal that asks for the end."""
-    loop = asyncio.get_running_loop()
-    before = {
-        number: signal.signal(number, lambda seen, _: loop.call_soon_threadsafe(stop, seen))
-        for number in STOP_SIGNALS
-    }
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
 if sys.platform == "win32":
     import ctypes
     from ctypes import wintypes
 
     from hybrid_bridge.host.session_end import CLASS_NAME, WM_CLOSE
 
-    STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGBREAK)
     STREAMS = {0: "stdin", 1: "stdout", 2: "stderr"}
 
     def ask_to_end(process: asyncio.subprocess.Process, number: int) -> bool:
@@ -246,7 +229,6 @@ if sys.platform == "win32":
         return True
 
 else:
-    STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
     def ask_to_end(process: asyncio.subprocess.Process, number: int) -> bool:
         """Pass the signal on to a bridge; tell whether it can hear it already."""
