@@ -259,8 +259,9 @@ class Life:
         create = self.loop.create_task
         core = [create(loop()) for loop in bridge.core()]
         await bridge.obey_what_was_typed()
-        base, outgoing = ([create(loop()) for loop in loops] for loops in (bridge.base(), bridge.outgoing()))
-        intake = [create(loop()) for loop in bridge.intake() if loop != bridge.ticks.run]
+        base = [create(loop()) for loop in bridge.base()]
+        outgoing = [create(loop()) for loop in bridge.outgoing() if loop != bridge.ticks.run]
+        intake = [create(loop()) for loop in bridge.intake()]
         over = create(self._until_converged())
         tasks = [over, self._asked, *core, *base, *outgoing, *intake]
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
