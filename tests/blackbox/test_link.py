@@ -60,6 +60,7 @@ async def test_the_end_of_one_side_is_passed_on(link: Link) -> None:
             assert b"last words" == await reader.read()
 
 
+@pytest.mark.not_on_windows("Wine ends in order what Windows resets")
 async def test_a_reset_ends_connections_hard_and_serves_new_ones(link: Link) -> None:
     async with connected(link) as ends:
         await ask(ends, b"hello")

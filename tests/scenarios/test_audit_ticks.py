@@ -55,12 +55,12 @@ def plant(messages: dict[str, list[Message]]) -> dict[str, dict[str, int]]:
     return expected
 
 
-def write(broker: str, messages: dict[str, list[Message]]) -> None:
+def write(broker: str, messages: dict[str, list[Message]], account: str) -> None:
     producer = Producer({"bootstrap.servers": broker, "log_level": 0})
     for symbol, rows in messages.items():
         for row in rows:
             body = json.dumps({"type": "tick_data", "data": row})
-            producer.produce(TOPIC, body, key=symbol, headers={"account": "simulator-10000001"})
+            producer.produce(TOPIC, body, key=symbol, headers={"account": account})
     assert producer.flush(10) == 0
 
 
@@ -108,7 +108,8 @@ async def test_a_whole_topic_is_clean_and_each_planted_fault_is_told_as_what_it_
         bridge.write_settings()
         messages = by_symbol()
         expected = plant(messages)
-        write(broker.address, messages)
+        account = "10000001" if simulator.settings["MT5_BACKEND"] == "terminal" else "simulator-10000001"
+        write(broker.address, messages, account)
         planted = bridge.command("audit-ticks", "--from", began, "--json")
         bridge.settings["MT5_LOGIN"] = 4711
         bridge.write_settings()
