@@ -74,8 +74,11 @@ async def test_the_package_starts_the_terminal_which_outlives_the_bridge_and_is_
     await buy(backend, "second")
     assert terminal.running() == [serving]
 
+    connected = bridge.log.count("Lane ready")
     terminal.end()
     await eventually(lambda: terminal.running() not in ([], [serving]))
+    # Each lane notices for itself: the one for orders perhaps only when it looks who is there.
+    await eventually(lambda: bridge.log.count("Lane ready") >= connected + 2)
     backend.received.clear()
     await backend.wait_for("tick_data")
     await backend.open_for_orders()
