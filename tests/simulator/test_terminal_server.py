@@ -140,14 +140,14 @@ async def test_requests_of_one_client_are_answered_in_their_order(terminal: Runn
 
 async def test_a_slow_order_delays_nobody_else(terminal: Running) -> None:
     trader, watcher = await terminal.connect(), await terminal.connect()
-    terminal.fault("latency:ms=400")
+    terminal.fault("latency:ms=1500")
     started = time.monotonic()
     await trader.send(Command.ORDER_SEND, BUY)
     for _ in range(50):
         assert await watcher.ask(Command.POSITIONS_TOTAL) == 0
-    assert time.monotonic() - started < 0.4
+    assert time.monotonic() - started < 1.5
     assert (await trader.receive())[1] == 1
-    assert time.monotonic() - started >= 0.4 - CLOCK_STEPS_S
+    assert time.monotonic() - started >= 1.5 - CLOCK_STEPS_S
     assert await watcher.ask(Command.POSITIONS_TOTAL) == 1
 
 
